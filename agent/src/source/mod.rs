@@ -1,0 +1,74 @@
+//! The sources: where facts about a computer are read, each declared once, as data.
+
+use rollcall_shared::Note;
+use rollcall_shared::section::Section;
+
+use crate::host::Host;
+
+/// One place where facts are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// Short name, e.g. `dpkg`; notes and `rollcall-agent sources` use it.
+    pub name: &'static str,
+    /// The section it feeds, e.g. `software`.
+    pub section: &'static str,
+    /// What it reads, in one sentence.
+    pub about: &'static str,
+    /// Systems it works on.
+    pub platforms: &'static [Platform],
+    /// Whether it gives everything to an ordinary user.
+    pub privilege: Privilege,
+    /// Programs it starts, by absolute path; nearly always none.
+    pub programs: &'static [&'static str],
+    /// Looks.
+    pub gather: fn(&Host) -> Gathered,
+}
+
+/// What a source gave: rows or a body, and why anything is missing.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The body. Several sources may feed one list section; their rows are put together.
+    pub section: Option<Section>,
+    /// Why there is none, or what is missing from it.
+    pub notes: Vec<Note>,
+}
+
+impl Gathered {
+    /// A complete body.
+    pub fn of(section: Section) -> Self {
+        Self { section: Some(section), notes: Vec::new() }
+    }
+
+    /// Nothing, and why.
+    pub fn absent(note: Note) -> Self {
+        Self { section: None, notes: vec![note] }
+    }
+
+    /// Nothing to say: this source has no business here (no such package manager).
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+}
+
+/// A family of systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// Linux.
+    Linux,
+    /// Windows.
+    Windows,
+    /// macOS.
+    Macos,
+}
+
+/// Rights a source needs to give everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privilege {
+    /// Any user.
+    User,
+    /// Some fields need an administrator; without, a note says which.
+    Administrator,
+}
+
+/// Every source, in the order of the sections.
+pub const SOURCES: &[Source] = &[];

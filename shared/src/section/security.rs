@@ -1,0 +1,56 @@
+//! Protection of this computer: firewall, malware protection, confinement, remote access.
+
+use serde::{Deserialize, Serialize};
+
+/// How this computer is protected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Security {
+    /// Firewalls found, sorted by name, e.g. `nftables`, `ufw`, `firewalld`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firewalls: Vec<Protection>,
+    /// Antivirus and EDR products found, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub malware_protection: Vec<Protection>,
+    /// Whether the system volume is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_encryption: Option<bool>,
+    /// Confinement in force, e.g. `apparmor`, `selinux enforcing`, `selinux permissive`, `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandatory_access: Option<String>,
+    /// Settings of the SSH server that matter, where one is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<Ssh>,
+    /// Whether anybody becomes administrator without a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_without_password: Option<bool>,
+}
+
+/// One protective product.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Protection {
+    /// Name, e.g. `ufw`, `Microsoft Defender`.
+    pub name: String,
+    /// Version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Whether it is on; absent when it could not be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether its data is current; absent when it could not be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to_date: Option<bool>,
+}
+
+/// Settings of an SSH server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ssh {
+    /// PermitRootLogin, e.g. `no`, `prohibit-password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit_root_login: Option<String>,
+    /// Whether passwords are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_authentication: Option<bool>,
+}
