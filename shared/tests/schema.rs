@@ -1,6 +1,7 @@
 //! The published schema is the one of the types, and the types keep to it.
 
 #![cfg(feature = "schema")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use rollcall_shared::report::{self, CheckIn, SectionState};
 use rollcall_shared::section::{Os, Section, System, system::Chassis};

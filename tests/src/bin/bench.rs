@@ -215,15 +215,8 @@ async fn main() -> ExitCode {
         let computer = Computer { number: arguments.first + number };
         let mut seed = [0; 32];
         seed[..4].copy_from_slice(&computer.number.to_be_bytes());
-        let enrolled = Device::enroll(
-            &wire,
-            &arguments.join,
-            seed,
-            &computer.hostname(),
-            computer.hardware_ids(),
-            now(),
-        );
-        match enrolled.await {
+        let (hostname, ids) = (computer.hostname(), computer.hardware_ids());
+        match Device::enroll(&wire, &arguments.join, seed, &hostname, ids, now()).await {
             Ok(device) => devices.push(device),
             Err(error) => {
                 say(&format!("enrolment of computer {number} failed: {error}"));
