@@ -1,0 +1,1 @@
+//! Every route on one page, grouped by who calls it: agents, API clients, browsers.
