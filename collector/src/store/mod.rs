@@ -2,8 +2,13 @@
 //!
 //! SQL stands at the top of each file as constants; one text serves both databases.
 
+pub mod account;
+pub mod api_token;
 pub mod device;
 pub mod history;
+pub mod session;
+pub mod setup;
+pub mod token;
 
 /// What can go wrong with the tables.
 #[derive(Debug, thiserror::Error)]
