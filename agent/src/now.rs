@@ -40,6 +40,7 @@ pub trait Present: fmt::Debug + Send + Sync {
 pub struct SystemPresent;
 
 impl Present for SystemPresent {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     fn now(&self) -> Timestamp {
         let ms = |duration: std::time::Duration| {
             i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

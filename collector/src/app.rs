@@ -1,0 +1,44 @@
+//! What every handler and job holds: the store, the fleet in memory, the clock, the settings.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::fleet::Fleet;
+use crate::http::Guard;
+use crate::store::Store;
+
+/// The running collector. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What an [`App`] is made of.
+pub struct Inner {
+    /// The tables.
+    pub store: Store,
+    /// The fleet in memory.
+    pub fleet: Fleet,
+    /// The time.
+    pub clock: Clock,
+    /// The address agents and people use, without a trailing slash, e.g. `https://127.0.0.1:8443`.
+    pub public_url: String,
+    /// SHA-256 of the CA certificate that join strings carry; absent when the system's trust
+    /// store decides.
+    pub ca_digest: Option<rollcall_shared::Digest>,
+    /// What the doors remember between requests; `Guard::default()` in tests.
+    pub guard: Guard,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

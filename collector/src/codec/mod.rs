@@ -1,0 +1,1 @@
+//! Pure coding of sets, deltas and documents for the tables.

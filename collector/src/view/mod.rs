@@ -1,0 +1,27 @@
+//! What people and programs ask, each question once: for the API, the pages and the exports alike.
+//!
+//! Handlers call these functions and nothing else to read.
+
+pub mod changes;
+pub mod device;
+pub mod devices;
+pub mod findings;
+pub mod overview;
+pub mod search;
+pub mod software;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The question itself is wrong.
+    #[error("`{field}`: {why}")]
+    Invalid {
+        /// The parameter.
+        field: &'static str,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// The tables did not answer.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}
