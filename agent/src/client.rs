@@ -214,8 +214,7 @@ impl Client {
             content_digest: &digest,
             seq: &seq,
         };
-        let parameters =
-            Parameters { created: signed.created, key_id: signed.key_id.to_owned() };
+        let parameters = Parameters { created: signed.created, key_id: signed.key_id.to_owned() };
         let (input, signature) = signed.key.sign(&covered, &parameters);
         self.head(Method::POST, signed.path)
             .header(CONTENT_TYPE, CONTENT)

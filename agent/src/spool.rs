@@ -93,9 +93,10 @@ impl Spool {
     /// Reads one report. `None` when its file is damaged; it is then out of the way.
     pub fn read(&self, seq: u64) -> Result<Option<CheckIn>, StateError> {
         let path = self.path(seq);
-        let read = self.disk.read(&path, limits::DECOMPRESSED_BYTES as u64).and_then(|bytes| {
-            zstd::bulk::decompress(&bytes, limits::DECOMPRESSED_BYTES)
-        });
+        let read = self
+            .disk
+            .read(&path, limits::DECOMPRESSED_BYTES as u64)
+            .and_then(|bytes| zstd::bulk::decompress(&bytes, limits::DECOMPRESSED_BYTES));
         let report = match read {
             Ok(json) => serde_json::from_slice::<CheckIn>(&json).map_err(|e| e.to_string()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -105,7 +106,9 @@ impl Spool {
         };
         match report {
             Ok(report) if report.seq == seq => return Ok(Some(report)),
-            Ok(_) => tracing::warn!(report.seq = seq, "a spooled report is not the one it is named"),
+            Ok(_) => {
+                tracing::warn!(report.seq = seq, "a spooled report is not the one it is named")
+            }
             Err(why) => tracing::warn!(report.seq = seq, why, "a spooled report is damaged"),
         }
         self.reject(seq)?;
@@ -165,9 +168,7 @@ impl Spool {
     /// Removes an acknowledged report.
     pub fn remove(&self, seq: u64) -> Result<(), StateError> {
         let path = self.path(seq);
-        self.disk
-            .remove(&path)
-            .map_err(|source| StateError::Io { what: "removing", path, source })
+        self.disk.remove(&path).map_err(|source| StateError::Io { what: "removing", path, source })
     }
 
     /// Puts a report aside that the collector will never take; the last few are kept.

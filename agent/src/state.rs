@@ -166,9 +166,11 @@ impl State {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path(name);
-        self.disk
-            .write(&path, bytes)
-            .map_err(|source| StateError::Io { what: "writing", path, source })
+        self.disk.write(&path, bytes).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
     }
 
     /// After a rekey that was cut short the identity says which of the two keys counts.
@@ -213,9 +215,11 @@ impl State {
     /// Puts the following key in the place of the old one.
     pub fn promote_next_key(&self) -> Result<(), StateError> {
         let path = self.path(KEY);
-        self.disk
-            .rename(&self.path(NEXT_KEY), &path)
-            .map_err(|source| StateError::Io { what: "writing", path, source })
+        self.disk.rename(&self.path(NEXT_KEY), &path).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
     }
 
     /// Remembers who this device is.
@@ -278,9 +282,11 @@ impl State {
     pub fn forget(&mut self) -> Result<(), StateError> {
         for name in [IDENTITY, KEY, NEXT_KEY, LEDGER, SEQ] {
             let path = self.path(name);
-            self.disk
-                .remove(&path)
-                .map_err(|source| StateError::Io { what: "removing", path, source })?;
+            self.disk.remove(&path).map_err(|source| StateError::Io {
+                what: "removing",
+                path,
+                source,
+            })?;
         }
         self.identity = None;
         self.ledger = Ledger::default();
@@ -342,10 +348,9 @@ fn read_key(disk: &Disk, path: &Path) -> Result<Option<SigningKey>, StateError> 
         path: path.to_owned(),
         why: format!("it holds {} bytes instead of 32", bytes.len()),
     })?;
-    SigningKey::from_seed(&seed).map(Some).map_err(|error| StateError::Damaged {
-        path: path.to_owned(),
-        why: error.to_string(),
-    })
+    SigningKey::from_seed(&seed)
+        .map(Some)
+        .map_err(|error| StateError::Damaged { path: path.to_owned(), why: error.to_string() })
 }
 
 #[cfg(test)]
@@ -403,20 +408,11 @@ mod tests {
         state.save_identity(identity(&key)).unwrap();
         drop(state);
         Disk::default().write(&path.join(KEY), b"short").unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
         Disk::default().write(&path.join(KEY), &[9; 32]).unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
         Disk::default().write(&path.join(IDENTITY), b"{").unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
     }
 
     #[test]

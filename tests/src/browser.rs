@@ -38,7 +38,10 @@ impl Browser {
     /// (`CI` is set) its absence is a failure.
     pub async fn start(width: u32, height: u32) -> Option<Self> {
         let Some(chromium) = std::env::var_os("TEST_CHROMIUM") else {
-            assert!(std::env::var_os("CI").is_none(), "CI promises a browser: TEST_CHROMIUM is not set");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "CI promises a browser: TEST_CHROMIUM is not set"
+            );
             return None;
         };
         let mut driver = Command::new("chromedriver")
