@@ -4,8 +4,13 @@
 //! prepares every statement on both. What truly differs stands in `dialect`. Reports are written
 //! by the one writer task of `writer`; everything else writes in short transactions of its own.
 
+pub mod account;
+pub mod api_token;
 pub mod device;
 pub mod history;
+pub mod session;
+pub mod setup;
+pub mod token;
 
 mod dialect;
 mod open;
