@@ -6,12 +6,14 @@
 
 pub mod account;
 pub mod api_token;
+pub mod decision;
 pub mod device;
 pub mod enroll;
 pub mod history;
 pub mod report;
 pub mod title;
 pub mod session;
+pub mod setting;
 pub mod setup;
 pub mod token;
 
@@ -194,7 +196,22 @@ queries! {
 
 /// Every statement of the store, by file.
 #[cfg(test)]
-pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[("store", QUERIES)];
+pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
+    ("store", QUERIES),
+    ("account", account::QUERIES),
+    ("api_token", api_token::QUERIES),
+    ("decision", decision::QUERIES),
+    ("session", session::QUERIES),
+    ("setting", setting::QUERIES),
+    ("setup", setup::QUERIES),
+    ("token", token::QUERIES),
+];
+
+/// A stored role.
+fn role(word: &str) -> Result<rollcall_shared::api::account::Role, Error> {
+    rollcall_shared::api::account::Role::from_word(word)
+        .ok_or_else(|| Error::Damaged(format!("role `{word}`")))
+}
 
 #[cfg(test)]
 pub(crate) mod testing;
