@@ -11,13 +11,15 @@ pub mod device;
 pub mod enroll;
 pub mod history;
 pub mod report;
-pub mod title;
 pub mod session;
 pub mod setting;
 pub mod setup;
+pub mod title;
 pub mod token;
 
+pub mod contact;
 mod dialect;
+pub mod follow;
 mod load;
 mod memory;
 mod open;
@@ -201,10 +203,16 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("decision", decision::QUERIES),
+    ("device", device::QUERIES),
+    ("enroll", enroll::QUERIES),
+    ("follow", follow::QUERIES),
+    ("history", history::QUERIES),
+    ("load", load::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
+    ("writer", writer::QUERIES),
 ];
 
 /// A stored role.

@@ -109,26 +109,19 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
                     tracing::warn!(error = &error as &dyn std::error::Error,
                         "last check-ins are not written yet; they are kept in memory");
                 }
-                follow_keys(&tables, &mut key_changes).await;
+                if let Err(error) = tables.follow(&mut key_changes).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error,
+                        "keys and settings could not be read anew; those known before hold");
+                }
             }
         }
     }
     if let Err(error) = tables.write_contacts().await {
-        tracing::warn!(error = &error as &dyn std::error::Error,
-            "the last check-ins could not be written before the end");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the last check-ins could not be written before the end"
+        );
     }
-}
-
-/// Another program on this database (the command line) may have revoked a key.
-async fn follow_keys(tables: &Tables, known: &mut Option<i64>) {
-    let Ok(now) = tables.key_changes().await else { return };
-    if known.is_some_and(|known| known != now)
-        && let Err(error) = tables.load_keys().await
-    {
-        tracing::warn!(error = &error as &dyn std::error::Error, "keys could not be read anew");
-        return;
-    }
-    *known = Some(now);
 }
 
 async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
@@ -140,8 +133,11 @@ async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
     let outcomes: Vec<Result<Outcome, Error>> = match result {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(Error::Unavailable(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, reports = all.len(),
-                "reports could not be written now; their agents will send them again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                reports = all.len(),
+                "reports could not be written now; their agents will send them again"
+            );
             let text = error.to_string();
             let again = || Error::Unavailable(sqlx::Error::Io(std::io::Error::other(text.clone())));
             all.iter().map(|_| Err(again())).collect()
@@ -531,6 +527,5 @@ impl Loaded {
 }
 
 fn digest_of(bytes: &[u8], device: i64) -> Result<Digest, Error> {
-    Digest::from_slice(bytes)
-        .ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
+    Digest::from_slice(bytes).ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
 }
