@@ -7,4 +7,5 @@ pub mod hardware_ids;
 pub mod host;
 mod merge;
 mod program;
+pub mod smbios;
 pub mod source;
