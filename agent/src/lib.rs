@@ -3,6 +3,8 @@
 
 pub mod clock;
 pub mod gather;
+#[cfg(all(test, target_os = "linux"))]
+mod gather_fixtures;
 pub mod hardware_ids;
 pub mod host;
 mod merge;

@@ -13,8 +13,9 @@ pub fn is_disk_name(name: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
     };
     // The boot and replay areas of an eMMC chip are parts of it.
-    let part_of_chip = name.starts_with("mmcblk") && (name.contains("boot") || name.contains("rpmb"));
-    !NO_DISKS.iter().any(|prefix| built_from(prefix)) && !part_of_chip
+    let part_of_chip =
+        name.starts_with("mmcblk") && (name.contains("boot") || name.contains("rpmb"));
+    !NO_DISKS.iter().any(built_from) && !part_of_chip
 }
 
 /// The disk in a folder; `None` when it is hidden or has no medium and is no drive for one.
@@ -93,7 +94,7 @@ fn serial(
 
 /// The page of vital product data that holds the serial: four bytes of header, then text.
 fn unit_serial(page: &str) -> Option<String> {
-    let text: String = page.chars().filter(|letter| letter.is_ascii_graphic()).collect();
+    let text: String = page.chars().filter(char::is_ascii_graphic).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -191,15 +192,12 @@ pub fn unescaped(text: &str) -> String {
             .strip_prefix(b"x")
             .and_then(|hex| std::str::from_utf8(hex.get(..2)?).ok())
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (first, code) {
-            (b'\\', Some(code)) => {
-                bytes.push(code);
-                rest = behind.get(3..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let (b'\\', Some(code)) = (first, code) {
+            bytes.push(code);
+            rest = behind.get(3..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -265,7 +263,8 @@ mod tests {
 
     #[test]
     fn cards_sticks_and_empty_readers() {
-        let card = [("size", "62333952"), ("device/name", "SC32G"), ("device/serial", "0x1234abcd")];
+        let card =
+            [("size", "62333952"), ("device/name", "SC32G"), ("device/serial", "0x1234abcd")];
         let found = disk("mmcblk0", "/mmc_host/mmc0/block/mmcblk0", map(&card), map(&[])).unwrap();
         assert_eq!(found.kind, Some(DiskKind::Flash));
         assert_eq!(found.model.as_deref(), Some("SC32G"));

@@ -2,6 +2,7 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+pub mod guest;
 pub mod parse;
 
 cfg_select! {

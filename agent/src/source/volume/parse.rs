@@ -24,8 +24,24 @@ pub struct Mount {
 /// File systems that lie on another computer or on the host of this virtual one; asking them may
 /// wait for ever.
 const REMOTE: &[&str] = &[
-    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.ceph", "fuse.davfs2", "fuse.glusterfs",
-    "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs",
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "davfs",
+    "fuse.ceph",
+    "fuse.davfs2",
+    "fuse.glusterfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "glusterfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "smb3",
+    "smbfs",
     "virtiofs",
 ];
 
@@ -74,15 +90,12 @@ fn unescaped(text: &str) -> String {
             .get(..3)
             .filter(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)))
             .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match (first, code) {
-            (b'\\', Some(code)) => {
-                bytes.push(code);
-                rest = behind.get(3..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let (b'\\', Some(code)) = (first, code) {
+            bytes.push(code);
+            rest = behind.get(3..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -136,7 +149,8 @@ fn holds_data(mount: &Mount) -> bool {
         return mount.point == "/";
     }
     // A container's /etc/hosts is a single file of its host's disk.
-    let single_file = mount.root != "/" && mount.subvolume.is_none() && mount.point.starts_with("/etc/");
+    let single_file =
+        mount.root != "/" && mount.subvolume.is_none() && mount.point.starts_with("/etc/");
     (mount.source.starts_with("/dev/")
         || WITHOUT_DEVICE_FILE.contains(&file_system)
         || is_remote(file_system))
