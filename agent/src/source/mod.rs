@@ -10,6 +10,18 @@ use rollcall_shared::section::Section;
 
 use crate::host::Host;
 
+pub mod battery;
+pub mod cpu;
+pub mod firmware;
+pub mod gpu;
+pub mod memory;
+pub mod network;
+pub mod storage;
+pub mod system;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
+pub mod volume;
+
 /// One place where facts are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {
@@ -87,7 +99,16 @@ pub enum Privilege {
 
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[
+    system::SOURCE,
+    firmware::SOURCE,
     os::OS,
+    cpu::SOURCE,
+    memory::SOURCE,
+    storage::SOURCE,
+    volume::SOURCE,
+    network::SOURCE,
+    gpu::SOURCE,
+    battery::SOURCE,
     software::DPKG,
     software::RPM,
     software::APK,
