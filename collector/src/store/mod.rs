@@ -17,9 +17,11 @@ pub mod setup;
 pub mod title;
 pub mod token;
 
+mod batch;
 pub mod contact;
 mod dialect;
 pub mod follow;
+mod late;
 mod load;
 mod memory;
 mod open;
@@ -207,6 +209,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("enroll", enroll::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
+    ("late", late::QUERIES),
     ("load", load::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
