@@ -2,8 +2,12 @@
 
 mod local_time;
 pub mod os;
+pub mod security;
 pub mod software;
 mod text;
+pub mod update;
+pub mod user;
+pub mod vitals;
 
 use rollcall_shared::Note;
 use rollcall_shared::section::Section;
@@ -66,6 +70,16 @@ pub enum Platform {
     Macos,
 }
 
+impl Platform {
+    /// The system this agent was built for; `None` where no source works.
+    pub const CURRENT: Option<Self> = cfg_select! {
+        target_os = "linux" => Some(Self::Linux),
+        windows => Some(Self::Windows),
+        target_os = "macos" => Some(Self::Macos),
+        _ => None,
+    };
+}
+
 /// Rights a source needs to give everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
@@ -78,10 +92,13 @@ pub enum Privilege {
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[
     os::OS,
+    user::ACCOUNTS,
     software::DPKG,
     software::RPM,
     software::APK,
     software::PACMAN,
     software::SNAP,
     software::FLATPAK,
+    update::UPDATES,
+    security::PROTECTION,
 ];
