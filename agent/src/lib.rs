@@ -4,6 +4,8 @@ pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod gather;
+#[cfg(all(test, target_os = "linux"))]
+mod gather_fixtures;
 pub mod hardware_ids;
 pub mod host;
 mod merge;
@@ -12,6 +14,7 @@ pub mod paths;
 mod program;
 pub mod reach;
 pub mod schedule;
+pub mod smbios;
 pub mod source;
 pub mod spool;
 pub mod state;

@@ -178,7 +178,10 @@ mod tests {
         let mut seen = String::new();
         for_each_field(&b"\n\nA: 1\n more\nB:2\r\n\n\nC: 3"[..], |step| match step {
             Step::Field(name, value) => {
-                seen.push_str(&format!("{}={} ", clip(name), clip(value)));
+                seen += &clip(name);
+                seen += "=";
+                seen += &clip(value);
+                seen += " ";
             }
             Step::End => seen.push_str("| "),
         })

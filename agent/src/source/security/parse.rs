@@ -36,7 +36,7 @@ pub(super) fn ssh_lines(text: &str) -> Vec<SshLine> {
             "passwordauthentication" => {
                 found.extend(words.next().map(|value| {
                     SshLine::PasswordAuthentication(!value.eq_ignore_ascii_case("no"))
-                }))
+                }));
             }
             _ => {}
         }
@@ -94,7 +94,7 @@ pub(super) fn root_device(mountinfo: &str) -> Option<(String, String)> {
         (*fields.get(4)? == "/").then(|| (fields[2].to_owned(), source.to_owned()))
     };
     // The one mounted last hides the others.
-    mountinfo.lines().filter_map(of_line).last()
+    mountinfo.lines().rev().find_map(of_line)
 }
 
 /// Whether `ufw.conf` says that the firewall is on.

@@ -151,7 +151,7 @@ fn release(host: &Host, list: &str, names: &[String]) -> Release {
 fn automatic(files: &[String]) -> bool {
     let setting = "APT::Periodic::Unattended-Upgrade";
     let lines = files.iter().flat_map(|text| text.lines());
-    let last = lines.filter_map(|line| line.trim().strip_prefix(setting)).last();
+    let last = lines.rev().find_map(|line| line.trim().strip_prefix(setting));
     last.is_some_and(|value| {
         let value = value.trim().trim_end_matches(';').trim().trim_matches('"');
         !matches!(value, "" | "0" | "false" | "no" | "off")

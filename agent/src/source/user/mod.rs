@@ -6,7 +6,7 @@ mod records;
 
 use super::{Platform, Privilege, Source};
 
-pub(crate) use records::{Record, records};
+pub(crate) use records::records;
 
 /// The declaration.
 pub const ACCOUNTS: Source = Source {

@@ -114,8 +114,8 @@ pub(super) fn disabled(shadow: &str) -> BTreeMap<String, bool> {
     let line = |line: &str| {
         let mut fields = line.split(':');
         let (name, password) = (fields.next()?, fields.next()?);
-        let expires: Option<i64> = fields.nth(5).and_then(|days| days.parse().ok());
-        let expired = expires.is_some_and(|expires| expires <= 1);
+        let last_day: Option<i64> = fields.nth(5).and_then(|days| days.parse().ok());
+        let expired = last_day.is_some_and(|day| day <= 1);
         Some((clip(name.as_bytes()), password.starts_with(['!', '*']) || expired))
     };
     shadow.lines().filter_map(line).collect()

@@ -1,12 +1,27 @@
 //! Where a Linux system keeps the numbers that move.
 
-use rollcall_shared::report::{BatteryCharge, Reboot, Session, Vitals};
+use rollcall_shared::report::{Reboot, Session, Vitals};
 use rollcall_shared::version::Scheme;
 
 use super::{parse, times};
 use crate::host::Host;
 use crate::source::software::{dpkg, pacman, rpm};
 use crate::source::user::records;
+
+cfg_select! {
+    target_os = "linux" => {
+        use crate::source::battery::charges;
+        use crate::source::volume::spaces;
+    }
+    _ => {
+        fn charges(_: &Host) -> Vec<rollcall_shared::report::BatteryCharge> {
+            Vec::new()
+        }
+        fn spaces(_: &Host) -> Vec<rollcall_shared::report::VolumeSpace> {
+            Vec::new()
+        }
+    }
+}
 
 const SESSIONS_LIMIT: usize = 1000;
 const REASONS_LIMIT: usize = 50;
@@ -16,28 +31,14 @@ pub fn vitals(host: &Host) -> Vitals {
     let text = |path: &str| host.read_text(path).unwrap_or_default();
     Vitals {
         booted_at: parse::booted_at(&text("/proc/stat")),
-        volumes: Vec::new(),
+        volumes: spaces(host),
         memory_available_bytes: parse::memory_available_bytes(&text("/proc/meminfo")),
-        batteries: batteries(host),
+        batteries: charges(host),
         sessions: sessions(host),
         reboot: reboot(host),
         update_lists_at: times::lists_at(host),
         last_upgrade_at: times::upgraded_at(host),
     }
-}
-
-fn batteries(host: &Host) -> Vec<BatteryCharge> {
-    let folder = "/sys/class/power_supply";
-    let one = |name: String| {
-        let value = |file: &str| host.value(&format!("{folder}/{name}/{file}"));
-        // Mice and headsets have batteries too; theirs have this scope.
-        let own =
-            value("type")? == "Battery" && value("scope").is_none_or(|scope| scope != "Device");
-        let percent = value("capacity")?.parse::<u8>().ok()?.min(100);
-        let charging = value("status").is_some_and(|status| status == "Charging");
-        own.then(|| BatteryCharge { percent, charging, name })
-    };
-    host.list(folder).unwrap_or_default().into_iter().filter_map(one).collect()
 }
 
 fn sessions(host: &Host) -> Vec<Session> {
@@ -98,7 +99,7 @@ fn reboot(host: &Host) -> Option<Reboot> {
         known = true;
         reasons.extend(by_kernel);
     }
-    known.then(|| Reboot { pending: !reasons.is_empty(), reasons })
+    known.then_some(Reboot { pending: !reasons.is_empty(), reasons })
 }
 
 fn kernel(host: &Host) -> Option<Vec<String>> {

@@ -36,7 +36,9 @@ pub(super) fn lists_at(host: &Host) -> Option<Timestamp> {
     let holds_lists = |folder: &str| {
         let names = host.list(folder).unwrap_or_default();
         names.iter().any(|name| {
-            name.contains("_Packages") || name.ends_with(".db") || name.starts_with("APKINDEX")
+            name.contains("_Packages")
+                || name.starts_with("APKINDEX")
+                || name.strip_suffix(".db").is_some()
         })
     };
     let apt = holds_lists("/var/lib/apt/lists");
