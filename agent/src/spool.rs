@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rollcall_shared::Digest;
@@ -93,9 +93,7 @@ impl Spool {
     /// Reads one report. `None` when its file is damaged; it is then out of the way.
     pub fn read(&self, seq: u64) -> Result<Option<CheckIn>, StateError> {
         let path = self.path(seq);
-        let read = self.disk.read(&path, limits::DECOMPRESSED_BYTES as u64).and_then(|bytes| {
-            zstd::bulk::decompress(&bytes, limits::DECOMPRESSED_BYTES)
-        });
+        let read = self.disk.read(&path, BOUND_BYTES).and_then(|bytes| unpack(&bytes));
         let report = match read {
             Ok(json) => serde_json::from_slice::<CheckIn>(&json).map_err(|e| e.to_string()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -202,6 +200,14 @@ impl Spool {
             })
             .map_err(|source| StateError::Io { what: "removing", path, source })
     }
+}
+
+fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    // A file that is longer than any report is cut, and then no JSON any more.
+    let limit_bytes = limits::DECOMPRESSED_BYTES;
+    zstd::stream::Decoder::new(bytes)?.take(limit_bytes).read_to_end(&mut json)?;
+    Ok(json)
 }
 
 fn pack(report: &CheckIn) -> io::Result<Vec<u8>> {
