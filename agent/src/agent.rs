@@ -268,17 +268,4 @@ impl Agent {
             tracing::debug!(%error, "the status file could not be written");
         }
     }
-
-    /// Removes key, identity, ledger, spool: the device is not enrolled any more.
-    pub fn forget(&mut self) -> Result<(), Error> {
-        self.spool.clear()?;
-        self.state.forget()?;
-        match std::fs::remove_file(&self.paths.status) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                let path = self.paths.status.clone();
-                Err(StateError::Io { what: "removing", path, source }.into())
-            }
-            _ => Ok(()),
-        }
-    }
 }

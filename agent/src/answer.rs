@@ -93,7 +93,7 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(7);
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec() }
+        Answer { status, retry_after: None, date: None, body: body.as_bytes().to_vec() }
     }
 
     fn stored(id: Uuid, stored: bool, duplicate: bool, want: &str) -> String {
@@ -105,7 +105,9 @@ mod tests {
     fn refusal(status: u16, kind: &str) -> Answer {
         answer(
             status,
-            &format!(r#"{{"type":"about:blank","title":"","status":{status},"kind":"{kind}","detail":""}}"#),
+            &format!(
+                r#"{{"type":"about:blank","title":"","status":{status},"kind":"{kind}","detail":""}}"#
+            ),
         )
     }
 
@@ -149,7 +151,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(status: u16, body: Vec<u8>) {
-            read(&Answer { status, retry_after: None, body }, ID);
+            read(&Answer { status, retry_after: None, date: None, body }, ID);
         }
     }
 }

@@ -111,7 +111,9 @@ impl Agent {
                             "it takes this device for a copy, even with a new key".to_owned(),
                         ));
                     }
-                    tracing::warn!("the collector knows this key from another computer; making a new one");
+                    tracing::warn!(
+                        "the collector knows this key from another computer; making a new one"
+                    );
                     let mut client = self.take_client(&identity)?;
                     identity = self.rekey(&mut client).await?;
                     self.client = Some(client);
@@ -181,11 +183,8 @@ impl Agent {
         let ledger = &mut self.state.ledger;
         ledger.acknowledged = digests_of(report);
         ledger.settings = answer.settings.clamped();
-        ledger.last_stored = Some(Stored {
-            report_id: report.report_id,
-            seq: report.seq,
-            at: self.present.now(),
-        });
+        ledger.last_stored =
+            Some(Stored { report_id: report.report_id, seq: report.seq, at: self.present.now() });
         if let Some(next) = answer.next_seq {
             let continued = self.state.continue_after(next.saturating_sub(1));
             self.note_trouble(continued);

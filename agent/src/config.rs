@@ -87,8 +87,8 @@ impl Raw {
     /// Checks every value and fills in the defaults.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let defaults = Config::default();
-        let seconds = |key, value: Option<u32>, range: std::ops::RangeInclusive<u32>, default| {
-            match value {
+        let seconds =
+            |key, value: Option<u32>, range: std::ops::RangeInclusive<u32>, default| match value {
                 None => Ok(default),
                 Some(value) if range.contains(&value) => Ok(value),
                 Some(value) => Err(ConfigError::Value {
@@ -96,8 +96,7 @@ impl Raw {
                     value: value.to_string(),
                     allowed: format!("{} to {} seconds", range.start(), range.end()),
                 }),
-            }
-        };
+            };
         let check_in_interval_s = self
             .check_in_interval_s
             .map(|value| seconds("check_in_interval_s", Some(value), 60..=86_400, value))

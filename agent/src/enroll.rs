@@ -135,10 +135,8 @@ fn to_json<T: serde::Serialize>(request: &T) -> Result<Vec<u8>, Error> {
 }
 
 async fn ask(client: &mut Client, url: &str, signed: &Signed<'_>) -> Result<EnrollAnswer, Error> {
-    let answer = client
-        .post(signed)
-        .await
-        .map_err(|source| Error::Reach { url: url.to_owned(), source })?;
+    let answer =
+        client.post(signed).await.map_err(|source| Error::Reach { url: url.to_owned(), source })?;
     read(&answer, url)
 }
 

@@ -201,7 +201,11 @@ fn state_exit_code(error: &StateError) -> u8 {
     };
     match error {
         StateError::Folder(FolderError::Io { source, .. }) | StateError::Io { source, .. } => {
-            if denied(source) { exit::PERMISSION } else { exit::PROBLEMS }
+            if denied(source) {
+                exit::PERMISSION
+            } else {
+                exit::PROBLEMS
+            }
         }
         StateError::Folder(_) | StateError::Exposed(_) => exit::PERMISSION,
         StateError::Locked(_) => exit::CONFLICT,
@@ -210,7 +214,7 @@ fn state_exit_code(error: &StateError) -> u8 {
     }
 }
 
-fn state_hint(error: &StateError) -> &'static str {
+pub(crate) fn state_hint(error: &StateError) -> &'static str {
     match error {
         StateError::Locked(_) => {
             "The service is running. Run `rollcall-agent status`, or stop it first: `systemctl \

@@ -42,9 +42,8 @@ pub struct SystemPresent;
 impl Present for SystemPresent {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     fn now(&self) -> Timestamp {
-        let ms = |duration: std::time::Duration| {
-            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-        };
+        let ms =
+            |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => ms(since),
             Err(before) => -ms(before.duration()),

@@ -63,6 +63,11 @@ impl Spool {
         Ok(spool)
     }
 
+    /// A spool that is only looked at, while an agent may be writing to it.
+    pub fn peek(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), disk: Disk::default(), bound_bytes: BOUND_BYTES }
+    }
+
     #[cfg(test)]
     pub(crate) fn with_bound(mut self, bound_bytes: u64) -> Self {
         self.bound_bytes = bound_bytes;
@@ -103,7 +108,9 @@ impl Spool {
         };
         match report {
             Ok(report) if report.seq == seq => return Ok(Some(report)),
-            Ok(_) => tracing::warn!(report.seq = seq, "a spooled report is not the one it is named"),
+            Ok(_) => {
+                tracing::warn!(report.seq = seq, "a spooled report is not the one it is named")
+            }
             Err(why) => tracing::warn!(report.seq = seq, why, "a spooled report is damaged"),
         }
         self.reject(seq)?;
@@ -142,6 +149,17 @@ impl Spool {
         Ok(added)
     }
 
+    /// All spooled reports together, in bytes on disk.
+    pub fn size_bytes(&self) -> Result<u64, StateError> {
+        let size = |seq: &u64| fs::metadata(self.path(*seq)).map_or(0, |data| data.len());
+        Ok(self.seqs()?.iter().map(size).sum())
+    }
+
+    /// How many rejected reports are kept.
+    pub fn rejected(&self) -> usize {
+        fs::read_dir(self.folder.join("rejected")).map_or(0, Iterator::count)
+    }
+
     /// Gives up the oldest reports until the bound holds; the newest always stays.
     fn enforce_bound(&self) -> Result<u64, StateError> {
         let seqs = self.seqs()?;
@@ -163,9 +181,7 @@ impl Spool {
     /// Removes an acknowledged report.
     pub fn remove(&self, seq: u64) -> Result<(), StateError> {
         let path = self.path(seq);
-        self.disk
-            .remove(&path)
-            .map_err(|source| StateError::Io { what: "removing", path, source })
+        self.disk.remove(&path).map_err(|source| StateError::Io { what: "removing", path, source })
     }
 
     /// Puts a report aside that the collector will never take; the last few are kept.
@@ -188,17 +204,6 @@ impl Spool {
             let _ = fs::remove_file(old);
         }
         Ok(())
-    }
-
-    /// Removes everything.
-    pub fn clear(&self) -> Result<(), StateError> {
-        let path = self.folder.clone();
-        fs::remove_dir_all(&path)
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })
-            .map_err(|source| StateError::Io { what: "removing", path, source })
     }
 }
 

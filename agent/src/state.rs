@@ -160,15 +160,27 @@ impl State {
         Ok(state)
     }
 
+    /// Who this device is, without opening the state; for `doctor` beside a running agent.
+    pub fn peek_identity(folder: &Path) -> Option<Identity> {
+        read_json(&Disk::default(), &folder.join(IDENTITY)).ok().flatten()
+    }
+
+    /// What the collector asked for, without opening the state; for `show`.
+    pub fn peek_ledger(folder: &Path) -> Option<Ledger> {
+        read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path(name);
-        self.disk
-            .write(&path, bytes)
-            .map_err(|source| StateError::Io { what: "writing", path, source })
+        self.disk.write(&path, bytes).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
     }
 
     /// After a rekey that was cut short the identity says which of the two keys counts.
@@ -213,9 +225,11 @@ impl State {
     /// Puts the following key in the place of the old one.
     pub fn promote_next_key(&self) -> Result<(), StateError> {
         let path = self.path(KEY);
-        self.disk
-            .rename(&self.path(NEXT_KEY), &path)
-            .map_err(|source| StateError::Io { what: "writing", path, source })
+        self.disk.rename(&self.path(NEXT_KEY), &path).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
     }
 
     /// Remembers who this device is.
@@ -273,20 +287,30 @@ impl State {
             }
         }
     }
+}
 
-    /// Removes key, identity and everything learnt; the spool is removed by its owner.
-    pub fn forget(&mut self) -> Result<(), StateError> {
-        for name in [IDENTITY, KEY, NEXT_KEY, LEDGER, SEQ] {
-            let path = self.path(name);
-            self.disk
-                .remove(&path)
-                .map_err(|source| StateError::Io { what: "removing", path, source })?;
-        }
-        self.identity = None;
-        self.ledger = Ledger::default();
-        self.last_seq = 0;
-        Ok(())
+/// Removes key, identity, everything learnt and the spool, damaged or not.
+pub fn erase(folder: &Path) -> Result<(), StateError> {
+    if !folder.exists() {
+        return Ok(());
     }
+    private_folder(folder)?;
+    let _lock = lock(folder)?;
+    let removing = |path: PathBuf, result: io::Result<()>| match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StateError::Io { what: "removing", path, source })
+        }
+        _ => Ok(()),
+    };
+    // The key goes first: what is left after a failure then cannot speak for this device.
+    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SEQ] {
+        let path = folder.join(name);
+        let result = Disk::default().remove(&path);
+        removing(path, result)?;
+    }
+    let spool = folder.join("spool");
+    let result = std::fs::remove_dir_all(&spool);
+    removing(spool, result)
 }
 
 fn lock(folder: &Path) -> Result<File, StateError> {
@@ -342,10 +366,9 @@ fn read_key(disk: &Disk, path: &Path) -> Result<Option<SigningKey>, StateError> 
         path: path.to_owned(),
         why: format!("it holds {} bytes instead of 32", bytes.len()),
     })?;
-    SigningKey::from_seed(&seed).map(Some).map_err(|error| StateError::Damaged {
-        path: path.to_owned(),
-        why: error.to_string(),
-    })
+    SigningKey::from_seed(&seed)
+        .map(Some)
+        .map_err(|error| StateError::Damaged { path: path.to_owned(), why: error.to_string() })
 }
 
 #[cfg(test)]
@@ -403,20 +426,11 @@ mod tests {
         state.save_identity(identity(&key)).unwrap();
         drop(state);
         Disk::default().write(&path.join(KEY), b"short").unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
         Disk::default().write(&path.join(KEY), &[9; 32]).unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
         Disk::default().write(&path.join(IDENTITY), b"{").unwrap();
-        assert!(matches!(
-            State::open(&path, Disk::default()),
-            Err(StateError::Damaged { .. })
-        ));
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
     }
 
     #[test]
