@@ -268,7 +268,7 @@ pub mod limits {
     /// A request body as sent.
     pub const COMPRESSED_BYTES: u32 = 4 * 1024 * 1024;
     /// A request body unpacked.
-    pub const DECOMPRESSED_BYTES: u64 = 64 * 1024 * 1024;
+    pub const DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
     /// Rows of one section.
     pub const SECTION_ROWS: usize = 100_000;
     /// Bytes of one string; longer ones are cut and end in `…`.
