@@ -17,15 +17,15 @@ fn told(name: &str) -> String {
     for section in sections {
         let found = &found.sections[section];
         if let Some(body) = &found.section {
-            let json: serde_json::Value =
-                serde_json::from_str(body.to_json().unwrap().get()).unwrap();
-            writeln!(text, "{section}: {json:#}").unwrap();
+            let json = body.to_json().unwrap_or_default();
+            let json: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
+            let _ = writeln!(text, "{section}: {json:#}");
         }
         for note in &found.notes {
-            writeln!(text, "{section}: {:?} {:?}", note.kind, note.detail).unwrap();
+            let _ = writeln!(text, "{section}: {:?} {:?}", note.kind, note.detail);
         }
     }
-    writeln!(text, "{:#?}", found.hardware_ids).unwrap();
+    let _ = writeln!(text, "{:#?}", found.hardware_ids);
     text
 }
 

@@ -165,10 +165,10 @@ pub fn resolvers(resolv_conf: &str) -> (Vec<String>, Vec<String>) {
         let mut words = line.split_whitespace();
         match words.next() {
             Some("nameserver") => {
-                if let Some(server) = words.next() {
-                    if !servers.iter().any(|known| known == server) {
-                        servers.push(server.to_owned());
-                    }
+                if let Some(server) = words.next()
+                    && !servers.iter().any(|known| known == server)
+                {
+                    servers.push(server.to_owned());
                 }
             }
             // The last such line counts.

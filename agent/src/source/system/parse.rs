@@ -119,6 +119,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it shortens what is compared with options")]
     fn owned(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
