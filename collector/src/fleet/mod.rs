@@ -22,6 +22,7 @@ pub use entry::{Entry, OpenFindings};
 pub use inner::Inner;
 pub use title::TitleText;
 
+use crate::domain::Policy;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet in memory. Cheap to clone.
@@ -34,6 +35,8 @@ struct Shared {
     /// Updates that came while the tables were read; absent when the fleet is ready.
     waiting: RwLock<Option<Vec<Update>>>,
     ready: watch::Sender<bool>,
+    /// The thresholds that decide who is stale or missing.
+    policy: RwLock<Arc<Policy>>,
 }
 
 /// One change of the fleet. Each carries a whole state, so applying it twice does no harm.
@@ -68,6 +71,7 @@ impl Default for Fleet {
             inner: RwLock::default(),
             waiting: RwLock::new(None),
             ready: watch::Sender::new(true),
+            policy: RwLock::default(),
         }))
     }
 }
@@ -103,19 +107,29 @@ impl Fleet {
         *self.0.ready.borrow()
     }
 
+    /// The thresholds in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other thresholds are in force from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        *write(&self.0.policy) = Arc::new(policy);
+    }
+
     /// Looks at the fleet. Hold it for computing only, never across an await.
     pub fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.0.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A device's report was stored: its row and its whole sorted set of titles.
-    pub fn device_applied(&self, row: DeviceRow, titles: Arc<[u32]>) {
-        self.update(Update::Device(Box::new(row), titles));
+    pub fn device_applied(&self, row: &DeviceRow, titles: Arc<[u32]>) {
+        self.update(Update::Device(Box::new(row.clone()), titles));
     }
 
     /// A device's row was changed by a person or by the collector; its software stays.
-    pub fn row_changed(&self, row: DeviceRow) {
-        self.update(Update::Row(Box::new(row)));
+    pub fn row_changed(&self, row: &DeviceRow) {
+        self.update(Update::Row(Box::new(row.clone())));
     }
 
     /// Titles got their numbers. Comes before the first device that has them.

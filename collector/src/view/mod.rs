@@ -3,12 +3,17 @@
 //! Handlers call these functions and nothing else to read.
 
 pub mod changes;
+mod cursor;
 pub mod device;
 pub mod devices;
 pub mod findings;
 pub mod overview;
+pub(crate) mod past;
 pub mod search;
 pub mod software;
+
+#[cfg(test)]
+mod tests;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
