@@ -19,6 +19,8 @@ pub struct Inner {
     by_id: HashMap<DeviceId, DeviceKey>,
     titles: Titles,
     postings: Postings,
+    /// Titles that some device has and whose text nobody told yet.
+    unknown: Vec<u32>,
 }
 
 impl Inner {
@@ -55,6 +57,8 @@ impl Inner {
                 self.set_row(*row);
                 if let Some(entry) = self.entry_mut(key) {
                     let before = std::mem::replace(&mut entry.titles, Arc::clone(&titles));
+                    let new = titles.iter().filter(|id| before.binary_search(id).is_err());
+                    self.unknown.extend(new.filter(|id| self.titles.text(**id).is_none()));
                     self.postings.change(key, &before, &titles);
                 }
             }
@@ -63,6 +67,7 @@ impl Inner {
                 for (id, text) in titles {
                     self.titles.add(id, text);
                 }
+                self.unknown.retain(|id| self.titles.text(*id).is_none());
             }
             Update::Seen(device, at) => {
                 if let Some(entry) = self.entry_mut(device) {
@@ -123,6 +128,11 @@ impl Inner {
     /// The keys of all devices, in order.
     pub fn keys(&self) -> Vec<DeviceKey> {
         self.entries().map(|entry| entry.row.key).collect()
+    }
+
+    /// Titles that some device has and whose text nobody told yet.
+    pub fn unknown_titles(&self) -> &[u32] {
+        &self.unknown
     }
 
     /// The dictionary of titles.

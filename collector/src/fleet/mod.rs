@@ -132,7 +132,7 @@ impl Fleet {
         self.update(Update::Row(Box::new(row.clone())));
     }
 
-    /// Titles got their numbers. Comes before the first device that has them.
+    /// The texts of titles; those of [`Inner::unknown_titles`] are asked for by the reader.
     pub fn titles_added(&self, titles: Vec<(u32, TitleText)>) {
         self.update(Update::Titles(titles));
     }

@@ -8,6 +8,7 @@ pub mod account;
 pub mod api_token;
 pub mod decision;
 pub mod device;
+pub mod finding;
 pub mod history;
 pub mod session;
 pub mod setting;

@@ -9,9 +9,8 @@ use rollcall_shared::api::device::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Error;
-use super::cursor;
 use super::past::{self, PastEntry};
+use super::{Error, cursor};
 use crate::app::App;
 use crate::domain::Policy;
 use crate::fleet::Entry;
@@ -41,9 +40,9 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
     let limit = cursor::limit(filter.limit)?;
     let order = Order::of(filter)?;
     let asked = Asked::of(filter)?;
-    app.fleet.ready().await;
+    super::ready(app).await;
     if let Some(at) = filter.as_of {
-        let then = past::entries(app, at).await?;
+        let then = past::entries(app, at, asked.software.is_some()).await?;
         let passing = then.iter().map(Row::past).filter(|row| asked.passes_past(row)).collect();
         return Ok(order.page(passing, limit));
     }
@@ -62,10 +61,10 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
 /// Counts of every facet over the devices that pass the filter.
 pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
     let asked = Asked::of(filter)?;
-    app.fleet.ready().await;
+    super::ready(app).await;
     let mut counts = Counts::default();
     if let Some(at) = filter.as_of {
-        let then = past::entries(app, at).await?;
+        let then = past::entries(app, at, asked.software.is_some()).await?;
         then.iter().map(Row::past).filter(|row| asked.passes_past(row)).for_each(|r| counts.add(&r));
         return Ok(counts.finish());
     }
@@ -109,7 +108,7 @@ impl<'a> Row<'a> {
         Self { entry, presence, software: None }
     }
 
-    fn past(past: &'a PastEntry) -> Self {
+    pub(super) fn past(past: &'a PastEntry) -> Self {
         Self { entry: &past.entry, presence: past.presence, software: Some(&past.software) }
     }
 

@@ -30,3 +30,13 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }
+
+/// Waits until the fleet is in memory, and tells it the texts of titles that came lately.
+async fn ready(app: &crate::app::App) {
+    app.fleet.ready().await;
+    let unknown = app.fleet.read().unknown_titles().to_vec();
+    if !unknown.is_empty() {
+        let texts = app.store.set_titles(&unknown);
+        app.fleet.titles_added(texts.into_iter().map(crate::job::load::title).collect());
+    }
+}

@@ -27,7 +27,7 @@ pub async fn titles(app: &App, filter: &SoftwareFilter) -> Result<Page<SoftwareT
         return Err(Error::Invalid { field: "q", why });
     }
     let words: Vec<&str> = asked.split_whitespace().collect();
-    app.fleet.ready().await;
+    super::ready(app).await;
     let fleet = app.fleet.read();
     let mut rows: Vec<(u64, &TitleGroup)> = fleet
         .titles()
@@ -67,7 +67,7 @@ pub async fn titles(app: &App, filter: &SoftwareFilter) -> Result<Page<SoftwareT
 
 /// One title with its versions; its devices come from the list of devices filtered by it.
 pub async fn detail(app: &App, source: &str, name: &str) -> Result<Option<SoftwareDetail>, Error> {
-    app.fleet.ready().await;
+    super::ready(app).await;
     let fleet = app.fleet.read();
     let Some(group) = fleet.titles().named(name).find(|group| group.source == source) else {
         return Ok(None);
