@@ -61,6 +61,16 @@ pub enum Platform {
     Macos,
 }
 
+impl Platform {
+    /// The system this agent was built for; `None` where no source works.
+    pub const CURRENT: Option<Self> = cfg_select! {
+        target_os = "linux" => Some(Self::Linux),
+        windows => Some(Self::Windows),
+        target_os = "macos" => Some(Self::Macos),
+        _ => None,
+    };
+}
+
 /// Rights a source needs to give everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
