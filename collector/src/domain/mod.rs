@@ -14,7 +14,7 @@ pub mod policy;
 mod rule;
 
 pub use facts::Facts;
-//pub use finding::{Flag, Observed, Rule, evaluate, reconcile};
+pub use finding::{Flag, Observed, Rule, evaluate, reconcile};
 pub use freshness::presence;
 pub use lifecycle::{CycleMatch, Lifecycle, LifecycleState};
 pub use policy::Policy;
