@@ -5,6 +5,7 @@ pub mod ca;
 pub mod clock;
 pub mod codec;
 pub mod domain;
+pub mod export;
 pub mod fleet;
 pub mod http;
 pub mod ingest;

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::Policy;
 use crate::fleet::Entry;
 use crate::fleet::lookup::{QUERY_BYTES, Query};
+use crate::store::device::DeviceKey;
 
 /// Values of one column with the number of devices that have them, most first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +57,14 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
         .filter(|row| asked.passes(row))
         .collect();
     Ok(order.page(passing, limit))
+}
+
+/// These devices as lists show them now; those that are gone are left out.
+pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
+    let (policy, now) = (app.fleet.policy(), app.clock.now());
+    let fleet = app.fleet.read();
+    let entries = keys.iter().filter_map(|key| fleet.entry(*key));
+    entries.map(|entry| Row::new(entry, &policy, now).summary()).collect()
 }
 
 /// Counts of every facet over the devices that pass the filter.

@@ -32,7 +32,7 @@ pub enum Error {
 }
 
 /// Waits until the fleet is in memory, and tells it the texts of titles that came lately.
-async fn ready(app: &crate::app::App) {
+pub(crate) async fn ready(app: &crate::app::App) {
     app.fleet.ready().await;
     let unknown = app.fleet.read().unknown_titles().to_vec();
     if !unknown.is_empty() {

@@ -22,7 +22,7 @@ use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
 use crate::store::history::{Past, StoredSection};
 
 /// Devices rebuilt at a time.
-pub(crate) const PAGE: usize = 1_000;
+const PAGE: usize = 1_000;
 
 /// One device as it was.
 #[derive(Debug)]
@@ -62,8 +62,17 @@ pub(super) async fn one(
     Ok(rebuilt(app, &[key], at, false).await?.pop())
 }
 
+/// Those of these devices that had reported at that moment, as lists showed them.
+pub(crate) async fn summaries(
+    app: &App,
+    keys: &[DeviceKey],
+    at: Timestamp,
+) -> Result<Vec<DeviceSummary>, Error> {
+    Ok(rebuilt(app, keys, at, false).await?.iter().map(PastEntry::summary).collect())
+}
+
 /// Those of these devices that had reported at that moment; keys in order.
-pub(crate) async fn rebuilt(
+async fn rebuilt(
     app: &App,
     keys: &[DeviceKey],
     at: Timestamp,
