@@ -4,6 +4,7 @@ pub mod app;
 pub mod ca;
 pub mod clock;
 pub mod codec;
+pub mod demo;
 pub mod domain;
 pub mod export;
 pub mod fleet;

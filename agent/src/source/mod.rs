@@ -1,5 +1,10 @@
 //! The sources: where facts about a computer are read, each declared once, as data.
 
+mod local_time;
+pub mod os;
+pub mod software;
+mod text;
+
 use rollcall_shared::Note;
 use rollcall_shared::section::Section;
 
@@ -81,4 +86,12 @@ pub enum Privilege {
 }
 
 /// Every source, in the order of the sections.
-pub const SOURCES: &[Source] = &[];
+pub const SOURCES: &[Source] = &[
+    os::OS,
+    software::DPKG,
+    software::RPM,
+    software::APK,
+    software::PACMAN,
+    software::SNAP,
+    software::FLATPAK,
+];

@@ -123,8 +123,8 @@ impl Fleet {
     }
 
     /// A device's report was stored: its row and its whole sorted set of titles.
-    pub fn device_applied(&self, row: &DeviceRow, titles: Arc<[u32]>) {
-        self.update(Update::Device(Box::new(row.clone()), titles));
+    pub fn device_applied(&self, row: DeviceRow, titles: Arc<[u32]>) {
+        self.update(Update::Device(Box::new(row), titles));
     }
 
     /// A device's row was changed by a person or by the collector; its software stays.

@@ -80,7 +80,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Apply(key, hostname, titles) => {
-                    fleet.device_applied(&row(key, &hostname), titles.iter().copied().collect());
+                    fleet.device_applied(row(key, &hostname), titles.iter().copied().collect());
                     let device = plain.entry(key).or_default();
                     let before = std::mem::replace(&mut device.hostname, hostname);
                     device.past.insert(before);
@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn no_question_panics(asked in any::<String>(), value in any::<String>()) {
         let fleet = Fleet::default();
-        fleet.device_applied(&row(0, &value), Arc::default());
+        fleet.device_applied(row(0, &value), Arc::default());
         if let Some(query) = Query::new(&asked) {
             let _ = fleet.read().entries().next().map(|entry| entry.lookup.find(&query));
         }
@@ -147,7 +147,7 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
     for (&key, device) in plain.iter().take(1) {
         loaded.sets.retain(|(loaded, _)| loaded.0 != key);
         let titles = device.titles.iter().copied().collect();
-        fleet.device_applied(&row(key, &device.hostname), titles);
+        fleet.device_applied(row(key, &device.hostname), titles);
     }
     fleet.loaded(loaded);
 }
@@ -212,8 +212,8 @@ fn finds_in_every_spelling() {
     device.summary.model = Some("ThinkPad T14 Gen 3".to_owned());
     device.asset_tag = Some("A-10042".to_owned());
     let fleet = Fleet::default();
-    fleet.device_applied(&row(7, "OLD-NAME"), Arc::default());
-    fleet.device_applied(&device, Arc::default());
+    fleet.device_applied(row(7, "OLD-NAME"), Arc::default());
+    fleet.device_applied(device, Arc::default());
     let inner = fleet.read();
     let find = |asked: &str| {
         let found = inner.entries().next()?.lookup.find(&Query::new(asked)?)?;

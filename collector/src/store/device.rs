@@ -249,9 +249,6 @@ impl Store {
 
     /// The last report of a device.
     pub async fn last_report(&self, device: DeviceKey) -> Result<Option<LastReport>, Error> {
-        if let Some(contact) = self.memory().contacts().get(&device) {
-            return Ok(Some(contact.report.clone()));
-        }
         let row: Option<ReportRow> = on_backend!(self, read pool =>
             sqlx::query_as(LAST_REPORT).bind(i64::from(device.0)).fetch_optional(pool).await?);
         let Some((seq, report_id, observed_at, received_at, error, vitals, agent, cost, ids)) = row
@@ -262,6 +259,11 @@ impl Store {
             return Ok(None); // Only what its hardware said at enrolment.
         }
         let damaged = |_| Error::Damaged(format!("the last report of device {}", device.0));
+        let hardware_ids = serde_json::from_str(&ids).map_err(damaged)?;
+        if let Some(contact) = self.memory().contacts().get(&device) {
+            // Not written yet. Its hardware ids are raw, those of the table are the good ones.
+            return Ok(Some(LastReport { hardware_ids, ..contact.report.clone() }));
+        }
         Ok(Some(LastReport {
             seq: u64::try_from(seq).unwrap_or_default(),
             observed_at: Timestamp(observed_at),
@@ -270,7 +272,7 @@ impl Store {
             vitals: serde_json::from_str(&vitals).map_err(damaged)?,
             agent: serde_json::from_str(&agent).map_err(damaged)?,
             cost: serde_json::from_str(&cost).map_err(damaged)?,
-            hardware_ids: serde_json::from_str(&ids).map_err(damaged)?,
+            hardware_ids,
         }))
     }
 

@@ -4,7 +4,7 @@ use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::{DeviceId, Digest, HardwareIds, Timestamp};
 
 use super::device::{DeviceKey, DeviceRow, Summary};
-use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 
 queries! {
     USE_TOKEN = "UPDATE enrollment_token SET uses = uses + 1
@@ -336,7 +336,9 @@ impl Store {
             None => Ok(None),
         }
     }
+}
 
+impl Tables {
     /// How often keys were changed, by any program on this database.
     pub(super) async fn key_changes(&self) -> Result<i64, Error> {
         Ok(on_backend!(self, read pool => sqlx::query_scalar(KEY_CHANGES).fetch_one(pool).await?))

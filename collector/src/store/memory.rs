@@ -30,7 +30,9 @@ pub(crate) struct DeviceState {
     pub(crate) observed_at: Timestamp,
     /// The newest moment of its history.
     pub(crate) changed_at: Timestamp,
-    /// The effective digest of each section.
+    /// Digest of the notes as they are stored.
+    pub(crate) notes: Option<Digest>,
+    /// The digest of each section.
     pub(crate) sections: BTreeMap<Arc<str>, Digest>,
     /// When its seen values were written last.
     pub(crate) values_at: Timestamp,
@@ -38,42 +40,51 @@ pub(crate) struct DeviceState {
     pub(crate) queued: u32,
 }
 
-/// The last few reports of a device: id and the beginning of the content's digest.
+/// The last few reports of a device: id, number and the beginning of the content's digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Recent(Vec<(Uuid, [u8; 8])>);
+pub(crate) struct Recent(Vec<(Uuid, u64, [u8; 8])>);
 
 impl Recent {
     /// Whether this id was stored, and if so, with the same content.
     pub(crate) fn knows(&self, id: Uuid, content: &Digest) -> Option<bool> {
-        let (_, known) = self.0.iter().find(|(known, _)| *known == id)?;
+        let (_, _, known) = self.0.iter().find(|(known, ..)| *known == id)?;
         Some(content.0.starts_with(known))
     }
 
-    pub(crate) fn push(&mut self, id: Uuid, content: &Digest) {
+    /// Whether one of them has this number.
+    pub(crate) fn has_seq(&self, seq: u64) -> bool {
+        self.0.iter().any(|(_, known, _)| *known == seq)
+    }
+
+    pub(crate) fn push(&mut self, id: Uuid, seq: u64, content: &Digest) {
         if self.0.len() >= RECENT_REPORTS {
             self.0.remove(0);
         }
         let mut start = [0; 8];
         start.copy_from_slice(&content.0[..8]);
-        self.0.push((id, start));
+        self.0.push((id, seq, start));
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|(id, start)| id.as_bytes().iter().chain(start)).copied().collect()
+        let mut out = Vec::with_capacity(self.0.len() * 32);
+        for (id, seq, start) in &self.0 {
+            out.extend_from_slice(id.as_bytes());
+            out.extend_from_slice(&seq.to_le_bytes());
+            out.extend_from_slice(start);
+        }
+        out
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let (rows, _) = bytes.as_chunks::<24>();
-        Self(
-            rows.iter()
-                .map(|row| {
-                    let (mut id, mut start) = ([0; 16], [0; 8]);
-                    id.copy_from_slice(&row[..16]);
-                    start.copy_from_slice(&row[16..]);
-                    (Uuid::from_bytes(id), start)
-                })
-                .collect(),
-        )
+        let (rows, _) = bytes.as_chunks::<32>();
+        let row = |row: &[u8; 32]| {
+            let (mut id, mut seq, mut start) = ([0; 16], [0; 8], [0; 8]);
+            id.copy_from_slice(&row[..16]);
+            seq.copy_from_slice(&row[16..24]);
+            start.copy_from_slice(&row[24..]);
+            (Uuid::from_bytes(id), u64::from_le_bytes(seq), start)
+        };
+        Self(rows.iter().map(row).collect())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rollcall_shared::section::Section;
 use rollcall_shared::{Digest, Note, Timestamp};
 use uuid::Uuid;
 
@@ -43,8 +42,6 @@ pub enum PreparedSection {
         text: String,
         /// The text packed.
         packed: Vec<u8>,
-        /// What it means, for sections this version knows.
-        parsed: Option<Box<Section>>,
     },
     /// The software, title by title.
     Software {
@@ -86,8 +83,8 @@ pub struct Applied {
     pub row: DeviceRow,
     /// Its sorted titles.
     pub titles: Arc<[u32]>,
-    /// Titles that nobody had before.
-    pub new_titles: Vec<Title>,
+    /// Titles that nobody had before this batch of reports.
+    pub new_titles: Arc<[Title]>,
     /// The moment it stands at in the history.
     pub at: Timestamp,
     /// Set when the computer was turned back: the number to go on from.

@@ -6,13 +6,8 @@ use std::sync::Arc;
 use rollcall_shared::Digest;
 use rollcall_shared::section::Software;
 
-use super::{Error, Store, on_backend, queries};
+use super::{Error, Store};
 use crate::codec::extra::Extra;
-
-queries! {
-    ALL = "SELECT id, source, name, version, architecture, publisher, source_package, source_version
-           FROM title WHERE id > $1 ORDER BY id LIMIT 5000";
-}
 
 /// One title with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +37,7 @@ impl TitleText {
         ])
     }
 
-    fn join(parts: [&str; 7]) -> Self {
+    pub(super) fn join(parts: [&str; 7]) -> Self {
         Self(parts.join("\0").into())
     }
 
@@ -112,34 +107,17 @@ impl Dictionary {
     }
 }
 
-type Row = (i64, String, String, String, String, String, String, String);
-
 impl Store {
     /// Every title, by number.
     pub async fn titles(&self) -> Result<Vec<Title>, Error> {
         let mut titles: Vec<Title> = Vec::new();
         loop {
             let last = titles.last().map_or(-1, |title| i64::from(title.id));
-            let rows: Vec<Row> = on_backend!(self, read pool =>
-                sqlx::query_as(ALL).bind(last).fetch_all(pool).await?);
-            if rows.is_empty() {
+            let page = self.tables().title_page(last).await?;
+            if page.is_empty() {
                 return Ok(titles);
             }
-            for (id, source, name, version, architecture, publisher, package, package_version) in
-                rows
-            {
-                let id = u32::try_from(id).map_err(|_| Error::Damaged(format!("title {id}")))?;
-                let text = TitleText::join([
-                    &source,
-                    &name,
-                    &version,
-                    &architecture,
-                    &publisher,
-                    &package,
-                    &package_version,
-                ]);
-                titles.push(Title { id, text });
-            }
+            titles.extend(page);
         }
     }
 

@@ -188,6 +188,7 @@ pub(super) fn network(before: &Network, after: &Network, out: &mut Out) {
                 name: _,
                 kind,
                 virtual_interface,
+                removable: _,
                 up,
                 mac,
                 permanent_mac,
