@@ -83,6 +83,15 @@ impl Image {
         !self.is_windows() && self.shape != Shape::Mac
     }
 
+    /// What its agent was built for.
+    pub(super) fn target(&self) -> &'static str {
+        match self.system {
+            "windows" => "x86_64-pc-windows-msvc",
+            "macos" => "aarch64-apple-darwin",
+            _ => "x86_64-unknown-linux-gnu",
+        }
+    }
+
     /// Who manages its updates.
     pub(super) fn manager(&self) -> &'static str {
         match self.system {

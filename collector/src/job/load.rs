@@ -1,6 +1,7 @@
 //! Reads the fleet from the tables into memory, once at start.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
@@ -30,7 +31,7 @@ pub async fn load(app: &App) -> Result<(), store::Error> {
     }
     let loaded = Loaded {
         devices: app.store.devices().await?,
-        sets: app.store.all_title_sets().await?,
+        sets: title_sets(app).await?,
         // After the sets, so that every number in them has its text.
         titles: app.store.titles().await?.into_iter().map(title).collect(),
         seen_values: app.store.all_seen_values().await?,
@@ -40,6 +41,18 @@ pub async fn load(app: &App) -> Result<(), store::Error> {
     app.fleet.loaded(loaded);
     tracing::info!(devices, "the fleet is in memory");
     Ok(())
+}
+
+async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Error> {
+    let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
+    loop {
+        let after = sets.last().map(|(device, _)| *device);
+        let mut page = app.store.title_sets_after(after).await?;
+        if page.is_empty() {
+            return Ok(sets);
+        }
+        sets.append(&mut page);
+    }
 }
 
 /// A title of the tables as the fleet keeps it.

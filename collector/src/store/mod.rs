@@ -13,6 +13,7 @@ pub mod enroll;
 pub mod history;
 pub mod report;
 pub mod title;
+pub mod title_set;
 pub mod session;
 pub mod setting;
 pub mod setup;
@@ -207,6 +208,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.
