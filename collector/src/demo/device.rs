@@ -152,8 +152,16 @@ impl DemoDevice {
             department: if server { "IT" } else { random.pick(words::DEPARTMENTS) },
             serial: serial(model.0, &mut random),
             trouble,
-            memory_gib: if server { random.pick(&[64, 128, 256]) } else { random.pick(&[8, 16, 16, 32]) },
-            disk_gb: if server { random.pick(&[960, 1920, 3840]) } else { random.pick(&[256, 512, 512, 1024]) },
+            memory_gib: if server {
+                random.pick(&[64, 128, 256])
+            } else {
+                random.pick(&[8, 16, 16, 32])
+            },
+            disk_gb: if server {
+                random.pick(&[960, 1920, 3840])
+            } else {
+                random.pick(&[256, 512, 512, 1024])
+            },
             people: [Person::of(&mut random), Person::of(&mut random)],
             started_at,
             last_seen_at,

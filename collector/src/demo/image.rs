@@ -169,7 +169,9 @@ impl Image {
             }
         } else {
             for (before, after) in words::LINUX_FORMS {
-                names.extend(words::STEMS.iter().map(|stem| (format!("{before}{stem}{after}"), None)));
+                names.extend(
+                    words::STEMS.iter().map(|stem| (format!("{before}{stem}{after}"), None)),
+                );
             }
         }
         names.truncate(self.titles);

@@ -1,8 +1,6 @@
 //! The sections and vitals of a demo device at a moment.
 
-use rollcall_shared::report::{
-    BatteryCharge, Reboot, Session, Vitals, VolumeSpace,
-};
+use rollcall_shared::report::{BatteryCharge, Reboot, Session, Vitals, VolumeSpace};
 use rollcall_shared::section::firmware::{FirmwareMode, Tpm};
 use rollcall_shared::section::memory::MemoryModule;
 use rollcall_shared::section::network::{Interface, InterfaceKind, Route};
@@ -173,7 +171,9 @@ fn volume(device: &DemoDevice) -> Volume {
         device: text(if device.image.is_windows() { "Disk 0" } else { "/dev/nvme0n1p2" }),
         file_system: text(kind),
         size_bytes: Some(device.disk_gb * GB / 100 * 95),
-        encryption: encryption.filter(|_| !Random::of(&[14, device.number]).chance(9)).and_then(text),
+        encryption: encryption
+            .filter(|_| !Random::of(&[14, device.number]).chance(9))
+            .and_then(text),
         ..Volume::default()
     }
 }
@@ -340,10 +340,12 @@ fn security(device: &DemoDevice) -> Security {
 pub(super) fn vitals(device: &DemoDevice, state: &State<'_>) -> Vitals {
     let mut random = Random::of(&[19, device.number]);
     let size_bytes = device.disk_gb * GB / 100 * 95;
-    let free_percent = if device.trouble.full_disk { random.below(5) } else { 15 + random.below(70) };
+    let free_percent =
+        if device.trouble.full_disk { random.below(5) } else { 15 + random.below(70) };
     let at = state.at;
     let booted_at = at.plus_ms(-random.between(HOUR_MS, 20 * DAY_MS));
-    let lists_age = if device.trouble.stale_lists { 30 * DAY_MS } else { random.between(HOUR_MS, DAY_MS) };
+    let lists_age =
+        if device.trouble.stale_lists { 30 * DAY_MS } else { random.between(HOUR_MS, DAY_MS) };
     Vitals {
         booted_at: Some(booted_at),
         volumes: vec![VolumeSpace {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::time::HOUR_MS;
-use rollcall_shared::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{DemoDevice, Reports};
@@ -86,11 +86,7 @@ async fn one(app: &App, number: u64, now: Timestamp, judge_each: bool) -> Result
     Ok(1)
 }
 
-async fn enroll(
-    app: &App,
-    demo: &DemoDevice,
-    at: Timestamp,
-) -> Result<Option<DeviceKey>, Error> {
+async fn enroll(app: &App, demo: &DemoDevice, at: Timestamp) -> Result<Option<DeviceKey>, Error> {
     let permission = Permission::Grant(TokenGrant {
         site: Some(demo.site().to_owned()),
         department: Some(demo.department.to_owned()),

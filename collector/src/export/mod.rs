@@ -269,9 +269,12 @@ async fn software(
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     for &key in page {
-        let Some((id, hostname)) = app.fleet.read().entry(key).map(|entry| {
-            (entry.row.id, entry.row.summary.hostname.clone())
-        }) else {
+        let Some((id, hostname)) = app
+            .fleet
+            .read()
+            .entry(key)
+            .map(|entry| (entry.row.id, entry.row.summary.hostname.clone()))
+        else {
             continue;
         };
         let Past::Known(titles) = app.store.software(key, as_of).await? else { continue };

@@ -113,11 +113,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<(), store::Error> {
 
 /// Judges only the devices that time alone has changed: those that went missing, and those whose
 /// waiver ended after `since`. Costs next to nothing when there are none.
-pub async fn sweep_silent(
-    app: &App,
-    since: Timestamp,
-    now: Timestamp,
-) -> Result<(), store::Error> {
+pub async fn sweep_silent(app: &App, since: Timestamp, now: Timestamp) -> Result<(), store::Error> {
     app.fleet.ready().await;
     let policy = app.fleet.policy();
     let changed = |entry: &Entry| {

@@ -8,15 +8,15 @@ pub mod account;
 pub mod api_token;
 pub mod decision;
 pub mod device;
-pub mod finding;
 pub mod enroll;
+pub mod finding;
 pub mod history;
 pub mod report;
-pub mod title;
-pub mod title_set;
 pub mod session;
 pub mod setting;
 pub mod setup;
+pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod dialect;

@@ -14,9 +14,12 @@ pub async fn recent(app: &App, limit: u32) -> Result<Vec<Change>, Error> {
     let limit = limit.clamp(1, HIGHEST_LIMIT);
     let mut changes: Vec<Change> = Vec::new();
     for (device, at) in app.store.recently_changed(limit).await? {
-        let Some((id, hostname)) = app.fleet.read().entry(device).map(|entry| {
-            (entry.row.id, entry.row.summary.hostname.clone())
-        }) else {
+        let Some((id, hostname)) = app
+            .fleet
+            .read()
+            .entry(device)
+            .map(|entry| (entry.row.id, entry.row.summary.hostname.clone()))
+        else {
             continue;
         };
         let mut of_report = app.store.changes(device, Some(at.plus_ms(1)), 1).await?;

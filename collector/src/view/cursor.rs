@@ -34,7 +34,8 @@ pub(super) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 pub(super) fn invalid() -> Error {
     Error::Invalid {
         field: "cursor",
-        why: "it is not one that this list gave; leave it out to begin at the first page".to_owned(),
+        why: "it is not one that this list gave; leave it out to begin at the first page"
+            .to_owned(),
     }
 }
 

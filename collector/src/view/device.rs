@@ -128,9 +128,7 @@ pub async fn software(
     let Some(row) = row(app, id).await? else { return Ok(None) };
     match app.store.software(row.key, as_of).await? {
         Past::Known(items) => Ok(Some(DeviceSoftware { items, as_of })),
-        Past::NotKnown if as_of.is_none() => {
-            Ok(Some(DeviceSoftware { items: Vec::new(), as_of }))
-        }
+        Past::NotKnown if as_of.is_none() => Ok(Some(DeviceSoftware { items: Vec::new(), as_of })),
         Past::NotKnown => Ok(None),
     }
 }

@@ -74,7 +74,10 @@ pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
     let mut counts = Counts::default();
     if let Some(at) = filter.as_of {
         let then = past::entries(app, at, asked.software.is_some()).await?;
-        then.iter().map(Row::past).filter(|row| asked.passes_past(row)).for_each(|r| counts.add(&r));
+        then.iter()
+            .map(Row::past)
+            .filter(|row| asked.passes_past(row))
+            .for_each(|r| counts.add(&r));
         return Ok(counts.finish());
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
@@ -245,7 +248,11 @@ impl Order {
         Ok(Self { sort, descending, as_of, after })
     }
 
-    fn compare(&self, a: (&SortValueRef<'_>, u32), b: (&SortValueRef<'_>, u32)) -> std::cmp::Ordering {
+    fn compare(
+        &self,
+        a: (&SortValueRef<'_>, u32),
+        b: (&SortValueRef<'_>, u32),
+    ) -> std::cmp::Ordering {
         let by_value = a.0.cmp(b.0);
         let by_value = if self.descending { by_value.reverse() } else { by_value };
         by_value.then(a.1.cmp(&b.1))
@@ -285,7 +292,8 @@ impl Order {
             })
             .collect();
         let more = rows.len() > limit;
-        let by_order = |a: &(SortValueRef<'_>, u32, Row<'_>), b: &(SortValueRef<'_>, u32, Row<'_>)| {
+        let by_order = |a: &(SortValueRef<'_>, u32, Row<'_>),
+                        b: &(SortValueRef<'_>, u32, Row<'_>)| {
             self.compare((&a.0, a.1), (&b.0, b.1))
         };
         if more {
@@ -335,7 +343,8 @@ impl Counts {
         count(&mut self.presence, row.presence.as_str());
         count(&mut self.site, device.site.as_deref().unwrap_or_default());
         count(&mut self.department, device.department.as_deref().unwrap_or_default());
-        let mut rules: Vec<&str> = row.entry.findings.0.iter().map(|(r, _, _)| r.as_str()).collect();
+        let mut rules: Vec<&str> =
+            row.entry.findings.0.iter().map(|(r, _, _)| r.as_str()).collect();
         rules.sort_unstable();
         rules.dedup();
         for rule in rules {

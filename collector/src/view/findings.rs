@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page;
-use rollcall_shared::api::finding::{
-    Finding, FindingFilter, FindingState, RuleCount, Severity,
-};
+use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCount, Severity};
 
 use super::{Error, cursor};
 use crate::app::App;
@@ -41,8 +39,8 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
     if query.rule.as_ref().is_some_and(|rule| rule.contains('\0')) {
         return Ok(Page { items: Vec::new(), total: 0, next_cursor: None });
     }
-    let after = after
-        .map(|(rank, since, id, _)| FindingPosition { rank, since: Timestamp(since), id });
+    let after =
+        after.map(|(rank, since, id, _)| FindingPosition { rank, since: Timestamp(since), id });
     let (mut items, total) = app.store.findings(&query, after, limit + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);

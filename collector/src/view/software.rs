@@ -52,9 +52,10 @@ pub async fn titles(app: &App, filter: &SoftwareFilter) -> Result<Page<SoftwareT
         rows.truncate(limit);
     }
     rows.sort_unstable_by(order);
-    let next_cursor = rows.last().filter(|_| more).and_then(|(devices, group)| {
-        cursor::encode(&(devices, &group.name, &group.source))
-    });
+    let next_cursor = rows
+        .last()
+        .filter(|_| more)
+        .and_then(|(devices, group)| cursor::encode(&(devices, &group.name, &group.source)));
     let items = rows.iter().map(|(devices, group)| SoftwareTitle {
         source: group.source.clone(),
         name: group.name.clone(),
