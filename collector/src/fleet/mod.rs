@@ -8,7 +8,7 @@ impl Fleet {
     /// A report of this device was stored: its row and its sorted title ids as they are now.
     pub fn device_applied(
         &self,
-        row: &crate::store::device::DeviceRow,
+        row: crate::store::device::DeviceRow,
         titles: std::sync::Arc<[u32]>,
     ) {
         let _ = (self, row, titles);
