@@ -210,7 +210,7 @@ impl Spool {
 fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
     // A file that is longer than any report is cut, and then no JSON any more.
-    let limit_bytes = limits::DECOMPRESSED_BYTES;
+    let limit_bytes = limits::DECOMPRESSED_BYTES as u64;
     zstd::stream::Decoder::new(bytes)?.take(limit_bytes).read_to_end(&mut json)?;
     Ok(json)
 }

@@ -64,7 +64,7 @@ impl From<crate::store::Error> for Failure {
         use crate::store::Error;
         let exit = match &error {
             Error::Conflict | Error::Newer { .. } => Exit::Conflict,
-            Error::Unavailable(_) => Exit::Unreachable,
+            Error::Unavailable(_) | Error::Busy => Exit::Unreachable,
             Error::Address(_) => Exit::Usage,
             Error::Migrate(_) | Error::Damaged(_) | Error::Database(_) => Exit::Internal,
         };

@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 
 use crate::http::Error;
 
+/// A body as sent.
+const WIRE_BYTES: usize = limits::COMPRESSED_BYTES as usize;
 /// A whole body may take this long to arrive.
 const BODY_TIME: Duration = Duration::from_secs(60);
 /// Larger bodies are unpacked and parsed beside the threads that serve everybody.
@@ -82,7 +84,7 @@ impl Envelope {
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse::<usize>().ok());
-        if announced.is_some_and(|bytes| bytes > limits::COMPRESSED_BYTES) {
+        if announced.is_some_and(|bytes| bytes > WIRE_BYTES) {
             return Err(Error::TooLarge);
         }
         let body = collect(body).await?;
@@ -138,7 +140,7 @@ impl Envelope {
 }
 
 async fn collect(body: Body) -> Result<Bytes, Error> {
-    let limited = Limited::new(body, limits::COMPRESSED_BYTES);
+    let limited = Limited::new(body, WIRE_BYTES);
     let collected = tokio::time::timeout(BODY_TIME, limited.collect()).await.map_err(|_| {
         Error::Refused {
             status: StatusCode::REQUEST_TIMEOUT,
@@ -228,7 +230,7 @@ mod tests {
     fn bombs_are_refused_at_the_limit() {
         let zstd = bomb(zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap(), GIBIBYTE);
         let zstd = zstd.finish().unwrap();
-        assert!(zstd.len() < limits::COMPRESSED_BYTES);
+        assert!(zstd.len() < WIRE_BYTES);
         let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let gzip = bomb(gzip, GIBIBYTE / 4).finish().unwrap();
         for (encoding, body) in [("zstd", zstd), ("gzip", gzip)] {
