@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_small_change_of_a_document_is_a_small_patch() {
-        let older: String = (0..200).map(|n| format!(r#"{{"name":"eth{n}","up":true}},"#)).collect();
+        let older: String =
+            (0..200).map(|n| format!(r#"{{"name":"eth{n}","up":true}},"#)).collect();
         let newer = older.replace("eth77", "wlan77");
         let patch = patch(&newer, &older);
         assert!(patch.len() < 60, "{}", patch.len());

@@ -173,7 +173,7 @@ impl Store {
                 .await?;
             sqlx::query(REMEMBER_HARDWARE)
                 .bind(key)
-                .bind(Vec::new())
+                .bind(Vec::<u8>::new())
                 .bind(decision.at.0)
                 .bind(json(&new.hardware_ids)?)
                 .execute(&mut *tx)
@@ -370,7 +370,12 @@ fn grant_of((site, department, needs_approval, allows_reenrollment): TokenRow) -
     TokenGrant { site, department, needs_approval, allows_reenrollment }
 }
 
-fn new_row(key: i64, new: &NewDevice, grant: TokenGrant, at: Timestamp) -> Result<DeviceRow, Error> {
+fn new_row(
+    key: i64,
+    new: &NewDevice,
+    grant: TokenGrant,
+    at: Timestamp,
+) -> Result<DeviceRow, Error> {
     let key = u32::try_from(key).map_err(|_| Error::Damaged("counter `device`".into()))?;
     Ok(DeviceRow {
         key: DeviceKey(key),

@@ -103,7 +103,8 @@ impl Tables {
             sqlx::query_as(SECTIONS).bind(last).bind(to).fetch_all(pool).await?);
         let software: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(SOFTWARE).bind(last).bind(to).fetch_all(pool).await?);
-        digests.extend(software.into_iter().map(|(key, digest)| (key, SOFTWARE_NAME.into(), digest)));
+        digests
+            .extend(software.into_iter().map(|(key, digest)| (key, SOFTWARE_NAME.into(), digest)));
         let mut names: std::collections::BTreeSet<Arc<str>> = std::collections::BTreeSet::new();
         for (device, name, digest) in digests {
             let device: DeviceKey = key_of(device)?;

@@ -9,12 +9,14 @@ pub mod api_token;
 pub mod decision;
 pub mod device;
 pub mod enroll;
+pub mod finding;
 pub mod history;
 pub mod report;
-pub mod title;
 pub mod session;
 pub mod setting;
 pub mod setup;
+pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod dialect;
@@ -201,10 +203,12 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("decision", decision::QUERIES),
+    ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.

@@ -121,11 +121,7 @@ pub(super) fn touches_documents(prepared: &Prepared, known: Option<&LastReport>)
 }
 
 /// Works the batch out.
-pub(super) fn plan(
-    memory: &Memory,
-    reports: &[&Prepared],
-    loaded: &Loaded,
-) -> Result<Plan, Error> {
+pub(super) fn plan(memory: &Memory, reports: &[&Prepared], loaded: &Loaded) -> Result<Plan, Error> {
     let mut plan = Plan::default();
     for prepared in reports {
         let outcome = plan.one(memory, prepared, loaded)?;
@@ -538,8 +534,7 @@ fn decode_ids(bytes: &[u8], device: DeviceKey) -> Result<Vec<u32>, Error> {
 }
 
 fn unpack(bytes: &[u8], device: DeviceKey) -> Result<String, Error> {
-    document::decompress(bytes)
-        .map_err(|why| Error::Damaged(format!("device {}: {why}", device.0)))
+    document::decompress(bytes).map_err(|why| Error::Damaged(format!("device {}: {why}", device.0)))
 }
 
 fn count(number: usize) -> u32 {

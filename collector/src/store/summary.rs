@@ -77,9 +77,8 @@ fn values(summary: &Summary, users: Option<&Users>, vitals: &Vitals) -> Vec<Valu
         add("ip", address, None);
     }
     let accounts = users.map(|users| users.accounts.as_slice()).unwrap_or_default();
-    let name_of = |user: &str| {
-        accounts.iter().find(|account| account.name == user)?.full_name.as_deref()
-    };
+    let name_of =
+        |user: &str| accounts.iter().find(|account| account.name == user)?.full_name.as_deref();
     if let Some(user) = &summary.user {
         add("user", user, summary.user_full_name.as_deref().or_else(|| name_of(user)));
     }

@@ -114,8 +114,10 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
         }
     }
     if let Err(error) = tables.write_contacts().await {
-        tracing::warn!(error = &error as &dyn std::error::Error,
-            "the last check-ins could not be written before the end");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the last check-ins could not be written before the end"
+        );
     }
 }
 
@@ -140,8 +142,11 @@ async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
     let outcomes: Vec<Result<Outcome, Error>> = match result {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(Error::Unavailable(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, reports = all.len(),
-                "reports could not be written now; their agents will send them again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                reports = all.len(),
+                "reports could not be written now; their agents will send them again"
+            );
             let text = error.to_string();
             let again = || Error::Unavailable(sqlx::Error::Io(std::io::Error::other(text.clone())));
             all.iter().map(|_| Err(again())).collect()
@@ -531,6 +536,5 @@ impl Loaded {
 }
 
 fn digest_of(bytes: &[u8], device: i64) -> Result<Digest, Error> {
-    Digest::from_slice(bytes)
-        .ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
+    Digest::from_slice(bytes).ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
 }
