@@ -9,7 +9,8 @@ use crate::app::App;
 /// Answers always; the status says how well.
 pub(super) async fn get(State(app): State<App>) -> Json<Health> {
     let status = match app.store.ping().await {
-        Ok(()) => HealthStatus::Ok,
+        Ok(()) if app.fleet.is_ready() => HealthStatus::Ok,
+        Ok(()) => HealthStatus::Starting,
         Err(_) => HealthStatus::ReadOnly,
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();
