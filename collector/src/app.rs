@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::http::Guard;
 use crate::store::Store;
 
 /// The running collector. Cheap to clone.
@@ -23,6 +24,8 @@ pub struct Inner {
     /// SHA-256 of the CA certificate that join strings carry; absent when the system's trust
     /// store decides.
     pub ca_digest: Option<rollcall_shared::Digest>,
+    /// What the doors remember between requests; `Guard::default()` in tests.
+    pub guard: Guard,
 }
 
 impl App {

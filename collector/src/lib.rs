@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod ca;
 pub mod clock;
 pub mod codec;
 pub mod fleet;
@@ -8,5 +9,7 @@ pub mod http;
 pub mod ingest;
 pub mod job;
 pub mod secret;
+pub mod server;
 pub mod store;
+pub mod tls;
 pub mod view;

@@ -10,6 +10,7 @@ pub mod report;
 pub mod section;
 pub mod signature;
 pub mod time;
+pub mod version;
 
 pub use digest::Digest;
 pub use identity::{DeviceId, HardwareIds};

@@ -1,19 +1,52 @@
 //! The tables, on SQLite or PostgreSQL, behind one set of functions.
 //!
-//! SQL stands at the top of each file as constants; one text serves both databases.
+//! SQL stands at the top of each file in `queries!`; one text serves both databases, and one test
+//! prepares every statement on both. What truly differs stands in `dialect`. Reports are written
+//! by the one writer task of `writer`; everything else writes in short transactions of its own.
 
+pub mod account;
+pub mod api_token;
 pub mod device;
 pub mod history;
+pub mod session;
+pub mod setup;
+pub mod token;
+
+mod dialect;
+mod open;
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, SqlitePool};
+
+pub(crate) use dialect::BeginWrite;
 
 /// What can go wrong with the tables.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Somebody else changed the same thing at the same time, or it exists already.
-    #[error("it was changed by somebody else at the same time")]
+    #[error("it was changed by somebody else at the same time, or it exists already")]
     Conflict,
     /// The database cannot be reached or cannot write now.
-    #[error("the database is not available now")]
+    #[error("the database is not available now; check its server, its disk space and its locks")]
     Unavailable(#[source] sqlx::Error),
+    /// A newer program has changed the tables already.
+    #[error(
+        "the database has version {found} of its tables, this program knows up to version {known}; \
+         start the newer program, or restore the copy made before the upgrade"
+    )]
+    Newer {
+        /// Version of the tables.
+        found: i64,
+        /// Newest version that this program knows.
+        known: i64,
+    },
+    /// The address of the database cannot be used.
+    #[error("`{0}` is no database address; write sqlite:PATH or postgres://USER@SERVER/NAME")]
+    Address(String),
+    /// The tables could not be brought up to date.
+    #[error("the tables could not be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
     /// A stored value cannot be read.
     #[error("a stored value cannot be read: {0}")]
     Damaged(String),
@@ -22,11 +55,140 @@ pub enum Error {
     Database(#[source] sqlx::Error),
 }
 
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_some_and(|error| error.is_unique_violation()) {
+            Self::Conflict
+        } else if dialect::passes_by_itself(&error) {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
 /// The tables. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Store {
-    /// One file.
-    Sqlite,
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+}
+
+/// The two native pools.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    /// One file: one connection writes, some read.
+    Sqlite {
+        /// The connection that writes.
+        writer: SqlitePool,
+        /// Connections that only read.
+        readers: SqlitePool,
+    },
     /// A PostgreSQL server.
-    Postgres,
+    Postgres(PgPool),
+}
+
+impl Store {
+    /// Opens the database at `sqlite:PATH` or `postgres://…` and brings its tables up to date.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let database = open::open(url).await?;
+        Ok(Self { inner: Arc::new(Inner { database }) })
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn backend(&self) -> &'static str {
+        match self.database() {
+            Database::Sqlite { .. } => "sqlite",
+            Database::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        on_backend!(self, read pool => sqlx::query(PING).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+}
+
+/// Runs one Rust text on whichever database this is: `on_backend!(self, read pool => …)` or
+/// `on_backend!(self, write pool => …)`. For a transaction that writes: `pool.begin_write().await?`.
+macro_rules! on_backend {
+    ($store:expr, read $pool:ident => $body:expr) => {
+        match $store.database() {
+            $crate::store::Database::Sqlite { readers: $pool, .. } => $body,
+            $crate::store::Database::Postgres($pool) => $body,
+        }
+    };
+    ($store:expr, write $pool:ident => $body:expr) => {
+        match $store.database() {
+            $crate::store::Database::Sqlite { writer: $pool, .. } => $body,
+            $crate::store::Database::Postgres($pool) => $body,
+        }
+    };
+}
+pub(crate) use on_backend;
+
+/// Names the statements of a file: a constant each, and `QUERIES`, the list of all of them, which
+/// stands in `ALL_QUERIES` so that a test can prepare every one on both databases.
+macro_rules! queries {
+    ($($(#[$meta:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$meta])* const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(crate) const QUERIES: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use queries;
+
+queries! {
+    PING = "SELECT 1";
+}
+
+/// Every statement of the store, by file.
+#[cfg(test)]
+pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[("store", QUERIES)];
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::SqlSafeStr as _;
+
+    use super::testing::store_test;
+    use super::*;
+
+    store_test!(every_statement_fits_the_tables, |store| {
+        for (file, queries) in ALL_QUERIES {
+            for (name, sql) in *queries {
+                let prepared = on_backend!(store, read pool => {
+                    use sqlx::Executor as _;
+                    pool.prepare(sql.into_sql_str()).await.map(|_| ())
+                });
+                assert!(prepared.is_ok(), "{file}: {name}: {prepared:?}");
+            }
+        }
+        store.ping().await.unwrap();
+    });
+
+    #[test]
+    fn both_databases_have_equal_migrations() {
+        let names = |folder: &str| {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut names: Vec<_> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names("migrations/sqlite"), names("migrations/postgres"));
+    }
 }

@@ -1,0 +1,257 @@
+-- Times are milliseconds since 1970 in UTC. Digests are 32 bytes (SHA-256). JSON stands in TEXT.
+-- Every table about a device begins its key with the device's number.
+
+-- Numbers given by the collector itself.
+CREATE TABLE counter (
+  name               TEXT PRIMARY KEY,
+  value              BIGINT NOT NULL
+);
+INSERT INTO counter (name, value) VALUES ('device', 0), ('key_change', 0);
+
+CREATE TABLE device (
+  key                BIGINT PRIMARY KEY,          -- dense: bitmaps are indexed by it
+  uuid               TEXT NOT NULL UNIQUE,         -- the id outside
+  hostname           TEXT NOT NULL,                -- these five repeat the summary, for people with an SQL shell
+  serial             TEXT,
+  manufacturer       TEXT,
+  model              TEXT,
+  os_name            TEXT NOT NULL,
+  class              TEXT,
+  summary            TEXT NOT NULL,                -- JSON
+  site               TEXT,
+  department         TEXT,
+  asset_tag          TEXT,                         -- given by a person
+  notes_text         TEXT NOT NULL DEFAULT '',     -- written by people
+  enrolled_at        BIGINT NOT NULL,
+  first_report_at    BIGINT,                      -- its past is known from here on
+  pending            BOOLEAN NOT NULL DEFAULT FALSE,
+  retired_at         BIGINT,
+  demo               BOOLEAN NOT NULL DEFAULT FALSE
+);
+
+-- The keys a device speaks with; at most one that is not revoked is used.
+CREATE TABLE device_key (
+  public_key         BYTEA PRIMARY KEY,             -- 32 bytes, Ed25519
+  device             BIGINT NOT NULL REFERENCES device (key),
+  created_at         BIGINT NOT NULL,
+  revoked_at         BIGINT
+);
+CREATE INDEX device_key_device ON device_key (device);
+
+-- The only table besides device_report that a check-in without changes writes.
+CREATE TABLE device_seen (
+  device             BIGINT PRIMARY KEY,
+  at                 BIGINT NOT NULL              -- by the collector's clock
+);
+
+-- The last report of a device, without its sections.
+CREATE TABLE device_report (
+  device             BIGINT PRIMARY KEY,
+  seq                BIGINT NOT NULL,
+  report_id          TEXT NOT NULL,
+  content            BYTEA NOT NULL,                -- digest of what the report says
+  fingerprint        BYTEA NOT NULL,                -- digest of what a next report must say to be unchanged
+  recent             BYTEA NOT NULL,                -- ids and digests of the last few reports
+  observed_at        BIGINT NOT NULL,
+  received_at        BIGINT NOT NULL,
+  changed_at         BIGINT NOT NULL,             -- the newest moment of its history
+  clock_error_ms     BIGINT NOT NULL,
+  vitals             TEXT NOT NULL,                -- JSON, as the next three
+  agent              TEXT NOT NULL,
+  cost               TEXT NOT NULL,
+  hardware_ids       TEXT NOT NULL
+);
+
+-- The present document of each section but software.
+CREATE TABLE section (
+  device             BIGINT NOT NULL,
+  name               TEXT NOT NULL,
+  at                 BIGINT NOT NULL,             -- when it became so
+  digest             BYTEA NOT NULL,                -- of the body as sent
+  document           BYTEA NOT NULL,                -- zstd JSON; empty: there is none any more
+  PRIMARY KEY (device, name)
+);
+
+-- What a section was before `at`: zstd with the newer document as dictionary; empty: there was none.
+CREATE TABLE section_past (
+  device             BIGINT NOT NULL,
+  name               TEXT NOT NULL,
+  at                 BIGINT NOT NULL,
+  received_at        BIGINT NOT NULL,
+  before             BYTEA NOT NULL,
+  PRIMARY KEY (device, name, at)
+);
+CREATE INDEX section_past_at ON section_past (at);
+
+-- Why sections are absent or incomplete: today's only. JSON: section name to list of notes.
+CREATE TABLE section_note (
+  device             BIGINT PRIMARY KEY,
+  notes              TEXT NOT NULL
+);
+
+-- Every software title ever seen, once.
+CREATE TABLE title (
+  id                 BIGINT PRIMARY KEY,          -- dense, given by the collector
+  hash               BYTEA NOT NULL UNIQUE,         -- 16 bytes over all texts
+  source             TEXT NOT NULL,
+  name               TEXT NOT NULL,
+  version            TEXT NOT NULL,
+  architecture       TEXT NOT NULL,                -- '' for none, as in the next three
+  publisher          TEXT NOT NULL,
+  source_package     TEXT NOT NULL,
+  source_version     TEXT NOT NULL
+);
+CREATE INDEX title_name ON title (name);
+
+-- The titles a device has now.
+CREATE TABLE software (
+  device             BIGINT PRIMARY KEY,
+  first_at           BIGINT NOT NULL,             -- its past is known from here on
+  at                 BIGINT NOT NULL,
+  digest             BYTEA NOT NULL,                -- of the section as sent
+  titles             BYTEA NOT NULL,                -- sorted title ids, varint gaps
+  extra              BYTEA NOT NULL                 -- zstd columns parallel to titles: install time, size, scope, origin
+);
+
+-- One row a device and report that changed its set.
+CREATE TABLE software_change (
+  device             BIGINT NOT NULL,
+  at                 BIGINT NOT NULL,
+  received_at        BIGINT NOT NULL,
+  delta              BYTEA NOT NULL,                -- ids that went, ids that came
+  PRIMARY KEY (device, at)
+);
+CREATE INDEX software_change_at ON software_change (at);
+
+-- Values a device has or had, for the search and the list of people.
+CREATE TABLE seen_value (
+  device             BIGINT NOT NULL,
+  kind               TEXT NOT NULL,                -- hostname, user, serial, mac, ip, asset_tag
+  value              TEXT NOT NULL,
+  label              TEXT,                         -- of a user: the person's name
+  first_at           BIGINT NOT NULL,
+  last_at            BIGINT NOT NULL,
+  PRIMARY KEY (device, kind, value)
+);
+
+-- Decisions about who a device is.
+CREATE TABLE decision (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  device             BIGINT NOT NULL REFERENCES device (key),
+  at                 BIGINT NOT NULL,
+  kind               TEXT NOT NULL,
+  evidence           TEXT NOT NULL,                -- words
+  other_device       BIGINT REFERENCES device (key),
+  actor              TEXT,                         -- the person who decided, where one did
+  undone_at          BIGINT,
+  undone_by          TEXT
+);
+CREATE INDEX decision_device ON decision (device, at);
+
+CREATE TABLE finding (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  device             BIGINT NOT NULL REFERENCES device (key),
+  rule               TEXT NOT NULL,
+  subject            TEXT NOT NULL DEFAULT '',     -- '' for the device itself
+  severity           TEXT NOT NULL,
+  opened_at          BIGINT NOT NULL,
+  closed_at          BIGINT,
+  value              TEXT NOT NULL,
+  threshold          TEXT NOT NULL,
+  source             TEXT NOT NULL,
+  source_date        BIGINT,
+  next_step          TEXT NOT NULL,
+  evidence           TEXT NOT NULL,                -- JSON object
+  waived_by          TEXT,
+  waived_at          BIGINT,
+  waived_reason      TEXT,
+  waived_until       BIGINT
+);
+CREATE UNIQUE INDEX finding_open ON finding (device, rule, subject) WHERE closed_at IS NULL;
+CREATE INDEX finding_device ON finding (device, opened_at);
+
+CREATE TABLE enrollment_token (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  digest             BYTEA NOT NULL UNIQUE,
+  label              TEXT NOT NULL,
+  site               TEXT,
+  department         TEXT,
+  created_at         BIGINT NOT NULL,
+  created_by         TEXT NOT NULL,
+  expires_at         BIGINT NOT NULL,
+  uses_allowed       BIGINT,                      -- NULL: any number
+  uses               BIGINT NOT NULL DEFAULT 0,
+  needs_approval     BOOLEAN NOT NULL,
+  allows_reenrollment BOOLEAN NOT NULL,
+  revoked_at         BIGINT
+);
+
+CREATE TABLE account (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  name               TEXT NOT NULL UNIQUE,         -- lower case
+  role               TEXT NOT NULL,
+  password_hash      TEXT NOT NULL,                -- argon2id, PHC form
+  totp_secret        BYTEA,
+  created_at         BIGINT NOT NULL,
+  disabled_at        BIGINT
+);
+
+CREATE TABLE session (
+  digest             BYTEA PRIMARY KEY,
+  account            BIGINT NOT NULL REFERENCES account (id),
+  created_at         BIGINT NOT NULL,
+  used_at            BIGINT NOT NULL,
+  expires_at         BIGINT NOT NULL
+);
+CREATE INDEX session_account ON session (account);
+
+CREATE TABLE api_token (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  digest             BYTEA NOT NULL UNIQUE,
+  account            BIGINT NOT NULL REFERENCES account (id),
+  label              TEXT NOT NULL,
+  role               TEXT NOT NULL,
+  created_at         BIGINT NOT NULL,
+  expires_at         BIGINT NOT NULL,
+  last_used_at       BIGINT,
+  revoked_at         BIGINT
+);
+CREATE INDEX api_token_account ON api_token (account);
+
+CREATE TABLE setup_link (
+  digest             BYTEA PRIMARY KEY,
+  created_at         BIGINT NOT NULL,
+  expires_at         BIGINT NOT NULL,
+  used_at            BIGINT
+);
+
+CREATE TABLE setting (
+  key                TEXT PRIMARY KEY,
+  value              TEXT NOT NULL                 -- JSON
+);
+
+-- What people and the collector did. Each entry carries the hash of the one before.
+CREATE TABLE audit (
+  id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  at                 BIGINT NOT NULL,
+  actor              TEXT NOT NULL,
+  action             TEXT NOT NULL,
+  object             TEXT NOT NULL,
+  detail             TEXT NOT NULL,
+  previous_hash      BYTEA NOT NULL UNIQUE,
+  hash               BYTEA NOT NULL
+);
+CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'audit entries are never changed or deleted'; END $$;
+CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit
+FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+-- Rows that are rewritten in place stay short and near each other.
+ALTER TABLE device_seen SET (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE device_report SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE software SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE software ALTER titles SET STORAGE MAIN;
+ALTER TABLE section ALTER document SET STORAGE EXTERNAL;
+ALTER TABLE section_past ALTER before SET STORAGE EXTERNAL;

@@ -1,0 +1,247 @@
+-- Times are milliseconds since 1970 in UTC. Digests are 32 bytes (SHA-256). JSON stands in TEXT.
+-- Every table about a device begins its key with the device's number.
+
+-- Numbers given by the collector itself.
+CREATE TABLE counter (
+  name               TEXT PRIMARY KEY,
+  value              INTEGER NOT NULL
+);
+INSERT INTO counter (name, value) VALUES ('device', 0), ('key_change', 0);
+
+CREATE TABLE device (
+  key                INTEGER PRIMARY KEY,          -- dense: bitmaps are indexed by it
+  uuid               TEXT NOT NULL UNIQUE,         -- the id outside
+  hostname           TEXT NOT NULL,                -- these five repeat the summary, for people with an SQL shell
+  serial             TEXT,
+  manufacturer       TEXT,
+  model              TEXT,
+  os_name            TEXT NOT NULL,
+  class              TEXT,
+  summary            TEXT NOT NULL,                -- JSON
+  site               TEXT,
+  department         TEXT,
+  asset_tag          TEXT,                         -- given by a person
+  notes_text         TEXT NOT NULL DEFAULT '',     -- written by people
+  enrolled_at        INTEGER NOT NULL,
+  first_report_at    INTEGER,                      -- its past is known from here on
+  pending            BOOLEAN NOT NULL DEFAULT FALSE,
+  retired_at         INTEGER,
+  demo               BOOLEAN NOT NULL DEFAULT FALSE
+);
+
+-- The keys a device speaks with; at most one that is not revoked is used.
+CREATE TABLE device_key (
+  public_key         BLOB PRIMARY KEY,             -- 32 bytes, Ed25519
+  device             INTEGER NOT NULL REFERENCES device (key),
+  created_at         INTEGER NOT NULL,
+  revoked_at         INTEGER
+);
+CREATE INDEX device_key_device ON device_key (device);
+
+-- The only table besides device_report that a check-in without changes writes.
+CREATE TABLE device_seen (
+  device             INTEGER PRIMARY KEY,
+  at                 INTEGER NOT NULL              -- by the collector's clock
+);
+
+-- The last report of a device, without its sections.
+CREATE TABLE device_report (
+  device             INTEGER PRIMARY KEY,
+  seq                INTEGER NOT NULL,
+  report_id          TEXT NOT NULL,
+  content            BLOB NOT NULL,                -- digest of what the report says
+  fingerprint        BLOB NOT NULL,                -- digest of what a next report must say to be unchanged
+  recent             BLOB NOT NULL,                -- ids and digests of the last few reports
+  observed_at        INTEGER NOT NULL,
+  received_at        INTEGER NOT NULL,
+  changed_at         INTEGER NOT NULL,             -- the newest moment of its history
+  clock_error_ms     INTEGER NOT NULL,
+  vitals             TEXT NOT NULL,                -- JSON, as the next three
+  agent              TEXT NOT NULL,
+  cost               TEXT NOT NULL,
+  hardware_ids       TEXT NOT NULL
+);
+
+-- The present document of each section but software.
+CREATE TABLE section (
+  device             INTEGER NOT NULL,
+  name               TEXT NOT NULL,
+  at                 INTEGER NOT NULL,             -- when it became so
+  digest             BLOB NOT NULL,                -- of the body as sent
+  document           BLOB NOT NULL,                -- zstd JSON; empty: there is none any more
+  PRIMARY KEY (device, name)
+);
+
+-- What a section was before `at`: zstd with the newer document as dictionary; empty: there was none.
+CREATE TABLE section_past (
+  device             INTEGER NOT NULL,
+  name               TEXT NOT NULL,
+  at                 INTEGER NOT NULL,
+  received_at        INTEGER NOT NULL,
+  before             BLOB NOT NULL,
+  PRIMARY KEY (device, name, at)
+) WITHOUT ROWID;
+CREATE INDEX section_past_at ON section_past (at);
+
+-- Why sections are absent or incomplete: today's only. JSON: section name to list of notes.
+CREATE TABLE section_note (
+  device             INTEGER PRIMARY KEY,
+  notes              TEXT NOT NULL
+);
+
+-- Every software title ever seen, once.
+CREATE TABLE title (
+  id                 INTEGER PRIMARY KEY,          -- dense, given by the collector
+  hash               BLOB NOT NULL UNIQUE,         -- 16 bytes over all texts
+  source             TEXT NOT NULL,
+  name               TEXT NOT NULL,
+  version            TEXT NOT NULL,
+  architecture       TEXT NOT NULL,                -- '' for none, as in the next three
+  publisher          TEXT NOT NULL,
+  source_package     TEXT NOT NULL,
+  source_version     TEXT NOT NULL
+);
+CREATE INDEX title_name ON title (name);
+
+-- The titles a device has now.
+CREATE TABLE software (
+  device             INTEGER PRIMARY KEY,
+  first_at           INTEGER NOT NULL,             -- its past is known from here on
+  at                 INTEGER NOT NULL,
+  digest             BLOB NOT NULL,                -- of the section as sent
+  titles             BLOB NOT NULL,                -- sorted title ids, varint gaps
+  extra              BLOB NOT NULL                 -- zstd columns parallel to titles: install time, size, scope, origin
+);
+
+-- One row a device and report that changed its set.
+CREATE TABLE software_change (
+  device             INTEGER NOT NULL,
+  at                 INTEGER NOT NULL,
+  received_at        INTEGER NOT NULL,
+  delta              BLOB NOT NULL,                -- ids that went, ids that came
+  PRIMARY KEY (device, at)
+) WITHOUT ROWID;
+CREATE INDEX software_change_at ON software_change (at);
+
+-- Values a device has or had, for the search and the list of people.
+CREATE TABLE seen_value (
+  device             INTEGER NOT NULL,
+  kind               TEXT NOT NULL,                -- hostname, user, serial, mac, ip, asset_tag
+  value              TEXT NOT NULL,
+  label              TEXT,                         -- of a user: the person's name
+  first_at           INTEGER NOT NULL,
+  last_at            INTEGER NOT NULL,
+  PRIMARY KEY (device, kind, value)
+) WITHOUT ROWID;
+
+-- Decisions about who a device is.
+CREATE TABLE decision (
+  id                 INTEGER PRIMARY KEY,
+  device             INTEGER NOT NULL REFERENCES device (key),
+  at                 INTEGER NOT NULL,
+  kind               TEXT NOT NULL,
+  evidence           TEXT NOT NULL,                -- words
+  other_device       INTEGER REFERENCES device (key),
+  actor              TEXT,                         -- the person who decided, where one did
+  undone_at          INTEGER,
+  undone_by          TEXT
+);
+CREATE INDEX decision_device ON decision (device, at);
+
+CREATE TABLE finding (
+  id                 INTEGER PRIMARY KEY,
+  device             INTEGER NOT NULL REFERENCES device (key),
+  rule               TEXT NOT NULL,
+  subject            TEXT NOT NULL DEFAULT '',     -- '' for the device itself
+  severity           TEXT NOT NULL,
+  opened_at          INTEGER NOT NULL,
+  closed_at          INTEGER,
+  value              TEXT NOT NULL,
+  threshold          TEXT NOT NULL,
+  source             TEXT NOT NULL,
+  source_date        INTEGER,
+  next_step          TEXT NOT NULL,
+  evidence           TEXT NOT NULL,                -- JSON object
+  waived_by          TEXT,
+  waived_at          INTEGER,
+  waived_reason      TEXT,
+  waived_until       INTEGER
+);
+CREATE UNIQUE INDEX finding_open ON finding (device, rule, subject) WHERE closed_at IS NULL;
+CREATE INDEX finding_device ON finding (device, opened_at);
+
+CREATE TABLE enrollment_token (
+  id                 INTEGER PRIMARY KEY,
+  digest             BLOB NOT NULL UNIQUE,
+  label              TEXT NOT NULL,
+  site               TEXT,
+  department         TEXT,
+  created_at         INTEGER NOT NULL,
+  created_by         TEXT NOT NULL,
+  expires_at         INTEGER NOT NULL,
+  uses_allowed       INTEGER,                      -- NULL: any number
+  uses               INTEGER NOT NULL DEFAULT 0,
+  needs_approval     BOOLEAN NOT NULL,
+  allows_reenrollment BOOLEAN NOT NULL,
+  revoked_at         INTEGER
+);
+
+CREATE TABLE account (
+  id                 INTEGER PRIMARY KEY,
+  name               TEXT NOT NULL UNIQUE,         -- lower case
+  role               TEXT NOT NULL,
+  password_hash      TEXT NOT NULL,                -- argon2id, PHC form
+  totp_secret        BLOB,
+  created_at         INTEGER NOT NULL,
+  disabled_at        INTEGER
+);
+
+CREATE TABLE session (
+  digest             BLOB PRIMARY KEY,
+  account            INTEGER NOT NULL REFERENCES account (id),
+  created_at         INTEGER NOT NULL,
+  used_at            INTEGER NOT NULL,
+  expires_at         INTEGER NOT NULL
+);
+CREATE INDEX session_account ON session (account);
+
+CREATE TABLE api_token (
+  id                 INTEGER PRIMARY KEY,
+  digest             BLOB NOT NULL UNIQUE,
+  account            INTEGER NOT NULL REFERENCES account (id),
+  label              TEXT NOT NULL,
+  role               TEXT NOT NULL,
+  created_at         INTEGER NOT NULL,
+  expires_at         INTEGER NOT NULL,
+  last_used_at       INTEGER,
+  revoked_at         INTEGER
+);
+CREATE INDEX api_token_account ON api_token (account);
+
+CREATE TABLE setup_link (
+  digest             BLOB PRIMARY KEY,
+  created_at         INTEGER NOT NULL,
+  expires_at         INTEGER NOT NULL,
+  used_at            INTEGER
+);
+
+CREATE TABLE setting (
+  key                TEXT PRIMARY KEY,
+  value              TEXT NOT NULL                 -- JSON
+);
+
+-- What people and the collector did. Each entry carries the hash of the one before.
+CREATE TABLE audit (
+  id                 INTEGER PRIMARY KEY,
+  at                 INTEGER NOT NULL,
+  actor              TEXT NOT NULL,
+  action             TEXT NOT NULL,
+  object             TEXT NOT NULL,
+  detail             TEXT NOT NULL,
+  previous_hash      BLOB NOT NULL UNIQUE,
+  hash               BLOB NOT NULL
+);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'audit entries are never changed'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'audit entries are never deleted'); END;

@@ -1,0 +1,125 @@
+//! Who calls: extractors whose name in a handler's signature states the right it asks for.
+//!
+//! People come with a session cookie, programs with `Authorization: Bearer rcl_api_…`.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use rollcall_shared::api::account::Role;
+
+use super::Error;
+use super::routes::Access;
+use super::session::{self, SessionId};
+use crate::app::App;
+use crate::secret::Secret;
+
+/// The start of every API token.
+pub const API_TOKEN_PREFIX: &str = "rcl_api_";
+
+/// Who calls, and by what right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Sign-in name of the person, or of the owner of the API token.
+    pub name: String,
+    /// What this call may do.
+    pub role: Role,
+    /// Number of the account.
+    pub account: i64,
+    /// How it is known who calls.
+    pub by: Credential,
+}
+
+/// How it is known who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A session in a browser.
+    Session(SessionId),
+    /// The number of an API token.
+    ApiToken(i64),
+}
+
+impl Caller {
+    /// The name as decisions and the audit log show it.
+    pub fn label(&self) -> String {
+        match self.by {
+            Credential::Session(_) => self.name.clone(),
+            Credential::ApiToken(id) => format!("{} (API token {id})", self.name),
+        }
+    }
+
+    /// Reads the credentials of a request. `None` when there are none or they are not valid.
+    async fn of(parts: &Parts, app: &App) -> Result<Option<Self>, Error> {
+        if let Some(header) = parts.headers.get(AUTHORIZATION) {
+            let secret = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+            let Some(secret) = secret.filter(|text| text.starts_with(API_TOKEN_PREFIX)) else {
+                return Ok(None);
+            };
+            return by_api_token(app, &Secret::presented(secret)).await;
+        }
+        let Some(id) = session::presented(&parts.headers) else { return Ok(None) };
+        session::caller(app, id).await
+    }
+}
+
+async fn by_api_token(app: &App, secret: &Secret) -> Result<Option<Caller>, Error> {
+    let now = app.clock.now();
+    let Some(found) = app.store.api_token_by_digest(secret.digest(), now).await? else {
+        return Ok(None);
+    };
+    app.store.touch_api_token(found.token, now).await?;
+    Ok(Some(Caller {
+        name: found.account_name,
+        role: found.role,
+        account: found.account,
+        by: Credential::ApiToken(found.token),
+    }))
+}
+
+async fn allowed(parts: &Parts, app: &App, access: Access) -> Result<Caller, Error> {
+    match Caller::of(parts, app).await? {
+        None => Err(Error::Unauthorised),
+        Some(caller) if access.allows(caller.role) => Ok(caller),
+        Some(_) => Err(Error::Forbidden),
+    }
+}
+
+macro_rules! rights {
+    ($($(#[$about:meta])* $name:ident = $access:expr;)+) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Caller);
+
+        impl FromRequestParts<App> for $name {
+            type Rejection = Error;
+
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+                allowed(parts, app, $access).await.map(Self)
+            }
+        }
+    )+};
+}
+
+rights! {
+    /// May look devices up and write notes on them: everybody who can sign in.
+    Helpdesk = Access::Role(Role::Helpdesk);
+    /// May read everything, with the audit log.
+    Auditor = Access::Role(Role::Auditor);
+    /// May change devices, tokens and policies.
+    It = Access::Role(Role::It);
+    /// May do everything.
+    Admin = Access::Role(Role::Admin);
+    /// May export: `auditor` or `it`.
+    Reader = Access::Reader;
+}
+
+/// Whoever calls, when somebody does: for pages that show more to those who are signed in.
+#[derive(Debug, Clone)]
+pub struct Anyone(pub Option<Caller>);
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        Caller::of(parts, app).await.map(Self)
+    }
+}

@@ -1,0 +1,65 @@
+//! A database per test, on both kinds of database.
+
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use super::Store;
+
+/// Makes `name::sqlite` and `name::postgres` of one body. PostgreSQL is found through
+/// `TEST_POSTGRES_URL`; without it that half says so and passes.
+macro_rules! store_test {
+    ($name:ident, |$store:ident| $body:block) => {
+        mod $name {
+            #[allow(
+                clippy::allow_attributes,
+                unused_imports,
+                reason = "some bodies need nothing"
+            )]
+            use super::*;
+
+            async fn body($store: $crate::store::Store) {
+                $body
+            }
+
+            #[tokio::test]
+            async fn sqlite() {
+                let folder = tempfile::tempdir().unwrap();
+                body($crate::store::testing::sqlite(folder.path()).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                if let Some(store) = $crate::store::testing::postgres().await {
+                    body(store).await;
+                }
+            }
+        }
+    };
+}
+pub(crate) use store_test;
+
+/// A store in a new file of this folder.
+pub(crate) async fn sqlite(folder: &std::path::Path) -> Store {
+    Store::open(&format!("sqlite:{}", folder.join("test.db").display())).await.unwrap()
+}
+
+/// The address of a new database on the server of `TEST_POSTGRES_URL`, if there is one.
+pub(crate) async fn postgres_url() -> Option<String> {
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
+        eprintln!("skipped: TEST_POSTGRES_URL is not set");
+        return None;
+    };
+    let name = format!("rollcall_test_{}", uuid::Uuid::new_v4().simple());
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let base = server.rsplit_once('/').unwrap().0;
+    Some(format!("{base}/{name}"))
+}
+
+/// A store in a new PostgreSQL database.
+pub(crate) async fn postgres() -> Option<Store> {
+    Some(Store::open(&postgres_url().await?).await.unwrap())
+}
