@@ -184,6 +184,14 @@ impl<T: Moment + ?Sized> Moment for &T {
     }
 }
 
+/// How long ago, to the second, for somebody who waits.
+pub(super) fn short_ago(at: Timestamp, now: Timestamp) -> String {
+    match now.since(at) {
+        past @ 0..MINUTE_MS => format!("{} s ago", past / 1000),
+        _ => relative(at, now),
+    }
+}
+
 /// Text from an agent. See [`agent_markup`].
 #[askama::filter_fn]
 pub(super) fn agent_text(value: impl Display, _: &dyn askama::Values) -> Markup {
@@ -207,6 +215,38 @@ pub(super) fn ago(value: impl Moment, _: &dyn askama::Values, now: &Timestamp) -
             relative(at, *now)
         ),
     }))
+}
+
+/// A moment relative to now, to the second.
+#[askama::filter_fn]
+pub(super) fn ago_short(
+    value: impl Moment,
+    _: &dyn askama::Values,
+    now: &Timestamp,
+) -> askama::Result<String> {
+    Ok(value.moment().map(|at| short_ago(at, *now)).unwrap_or_default())
+}
+
+/// The time of the day of a moment.
+#[askama::filter_fn]
+pub(super) fn clock(value: impl Moment, _: &dyn askama::Values) -> askama::Result<String> {
+    let text = value.moment().map(|at| at.to_string()).unwrap_or_default();
+    Ok(text.get(11..16).unwrap_or_default().to_owned())
+}
+
+/// A size in bytes, for people.
+#[askama::filter_fn]
+pub(super) fn bytes(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+    let text = value.to_string();
+    Ok(text.parse().map_or(text, size))
+}
+
+/// JSON made by us from what an agent sent: hidden letters made visible, lines kept.
+#[askama::filter_fn]
+pub(super) fn agent_json(value: impl Display, _: &dyn askama::Values) -> Markup {
+    let text = value.to_string();
+    let lines: Vec<String> = text.lines().map(agent_markup).collect();
+    Ok(Safe(lines.join("\n")))
 }
 
 /// A moment in full.

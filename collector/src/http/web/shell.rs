@@ -35,6 +35,18 @@ pub(super) struct Viewer {
     pub(super) role: Role,
 }
 
+impl Viewer {
+    /// The role for people.
+    pub(super) fn role_name(&self) -> &'static str {
+        match self.role {
+            Role::Helpdesk => "Helpdesk",
+            Role::Auditor => "Auditor",
+            Role::It => "IT",
+            Role::Admin => "Administrator",
+        }
+    }
+}
+
 /// Light, dark, or as the system wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Theme {
@@ -132,6 +144,11 @@ impl Shell {
     /// Whether the viewer may do what needs this role.
     pub(super) fn may(&self, needed: Role) -> bool {
         self.viewer.as_ref().is_some_and(|viewer| viewer.role.includes(needed))
+    }
+
+    /// The version of this program.
+    pub(super) fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
     }
 
     /// Whether the viewer looks after devices.
