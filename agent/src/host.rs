@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
+use crate::source::SOURCES;
+
 /// No file read whole may be larger; what is larger is streamed by its source.
 pub const READ_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -169,6 +171,12 @@ impl Host {
         std::fs::read_link(self.resolve(path)).map_err(|error| HostError::from_io(path, &error))
     }
 
+    /// The last name in a symbolic link, e.g. the driver's in `device/driver`.
+    pub fn link_name(&self, path: &str) -> Option<String> {
+        let target = self.link(path).ok()?;
+        Some(target.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
         std::fs::symlink_metadata(self.resolve(path)).is_ok()
@@ -191,8 +199,67 @@ impl Host {
         self.resolve(path)
     }
 
+    /// What a system call answered when this folder of captures was made: the text of
+    /// `call/<name>.txt`. The running system is asked directly and has no such file.
+    pub fn captured_call(&self, name: &str) -> Option<String> {
+        if self.live { None } else { self.read_text(&format!("/call/{name}.txt")).ok() }
+    }
+
+    /// Runs a program that a source lists, and gives what it wrote to its standard output. In a
+    /// folder of captures the answer is `cmd/<program>_<arguments>.txt`.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, HostError> {
+        if !self.live {
+            return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
+        }
+        if !SOURCES.iter().any(|source| source.programs.contains(&program)) {
+            return Err(HostError::Failed {
+                path: program.to_owned(),
+                why: "no source lists this program".to_owned(),
+            });
+        }
+        crate::program::run(program, arguments)
+    }
+
     /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+}
+
+/// Name of the file that holds a captured answer, e.g. `dpkg-query_-W.txt`.
+fn capture_name(program: &str, arguments: &[&str]) -> String {
+    let mut name = program.rsplit('/').next().unwrap_or_default().to_owned();
+    for argument in arguments {
+        name.push('_');
+        name.extend(argument.chars().map(|letter| {
+            let plain = letter.is_ascii_alphanumeric() || "._=-,".contains(letter);
+            if plain { letter } else { '-' }
+        }));
+    }
+    name.push_str(".txt");
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_captures_answers_for_programs_and_calls() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("cmd")).unwrap();
+        std::fs::create_dir_all(folder.path().join("call")).unwrap();
+        std::fs::write(folder.path().join("cmd/rpm_-qa_--last.txt"), "bash").unwrap();
+        std::fs::write(folder.path().join("call/space.txt"), "/ 1 2").unwrap();
+        let host = Host::at(folder.path());
+        assert_eq!(host.run("/usr/bin/rpm", &["-qa", "--last"]).unwrap(), b"bash");
+        assert!(host.run("/usr/bin/rpm", &["-qa"]).unwrap_err().is_not_found());
+        assert_eq!(host.captured_call("space").as_deref(), Some("/ 1 2"));
+    }
+
+    #[test]
+    fn a_program_that_no_source_lists_is_not_started() {
+        let refused = Host::live().run("/bin/true", &[]).unwrap_err();
+        assert!(refused.to_string().contains("no source lists"), "{refused}");
     }
 }

@@ -4,6 +4,7 @@ pub mod app;
 pub mod ca;
 pub mod clock;
 pub mod codec;
+pub mod domain;
 pub mod fleet;
 pub mod http;
 pub mod ingest;

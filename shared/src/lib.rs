@@ -4,6 +4,7 @@ pub mod api;
 pub mod digest;
 pub mod identity;
 pub mod join;
+pub mod junk;
 pub mod note;
 pub mod problem;
 pub mod report;

@@ -11,7 +11,7 @@ pub struct Note {
     /// The source that says so, as listed by `rollcall-agent sources`, e.g. `dpkg`, `smbios`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// One plain sentence for a person, e.g. "reading /sys/class/dmi/id/product_serial needs root".
+    /// One plain sentence for a person, e.g. `reading product_serial needs root`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckIn {
-    /// Names this report (a UUIDv7). Sent again, it has no second effect.
+    /// Names this report (a `UUIDv7`). Sent again, it has no second effect.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub report_id: Uuid,
     /// Grows by one with every new report of a device.
@@ -243,7 +243,7 @@ impl Default for Settings {
             check_in_interval_s: 900,
             scan_interval_s: 4 * 3600,
             sections_off: Vec::new(),
-            upload_limit_bytes: limits::COMPRESSED_BYTES as u32,
+            upload_limit_bytes: limits::COMPRESSED_BYTES,
         }
     }
 }
@@ -258,9 +258,7 @@ impl Settings {
             check_in_interval_s: self.check_in_interval_s.clamp(60, 86_400),
             scan_interval_s: self.scan_interval_s.clamp(900, 604_800),
             sections_off: self.sections_off.into_iter().filter(known).collect(),
-            upload_limit_bytes: self
-                .upload_limit_bytes
-                .clamp(65_536, limits::COMPRESSED_BYTES as u32),
+            upload_limit_bytes: self.upload_limit_bytes.clamp(65_536, limits::COMPRESSED_BYTES),
         }
     }
 }
@@ -268,7 +266,7 @@ impl Settings {
 /// What a report may not exceed, on both sides of the wire.
 pub mod limits {
     /// A request body as sent.
-    pub const COMPRESSED_BYTES: usize = 4 * 1024 * 1024;
+    pub const COMPRESSED_BYTES: u32 = 4 * 1024 * 1024;
     /// A request body unpacked.
     pub const DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
     /// Rows of one section.
@@ -277,4 +275,20 @@ pub mod limits {
     pub const STRING_BYTES: usize = 4096;
     /// Sections of one report, known or not.
     pub const SECTIONS: usize = 64;
+}
+
+/// The JSON schema of a check-in with the body of every section this version knows.
+#[cfg(feature = "schema")]
+pub fn schema() -> schemars::Schema {
+    /// A check-in, and what its section bodies look like.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(title = "Rollcall report")]
+    #[expect(dead_code, reason = "read by the schema generator only")]
+    struct Report {
+        /// The body of `POST /agent/v1/check-in`.
+        check_in: CheckIn,
+        /// The bodies of its sections, by name.
+        section_bodies: crate::section::AllSections,
+    }
+    schemars::schema_for!(Report)
 }

@@ -1,1 +1,7 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod browser;
+pub mod hostile;
+pub mod programs;
+pub mod synthetic;
+pub mod wire;

@@ -1,9 +1,26 @@
 //! The sources: where facts about a computer are read, each declared once, as data.
 
+mod local_time;
+pub mod os;
+pub mod software;
+mod text;
+
 use rollcall_shared::Note;
 use rollcall_shared::section::Section;
 
 use crate::host::Host;
+
+pub mod battery;
+pub mod cpu;
+pub mod firmware;
+pub mod gpu;
+pub mod memory;
+pub mod network;
+pub mod storage;
+pub mod system;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
+pub mod volume;
 
 /// One place where facts are read.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +78,16 @@ pub enum Platform {
     Macos,
 }
 
+impl Platform {
+    /// The system this agent was built for; `None` where no source works.
+    pub const CURRENT: Option<Self> = cfg_select! {
+        target_os = "linux" => Some(Self::Linux),
+        windows => Some(Self::Windows),
+        target_os = "macos" => Some(Self::Macos),
+        _ => None,
+    };
+}
+
 /// Rights a source needs to give everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
@@ -71,4 +98,21 @@ pub enum Privilege {
 }
 
 /// Every source, in the order of the sections.
-pub const SOURCES: &[Source] = &[];
+pub const SOURCES: &[Source] = &[
+    system::SOURCE,
+    firmware::SOURCE,
+    os::OS,
+    cpu::SOURCE,
+    memory::SOURCE,
+    storage::SOURCE,
+    volume::SOURCE,
+    network::SOURCE,
+    gpu::SOURCE,
+    battery::SOURCE,
+    software::DPKG,
+    software::RPM,
+    software::APK,
+    software::PACMAN,
+    software::SNAP,
+    software::FLATPAK,
+];

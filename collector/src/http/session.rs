@@ -90,7 +90,12 @@ pub async fn sign_in(
     };
     app.guard.throttle.succeeded(name, client);
     let secret = Secret::random("").map_err(Error::internal)?;
-    let session = NewSession { id: secret.digest(), account: account.account.id, created_at: now };
+    let session = NewSession {
+        id: secret.digest(),
+        account: account.account.id,
+        created_at: now,
+        expires_at: now.plus_ms(ABSOLUTE_MS),
+    };
     app.store.create_session(&session).await.map_err(Error::from)?;
     tracing::info!(account.name = account.account.name, client.address = %client, "signed in");
     Ok(SessionCookie(Some(secret)))
@@ -120,7 +125,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<SessionId> {
 pub(super) async fn caller(app: &App, id: SessionId) -> Result<Option<Caller>, Error> {
     let now = app.clock.now();
     let Some(found) = app.store.session(id).await? else { return Ok(None) };
-    let over = now.since(found.created_at) >= ABSOLUTE_MS || now.since(found.used_at) >= IDLE_MS;
+    let over = now >= found.expires_at || now.since(found.used_at) >= IDLE_MS;
     if over {
         app.store.end_session(id).await?;
         return Ok(None);

@@ -1,6 +1,5 @@
 //! The first administrator: made through a link that is shown once and lasts a day.
 
-use rollcall_shared::api::account::Role;
 use rollcall_shared::time::DAY_MS;
 
 use super::Error;
@@ -27,7 +26,8 @@ pub async fn setup_pending(app: &App) -> Result<bool, Error> {
 /// A new one-time link, valid for 24 hours; an older one stops working.
 pub async fn new_link(app: &App) -> Result<String, Error> {
     let secret = Secret::random(SECRET_PREFIX).map_err(Error::internal)?;
-    app.store.put_setup_secret(secret.digest(), app.clock.now().plus_ms(DAY_MS)).await?;
+    let now = app.clock.now();
+    app.store.put_setup_secret(secret.digest(), now, now.plus_ms(DAY_MS)).await?;
     Ok(format!("{}{PATH}?key={}", app.public_url, secret.reveal()))
 }
 
@@ -65,7 +65,7 @@ pub async fn create_first_admin(
     }
     let password_hash =
         app.guard.passwords.hash(password).await.map_err(|_| Error::Busy { retry_after_s: 3 })?;
-    let admin = FirstAdmin { name, role: Role::Admin, password_hash, setup_secret: digest, now };
+    let admin = FirstAdmin { name, password_hash, setup_secret: digest, now };
     if !app.store.create_first_admin(&admin).await.map_err(Error::from)? {
         return Err(FirstAdminError::LinkRefused);
     }

@@ -3,7 +3,26 @@
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::account::{Account, Role};
 
-use super::{Error, Store};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
+
+queries! {
+    BY_NAME = "SELECT id, name, role, created_at, disabled_at, password_hash \
+               FROM account WHERE name = $1";
+    BY_ID = "SELECT id, name, role, created_at, disabled_at, password_hash \
+             FROM account WHERE id = $1";
+    ALL = "SELECT id, name, role, created_at, disabled_at, password_hash \
+           FROM account ORDER BY name";
+    HAS_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
+                 WHERE role = 'admin' AND disabled_at IS NULL)";
+    OTHER_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
+                   WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1)";
+    INSERT = "INSERT INTO account (name, role, password_hash, created_at) \
+              VALUES ($1, $2, $3, $4) RETURNING id";
+    SET_PASSWORD = "UPDATE account SET password_hash = $2 WHERE id = $1";
+    SET_ROLE = "UPDATE account SET role = $2 WHERE id = $1";
+    SET_DISABLED = "UPDATE account SET disabled_at = $2 WHERE id = $1";
+    END_SESSIONS = "DELETE FROM session WHERE account = $1";
+}
 
 /// An account with the hash of its password.
 #[derive(Debug, Clone)]
@@ -14,24 +33,56 @@ pub struct AccountRow {
     pub password_hash: String,
 }
 
+type Row = (i64, String, String, i64, Option<i64>, String);
+
+fn row((id, name, role, created_at, disabled_at, password_hash): Row) -> Result<AccountRow, Error> {
+    let role = super::role(&role)?;
+    let account = Account {
+        id,
+        name,
+        role,
+        created_at: Timestamp(created_at),
+        disabled_at: disabled_at.map(Timestamp),
+    };
+    Ok(AccountRow { account, password_hash })
+}
+
+/// What is changed of an account; each of them ends its sessions.
+enum Change<'a> {
+    Password(&'a str),
+    Role(Role),
+    Disabled(Option<Timestamp>),
+}
+
 impl Store {
     /// The account with this sign-in name, in any case of letters.
     pub async fn account_by_name(&self, name: &str) -> Result<Option<AccountRow>, Error> {
-        let _ = name;
-        todo!()
+        let name = name.to_lowercase();
+        let found: Option<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(BY_NAME).bind(name).fetch_optional(pool).await?);
+        found.map(row).transpose()
+    }
+
+    /// The account with this number.
+    pub async fn account(&self, id: i64) -> Result<Option<AccountRow>, Error> {
+        let found: Option<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await?);
+        found.map(row).transpose()
     }
 
     /// All accounts, by name.
     pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
-        todo!()
+        let found: Vec<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(ALL).fetch_all(pool).await?);
+        found.into_iter().map(|found| Ok(row(found)?.account)).collect()
     }
 
     /// Whether an administrator exists that can sign in.
     pub async fn has_admin(&self) -> Result<bool, Error> {
-        todo!()
+        Ok(on_backend!(self, read pool => sqlx::query_scalar(HAS_ADMIN).fetch_one(pool).await?))
     }
 
-    /// Makes an account. `Conflict` when the name is taken.
+    /// Makes an account. `Conflict` when the name is taken. Names are kept in lower case.
     pub async fn create_account(
         &self,
         name: &str,
@@ -39,26 +90,92 @@ impl Store {
         password_hash: &str,
         now: Timestamp,
     ) -> Result<Account, Error> {
-        let _ = (name, role, password_hash, now);
-        todo!()
+        let name = name.to_lowercase();
+        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
+            .bind(&name)
+            .bind(role.as_str())
+            .bind(password_hash)
+            .bind(now.0)
+            .fetch_one(pool)
+            .await?);
+        Ok(Account { id, name, role, created_at: now, disabled_at: None })
     }
 
     /// Sets a password and ends all sessions of the account. `false` when there is none.
     pub async fn set_password(&self, account: i64, password_hash: &str) -> Result<bool, Error> {
-        let _ = (account, password_hash);
-        todo!()
+        self.change_account(account, Change::Password(password_hash)).await
     }
 
     /// Sets a role and ends all sessions of the account. `Conflict` for the last administrator.
     pub async fn set_role(&self, account: i64, role: Role) -> Result<bool, Error> {
-        let _ = (account, role);
-        todo!()
+        self.change_account(account, Change::Role(role)).await
     }
 
     /// Disables an account or enables it again (`None`), and ends its sessions. `Conflict` for
     /// the last administrator.
     pub async fn set_disabled(&self, account: i64, at: Option<Timestamp>) -> Result<bool, Error> {
-        let _ = (account, at);
-        todo!()
+        self.change_account(account, Change::Disabled(at)).await
     }
+
+    async fn change_account(&self, account: i64, change: Change<'_>) -> Result<bool, Error> {
+        on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            let may_lose_admin = match change {
+                Change::Password(_) | Change::Role(Role::Admin) | Change::Disabled(None) => false,
+                Change::Role(_) | Change::Disabled(Some(_)) => true,
+            };
+            if may_lose_admin {
+                let other: bool = sqlx::query_scalar(OTHER_ADMIN)
+                    .bind(account)
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                let found: Option<Row> =
+                    sqlx::query_as(BY_ID).bind(account).fetch_optional(&mut *transaction).await?;
+                let is_admin = found.is_some_and(|found| found.2 == Role::Admin.as_str());
+                if is_admin && !other {
+                    return Err(Error::Conflict);
+                }
+            }
+            let query = match change {
+                Change::Password(hash) => sqlx::query(SET_PASSWORD).bind(account).bind(hash),
+                Change::Role(role) => sqlx::query(SET_ROLE).bind(account).bind(role.as_str()),
+                Change::Disabled(at) => {
+                    sqlx::query(SET_DISABLED).bind(account).bind(at.map(|at| at.0))
+                }
+            };
+            let changed = query.execute(&mut *transaction).await?.rows_affected() > 0;
+            sqlx::query(END_SESSIONS).bind(account).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(changed)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::store_test;
+
+    const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+    store_test!(names_are_unique_in_any_case, |store| {
+        assert!(!store.has_admin().await.unwrap());
+        let anna = store.create_account("Anna", Role::Admin, "hash", NOW).await.unwrap();
+        assert!(store.has_admin().await.unwrap());
+        let again = store.create_account("ANNA", Role::It, "hash", NOW).await;
+        assert!(matches!(again, Err(Error::Conflict)));
+        let found = store.account_by_name("aNNa").await.unwrap().unwrap();
+        assert_eq!((found.account, found.password_hash.as_str()), (anna, "hash"));
+    });
+
+    store_test!(the_last_administrator_stays, |store| {
+        let anna = store.create_account("anna", Role::Admin, "hash", NOW).await.unwrap().id;
+        let fails = store.set_role(anna, Role::It).await;
+        assert!(matches!(fails, Err(Error::Conflict)));
+        assert!(matches!(store.set_disabled(anna, Some(NOW)).await, Err(Error::Conflict)));
+        store.create_account("ben", Role::Admin, "hash", NOW).await.unwrap();
+        assert!(store.set_disabled(anna, Some(NOW)).await.unwrap());
+        assert!(!store.set_password(99, "other").await.unwrap());
+        assert_eq!(store.accounts().await.unwrap().len(), 2);
+    });
 }

@@ -1,12 +1,35 @@
 //! API tokens of programs; only the hash of a token's secret is stored.
 
 use rollcall_shared::api::account::{ApiToken, Role};
+use rollcall_shared::time::MINUTE_MS;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store};
+use super::{Error, Store, on_backend, queries};
+
+queries! {
+    FIND = "SELECT t.id, t.role, a.role, a.id, a.name FROM api_token t \
+            JOIN account a ON a.id = t.account \
+            WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 \
+            AND a.disabled_at IS NULL";
+    TOUCH = "UPDATE api_token SET last_used_at = $2 \
+             WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
+    UNTOUCHED = "SELECT EXISTS (SELECT 1 FROM api_token \
+                 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2))";
+    INSERT = "INSERT INTO api_token (digest, account, label, role, created_at, expires_at) \
+              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    LIST = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
+            t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+            ORDER BY t.id DESC";
+    LIST_OF = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
+               t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+               WHERE t.account = $1 ORDER BY t.id DESC";
+    REVOKE = "UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    REVOKE_OF = "UPDATE api_token SET revoked_at = $2 \
+                 WHERE id = $1 AND revoked_at IS NULL AND account = $3";
+}
 
 /// A token that may be used now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsableApiToken {
     /// Its number.
     pub token: i64,
@@ -29,39 +52,91 @@ pub struct NewApiTokenRow {
     pub role: Role,
     /// Whose it is.
     pub account: i64,
+    /// That account's sign-in name.
+    pub account_name: String,
     /// Now.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
 }
 
+type Row = (i64, String, String, String, i64, i64, Option<i64>, Option<i64>);
+
 impl Store {
-    /// The token with this hash, unless it ended, was revoked or its owner is disabled.
+    /// The token with this hash, unless it ended, was revoked or its owner is disabled or may no
+    /// longer do as much.
     pub async fn api_token_by_digest(
         &self,
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<UsableApiToken>, Error> {
-        let _ = (digest, now);
-        todo!()
+        let found: Option<(i64, String, String, i64, String)> = on_backend!(self, read pool =>
+            sqlx::query_as(FIND).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
+        let Some((token, role, owner, account, account_name)) = found else { return Ok(None) };
+        let (role, owner) = (super::role(&role)?, super::role(&owner)?);
+        Ok(owner.includes(role).then_some(UsableApiToken { token, role, account, account_name }))
     }
 
     /// Notes that a token was used; written at most once a minute.
     pub async fn touch_api_token(&self, token: i64, now: Timestamp) -> Result<(), Error> {
-        let _ = (token, now);
-        todo!()
+        let before = now.plus_ms(-MINUTE_MS).0;
+        let due: bool = on_backend!(self, read pool =>
+            sqlx::query_scalar(UNTOUCHED).bind(token).bind(before).fetch_one(pool).await?);
+        if due {
+            on_backend!(self, write pool => sqlx::query(TOUCH)
+                .bind(token)
+                .bind(now.0)
+                .bind(before)
+                .execute(pool)
+                .await
+                .map(|_| ()))?;
+        }
+        Ok(())
     }
 
     /// Makes a token.
     pub async fn create_api_token(&self, token: &NewApiTokenRow) -> Result<ApiToken, Error> {
-        let _ = token;
-        todo!()
+        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
+            .bind(&token.digest.0[..])
+            .bind(token.account)
+            .bind(&token.label)
+            .bind(token.role.as_str())
+            .bind(token.created_at.0)
+            .bind(token.expires_at.0)
+            .fetch_one(pool)
+            .await?);
+        Ok(ApiToken {
+            id,
+            label: token.label.clone(),
+            role: token.role,
+            owner: token.account_name.clone(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: None,
+            revoked_at: None,
+        })
     }
 
     /// The tokens of one account, or of all, newest first.
     pub async fn api_tokens(&self, account: Option<i64>) -> Result<Vec<ApiToken>, Error> {
-        let _ = account;
-        todo!()
+        let found: Vec<Row> = on_backend!(self, read pool => match account {
+            Some(account) => sqlx::query_as(LIST_OF).bind(account).fetch_all(pool).await?,
+            None => sqlx::query_as(LIST).fetch_all(pool).await?,
+        });
+        let row = |row: Row| -> Result<ApiToken, Error> {
+            let (id, label, role, owner, created_at, expires_at, last_used_at, revoked_at) = row;
+            Ok(ApiToken {
+                id,
+                label,
+                role: super::role(&role)?,
+                owner,
+                created_at: Timestamp(created_at),
+                expires_at: Timestamp(expires_at),
+                last_used_at: last_used_at.map(Timestamp),
+                revoked_at: revoked_at.map(Timestamp),
+            })
+        };
+        found.into_iter().map(row).collect()
     }
 
     /// Revokes a token, of one account or of any. `false` when there is none.
@@ -71,7 +146,50 @@ impl Store {
         account: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let _ = (token, account, now);
-        todo!()
+        let changed = on_backend!(self, write pool => {
+            let query = match account {
+                Some(account) => sqlx::query(REVOKE_OF).bind(token).bind(now.0).bind(account),
+                None => sqlx::query(REVOKE).bind(token).bind(now.0),
+            };
+            query.execute(pool).await?.rows_affected()
+        });
+        Ok(changed > 0)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::store_test;
+
+    store_test!(a_token_never_does_more_than_its_owner, |store| {
+        let now = Timestamp(1_795_000_000_000);
+        let anna = store.create_account("anna", Role::Admin, "hash", now).await.unwrap().id;
+        store.create_account("ben", Role::Admin, "hash", now).await.unwrap();
+        let digest = Digest::of(b"secret");
+        let new = NewApiTokenRow {
+            digest,
+            label: "backup".into(),
+            role: Role::It,
+            account: anna,
+            account_name: "anna".into(),
+            created_at: now,
+            expires_at: now.plus_ms(100),
+        };
+        let made = store.create_api_token(&new).await.unwrap();
+        let usable = store.api_token_by_digest(digest, now).await.unwrap().unwrap();
+        assert_eq!((usable.token, usable.role), (made.id, Role::It));
+        assert_eq!(store.api_token_by_digest(digest, now.plus_ms(100)).await.unwrap(), None);
+        store.touch_api_token(made.id, now).await.unwrap();
+        assert_eq!(store.api_tokens(Some(anna)).await.unwrap()[0].last_used_at, Some(now));
+
+        store.set_role(anna, Role::Auditor).await.unwrap();
+        assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
+        store.set_role(anna, Role::It).await.unwrap();
+        assert!(store.api_token_by_digest(digest, now).await.unwrap().is_some());
+        assert!(!store.revoke_api_token(made.id, Some(anna + 1), now).await.unwrap());
+        assert!(store.revoke_api_token(made.id, Some(anna), now).await.unwrap());
+        assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
+        assert_eq!(store.api_tokens(None).await.unwrap().len(), 1);
+    });
 }

@@ -6,9 +6,11 @@
 
 pub mod account;
 pub mod api_token;
+pub mod decision;
 pub mod device;
 pub mod history;
 pub mod session;
+pub mod setting;
 pub mod setup;
 pub mod token;
 
@@ -153,7 +155,22 @@ queries! {
 
 /// Every statement of the store, by file.
 #[cfg(test)]
-pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[("store", QUERIES)];
+pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
+    ("store", QUERIES),
+    ("account", account::QUERIES),
+    ("api_token", api_token::QUERIES),
+    ("decision", decision::QUERIES),
+    ("session", session::QUERIES),
+    ("setting", setting::QUERIES),
+    ("setup", setup::QUERIES),
+    ("token", token::QUERIES),
+];
+
+/// A stored role.
+fn role(word: &str) -> Result<rollcall_shared::api::account::Role, Error> {
+    rollcall_shared::api::account::Role::from_word(word)
+        .ok_or_else(|| Error::Damaged(format!("role `{word}`")))
+}
 
 #[cfg(test)]
 pub(crate) mod testing;

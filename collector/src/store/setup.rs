@@ -3,15 +3,25 @@
 use rollcall_shared::api::account::Role;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
+
+queries! {
+    FORGET = "DELETE FROM setup_link WHERE used_at IS NULL";
+    INSERT = "INSERT INTO setup_link (digest, created_at, expires_at) VALUES ($1, $2, $3)";
+    VALID = "SELECT EXISTS (SELECT 1 FROM setup_link \
+             WHERE digest = $1 AND used_at IS NULL AND expires_at > $2)";
+    USE = "UPDATE setup_link SET used_at = $2 \
+           WHERE digest = $1 AND used_at IS NULL AND expires_at > $2 \
+           AND NOT EXISTS (SELECT 1 FROM account WHERE role = 'admin' AND disabled_at IS NULL)";
+    INSERT_ADMIN = "INSERT INTO account (name, role, password_hash, created_at) \
+                    VALUES ($1, $2, $3, $4)";
+}
 
 /// The first administrator to make.
 #[derive(Debug, Clone)]
 pub struct FirstAdmin {
     /// Sign-in name.
     pub name: String,
-    /// What the account may do.
-    pub role: Role,
     /// Its password's hash in PHC form.
     pub password_hash: String,
     /// Hash of the presented secret.
@@ -22,21 +32,80 @@ pub struct FirstAdmin {
 
 impl Store {
     /// Stores the hash of a new set-up secret in place of any older one.
-    pub async fn put_setup_secret(&self, digest: Digest, until: Timestamp) -> Result<(), Error> {
-        let _ = (digest, until);
-        todo!()
+    pub async fn put_setup_secret(
+        &self,
+        digest: Digest,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            sqlx::query(FORGET).execute(&mut *transaction).await?;
+            sqlx::query(INSERT)
+                .bind(&digest.0[..])
+                .bind(now.0)
+                .bind(until.0)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+        });
+        Ok(())
     }
 
     /// Whether this secret may make the first administrator now.
     pub async fn setup_secret_valid(&self, digest: Digest, now: Timestamp) -> Result<bool, Error> {
-        let _ = (digest, now);
-        todo!()
+        Ok(on_backend!(self, read pool =>
+            sqlx::query_scalar(VALID).bind(&digest.0[..]).bind(now.0).fetch_one(pool).await?))
     }
 
     /// Uses the secret up and makes the administrator, both or neither. `false` when the secret
-    /// is not valid or an administrator exists.
+    /// is not valid or an administrator exists; `Conflict` when the name is taken.
     pub async fn create_first_admin(&self, admin: &FirstAdmin) -> Result<bool, Error> {
-        let _ = admin;
-        todo!()
+        on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            let used = sqlx::query(USE)
+                .bind(&admin.setup_secret.0[..])
+                .bind(admin.now.0)
+                .execute(&mut *transaction)
+                .await?;
+            if used.rows_affected() == 0 {
+                return Ok(false);
+            }
+            sqlx::query(INSERT_ADMIN)
+                .bind(admin.name.to_lowercase())
+                .bind(Role::Admin.as_str())
+                .bind(&admin.password_hash)
+                .bind(admin.now.0)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(true)
+        })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::store_test;
+
+    store_test!(a_link_makes_one_administrator, |store| {
+        let now = Timestamp(1_795_000_000_000);
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        store.put_setup_secret(old, now, now.plus_ms(10)).await.unwrap();
+        store.put_setup_secret(new, now, now.plus_ms(10)).await.unwrap();
+        assert!(!store.setup_secret_valid(old, now).await.unwrap(), "replaced");
+        assert!(store.setup_secret_valid(new, now).await.unwrap());
+        assert!(!store.setup_secret_valid(new, now.plus_ms(10)).await.unwrap(), "too late");
+        let admin = |secret, name: &str| FirstAdmin {
+            name: name.into(),
+            password_hash: "hash".into(),
+            setup_secret: secret,
+            now,
+        };
+        assert!(!store.create_first_admin(&admin(old, "eve")).await.unwrap());
+        assert!(store.create_first_admin(&admin(new, "anna")).await.unwrap());
+        assert!(!store.create_first_admin(&admin(new, "eve")).await.unwrap(), "used up");
+        assert_eq!(store.accounts().await.unwrap().len(), 1);
+    });
 }

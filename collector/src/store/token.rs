@@ -1,9 +1,20 @@
-//! Enrolment tokens; only the hash of a token's secret is stored.
+//! Enrolment tokens; only the hash of a token's secret is stored. Their use is counted by
+//! the enrolment's own transaction.
 
 use rollcall_shared::api::token::EnrollmentToken;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store};
+use super::{Error, Store, on_backend, queries};
+
+queries! {
+    INSERT = "INSERT INTO enrollment_token (digest, label, site, department, created_at, \
+              created_by, expires_at, uses_allowed, needs_approval, allows_reenrollment) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+    LIST = "SELECT id, label, site, department, created_at, created_by, expires_at, \
+            uses_allowed, uses, needs_approval, allows_reenrollment, revoked_at \
+            FROM enrollment_token ORDER BY id DESC";
+    REVOKE = "UPDATE enrollment_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+}
 
 /// A token to make; `id`, `uses` and `revoked_at` of the description are not read.
 #[derive(Debug, Clone)]
@@ -14,21 +25,103 @@ pub struct NewTokenRow {
     pub token: EnrollmentToken,
 }
 
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    label: String,
+    site: Option<String>,
+    department: Option<String>,
+    created_at: i64,
+    created_by: String,
+    expires_at: i64,
+    uses_allowed: Option<i64>,
+    uses: i64,
+    needs_approval: bool,
+    allows_reenrollment: bool,
+    revoked_at: Option<i64>,
+}
+
+impl From<Row> for EnrollmentToken {
+    fn from(row: Row) -> Self {
+        let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            id: row.id,
+            label: row.label,
+            site: row.site,
+            department: row.department,
+            created_at: Timestamp(row.created_at),
+            created_by: row.created_by,
+            expires_at: Timestamp(row.expires_at),
+            uses_allowed: row.uses_allowed.map(number),
+            uses: number(row.uses),
+            needs_approval: row.needs_approval,
+            allows_reenrollment: row.allows_reenrollment,
+            revoked_at: row.revoked_at.map(Timestamp),
+        }
+    }
+}
+
 impl Store {
     /// Makes a token.
-    pub async fn create_token(&self, token: &NewTokenRow) -> Result<EnrollmentToken, Error> {
-        let _ = token;
-        todo!()
+    pub async fn create_token(&self, new: &NewTokenRow) -> Result<EnrollmentToken, Error> {
+        let token = &new.token;
+        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
+            .bind(&new.digest.0[..])
+            .bind(&token.label)
+            .bind(token.site.as_deref())
+            .bind(token.department.as_deref())
+            .bind(token.created_at.0)
+            .bind(&token.created_by)
+            .bind(token.expires_at.0)
+            .bind(token.uses_allowed.map(i64::from))
+            .bind(token.needs_approval)
+            .bind(token.allows_reenrollment)
+            .fetch_one(pool)
+            .await?);
+        Ok(EnrollmentToken { id, uses: 0, revoked_at: None, ..token.clone() })
     }
 
     /// All tokens, newest first.
     pub async fn tokens(&self) -> Result<Vec<EnrollmentToken>, Error> {
-        todo!()
+        let found: Vec<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(LIST).fetch_all(pool).await?);
+        Ok(found.into_iter().map(EnrollmentToken::from).collect())
     }
 
     /// Revokes a token. `false` when there is none that could still be used.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
-        let _ = (id, now);
-        todo!()
+        let changed = on_backend!(self, write pool =>
+            sqlx::query(REVOKE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
+        Ok(changed > 0)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::store_test;
+
+    store_test!(tokens_are_listed_as_made, |store| {
+        let now = Timestamp(1_795_000_000_000);
+        let token = EnrollmentToken {
+            id: 0,
+            label: "Room 12".into(),
+            site: Some("Oslo".into()),
+            department: None,
+            created_at: now,
+            created_by: "anna".into(),
+            expires_at: now.plus_ms(1),
+            uses_allowed: Some(30),
+            uses: 0,
+            needs_approval: true,
+            allows_reenrollment: false,
+            revoked_at: None,
+        };
+        let new = NewTokenRow { digest: Digest::of(b"secret"), token };
+        let made = store.create_token(&new).await.unwrap();
+        assert_eq!(store.tokens().await.unwrap(), [made.clone()]);
+        assert!(store.revoke_token(made.id, now).await.unwrap());
+        assert!(!store.revoke_token(made.id, now).await.unwrap());
+        assert_eq!(store.tokens().await.unwrap()[0].revoked_at, Some(now));
+    });
 }

@@ -31,6 +31,9 @@ pub struct Interface {
     pub kind: Option<InterfaceKind>,
     /// Made by software (bridge, container, VPN, virtual machine).
     pub virtual_interface: bool,
+    /// Plugged in from outside (USB), so that it may travel to another computer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removable: bool,
     /// Up at the time of the report.
     pub up: bool,
     /// MAC address in use, lower case with colons, e.g. `8c:8c:aa:12:34:56`.

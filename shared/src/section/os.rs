@@ -51,16 +51,16 @@ pub struct WindowsRelease {
     /// Update build revision (UBR), e.g. 4349.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
-    /// EditionID, e.g. `Professional`, `EnterpriseS`, `ServerStandard`.
+    /// `EditionID`, e.g. `Professional`, `EnterpriseS`, `ServerStandard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition_id: Option<String>,
-    /// InstallationType, e.g. `Client`, `Server`, `Server Core`.
+    /// `InstallationType`, e.g. `Client`, `Server`, `Server Core`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation_type: Option<String>,
-    /// DisplayVersion, e.g. `24H2`.
+    /// `DisplayVersion`, e.g. `24H2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_version: Option<String>,
-    /// ProductName, which says Windows 10 on Windows 11 as well.
+    /// `ProductName`, which says Windows 10 on Windows 11 as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_name: Option<String>,
 }

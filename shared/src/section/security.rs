@@ -47,7 +47,7 @@ pub struct Protection {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ssh {
-    /// PermitRootLogin, e.g. `no`, `prohibit-password`.
+    /// `PermitRootLogin`, e.g. `no`, `prohibit-password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permit_root_login: Option<String>,
     /// Whether passwords are accepted.

@@ -1,0 +1,269 @@
+//! Puts together what several sources say of one section, in a stable order and within the limits.
+//!
+//! It does not know where anything was read. The same computer must give the same bytes each time,
+//! whatever order the system listed things in.
+
+use rollcall_shared::report::limits;
+use rollcall_shared::section::Section;
+use rollcall_shared::{Note, NoteKind};
+use serde_json::Value;
+
+/// Adds what a further source found. Lists are joined; in other sections what an earlier source
+/// left empty is filled. What does not fit is left out, and the reason given.
+pub(crate) fn put_together(before: Section, more: Section) -> (Section, Option<String>) {
+    let section = match (before, more) {
+        (Section::Cpu(a), Section::Cpu(b)) => Section::Cpu(joined(a, b)),
+        (Section::Storage(a), Section::Storage(b)) => Section::Storage(joined(a, b)),
+        (Section::Volume(a), Section::Volume(b)) => Section::Volume(joined(a, b)),
+        (Section::Gpu(a), Section::Gpu(b)) => Section::Gpu(joined(a, b)),
+        (Section::Battery(a), Section::Battery(b)) => Section::Battery(joined(a, b)),
+        (Section::Software(a), Section::Software(b)) => Section::Software(joined(a, b)),
+        (a, b) if a.name() == b.name() => match filled(&a, &b) {
+            Some(section) => section,
+            None => return (a, Some("its answer did not fit to that of the others".to_owned())),
+        },
+        (a, b) => {
+            let why = format!("it answered for section {} instead of {}", b.name(), a.name());
+            return (a, Some(why));
+        }
+    };
+    (section, None)
+}
+
+fn joined<T>(mut rows: Vec<T>, more: Vec<T>) -> Vec<T> {
+    rows.extend(more);
+    rows
+}
+
+/// Two bodies of one section as one, through their JSON form.
+fn filled(first: &Section, second: &Section) -> Option<Section> {
+    let mut value: Value = serde_json::from_str(first.to_json().ok()?.get()).ok()?;
+    fill(&mut value, serde_json::from_str(second.to_json().ok()?.get()).ok()?);
+    Section::from_json(first.name(), &value.to_string())?.ok()
+}
+
+fn fill(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                match into.get_mut(&key) {
+                    Some(present) => fill(present, value),
+                    None => {
+                        into.insert(key, value);
+                    }
+                }
+            }
+        }
+        (Value::Array(into), Value::Array(from)) => into.extend(from),
+        (into, from) if is_empty(into) => *into = from,
+        _ => {}
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        // Who saw something counts more than who did not.
+        Value::Bool(seen) => !seen,
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+/// Sorts the rows by a stable key, drops doubles, and keeps the limits of a report.
+pub(crate) fn tidy(section: Section) -> (Section, Option<Note>) {
+    let (section, cut) = sorted_and_capped(shortened(section));
+    let note = cut.then(|| {
+        Note::new(NoteKind::Failed).with_detail(format!(
+            "there are more than {} rows; the rest is left out",
+            limits::SECTION_ROWS
+        ))
+    });
+    (section, note)
+}
+
+fn sorted_and_capped(mut section: Section) -> (Section, bool) {
+    let cut = match &mut section {
+        Section::Cpu(rows) => order(rows, |a, b| a.socket.cmp(&b.socket)),
+        Section::Storage(rows) => order(rows, |a, b| a.name.cmp(&b.name)),
+        Section::Volume(rows) => {
+            order(rows, |a, b| (&a.point, &a.device).cmp(&(&b.point, &b.device)))
+        }
+        Section::Gpu(rows) => {
+            order(rows, |a, b| (&a.pci_address, &a.name).cmp(&(&b.pci_address, &b.name)))
+        }
+        Section::Battery(rows) => order(rows, |a, b| a.name.cmp(&b.name)),
+        Section::Software(rows) => order(rows, |a, b| {
+            (&a.source, &a.name, &a.version, &a.architecture, &a.publisher, a.installed_at).cmp(&(
+                &b.source,
+                &b.name,
+                &b.version,
+                &b.architecture,
+                &b.publisher,
+                b.installed_at,
+            ))
+        }),
+        Section::Network(network) => {
+            let routes = order(&mut network.default_routes, |a, b| {
+                (&a.gateway, &a.interface).cmp(&(&b.gateway, &b.interface))
+            });
+            order(&mut network.interfaces, |a, b| a.name.cmp(&b.name)) || routes
+        }
+        Section::Memory(memory) => {
+            order(&mut memory.modules, |a, b| (&a.locator, &a.serial).cmp(&(&b.locator, &b.serial)))
+        }
+        Section::User(users) => {
+            let groups = order(&mut users.groups, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+            order(&mut users.accounts, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id))) || groups
+        }
+        Section::Update(update) => order(&mut update.pending, |a, b| {
+            (&a.name, &a.available, &a.installed).cmp(&(&b.name, &b.available, &b.installed))
+        }),
+        Section::Security(security) => {
+            let firewalls = order(&mut security.firewalls, |a, b| a.name.cmp(&b.name));
+            order(&mut security.malware_protection, |a, b| a.name.cmp(&b.name)) || firewalls
+        }
+        Section::System(_) | Section::Firmware(_) | Section::Os(_) => false,
+    };
+    (section, cut)
+}
+
+/// Whether rows had to be left out.
+fn order<T: PartialEq>(rows: &mut Vec<T>, by: impl Fn(&T, &T) -> std::cmp::Ordering) -> bool {
+    rows.sort_by(by);
+    rows.dedup();
+    let cut = rows.len() > limits::SECTION_ROWS;
+    rows.truncate(limits::SECTION_ROWS);
+    cut
+}
+
+/// Strings within the limit and free of NUL. Nearly every section is so already and is given back
+/// as it came; only the others take the way through JSON.
+fn shortened(section: Section) -> Section {
+    let Ok(json) = section.to_json() else { return section };
+    if is_clean(json.get()) {
+        return section;
+    }
+    let Ok(mut value) = serde_json::from_str::<Value>(json.get()) else { return section };
+    shorten(&mut value);
+    match Section::from_json(section.name(), &value.to_string()) {
+        Some(Ok(clean)) => clean,
+        _ => section,
+    }
+}
+
+/// Whether no string in this JSON text is longer than allowed or holds a NUL.
+fn is_clean(json: &str) -> bool {
+    // Pieces between quotation marks are never shorter than the strings, escaped quotes aside.
+    !json.contains("\\u0000") && {
+        let mut longest = 0;
+        let mut length = 0;
+        let mut escaped = false;
+        for byte in json.bytes() {
+            match byte {
+                b'"' if !escaped => length = 0,
+                _ => length += 1,
+            }
+            escaped = byte == b'\\' && !escaped;
+            longest = longest.max(length);
+        }
+        longest <= limits::STRING_BYTES
+    }
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => shorten_text(text),
+        Value::Array(rows) => rows.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn shorten_text(text: &mut String) {
+    const MARK: &str = "…";
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+    if text.len() > limits::STRING_BYTES {
+        let mut end = limits::STRING_BYTES - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(MARK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rollcall_shared::section::{Disk, Security, Software};
+
+    use super::*;
+
+    fn title(name: &str) -> Software {
+        Software { source: "dpkg".to_owned(), name: name.to_owned(), ..Software::default() }
+    }
+
+    #[test]
+    fn lists_come_out_in_one_order_without_doubles() {
+        let one = Section::Software(vec![title("zsh"), title("bash")]);
+        let two = Section::Software(vec![title("bash"), title("curl")]);
+        let there = tidy(put_together(one.clone(), two.clone()).0).0;
+        let back = tidy(put_together(two, one).0).0;
+        assert_eq!(there, back);
+        assert_eq!(there, Section::Software(vec![title("bash"), title("curl"), title("zsh")]));
+    }
+
+    #[test]
+    fn a_later_source_fills_what_is_empty_and_overwrites_nothing() {
+        let ssh = Security { disk_encryption: Some(true), ..Security::default() };
+        let other = Security {
+            disk_encryption: Some(false),
+            mandatory_access: Some("apparmor".to_owned()),
+            ..Security::default()
+        };
+        let both = put_together(Section::Security(ssh), Section::Security(other)).0;
+        let Section::Security(both) = both else { panic!("another section") };
+        assert_eq!(both.disk_encryption, Some(true));
+        assert_eq!(both.mandatory_access.as_deref(), Some("apparmor"));
+    }
+
+    #[test]
+    fn an_answer_for_another_section_is_refused() {
+        let before = Section::Storage(vec![]);
+        let (kept, why) = put_together(before.clone(), Section::Cpu(vec![]));
+        assert_eq!(kept, before);
+        assert!(why.unwrap().contains("cpu"));
+    }
+
+    #[test]
+    fn too_many_rows_are_cut_with_a_note() {
+        let rows = (0..limits::SECTION_ROWS + 5).map(|n| title(&format!("{n:08}"))).collect();
+        let (section, note) = tidy(Section::Software(rows));
+        let Section::Software(rows) = section else { panic!("another section") };
+        assert_eq!(rows.len(), limits::SECTION_ROWS);
+        assert!(note.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn strings_keep_the_limit(text in "\\PC{0,300}", times in 1_usize..60, nul in any::<bool>()) {
+            let model = if nul { format!("{}\0", text.repeat(times)) } else { text.repeat(times) };
+            let disk = Disk { name: "sda".to_owned(), model: Some(model.clone()), ..Disk::default() };
+            let Section::Storage(rows) = tidy(Section::Storage(vec![disk])).0 else {
+                panic!("another section")
+            };
+            let told = rows[0].model.as_ref().unwrap();
+            prop_assert!(told.len() <= limits::STRING_BYTES);
+            prop_assert!(!told.contains('\0'));
+            if !nul && model.len() <= limits::STRING_BYTES {
+                prop_assert_eq!(told, &model);
+            } else if model.len() > limits::STRING_BYTES {
+                prop_assert!(told.ends_with('…'));
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Where a Linux system keeps what it says of itself.
+
+use rollcall_shared::section::os::OsFamily;
+use rollcall_shared::section::{Os, Section};
+use rollcall_shared::{Note, NoteKind, Timestamp};
+
+use super::parse;
+use crate::host::Host;
+use crate::source::Gathered;
+
+/// Each of these is written once, by the installer or when the file system is made.
+const TRACES: &[&str] = &[
+    "/var/log/installer",
+    "/var/log/installer/syslog",
+    "/var/log/anaconda",
+    "/root/anaconda-ks.cfg",
+    "/var/log/YaST2/y2start.log",
+    "/lost+found",
+];
+
+pub(super) fn gather(host: &Host) -> Gathered {
+    let mut notes = Vec::new();
+    let release = ["/etc/os-release", "/usr/lib/os-release"]
+        .iter()
+        .find_map(|path| host.read_text(path).ok())
+        .map(|text| parse::release(&text))
+        .unwrap_or_default();
+    if release.is_empty() {
+        notes.push(Note::new(NoteKind::NotFound).with_detail("there is no /etc/os-release"));
+    }
+    let ubuntu_pro = (release.get("ID").is_some_and(|id| id == "ubuntu"))
+        .then(|| host.read_text("/var/lib/ubuntu-advantage/status.json").ok())
+        .flatten()
+        .and_then(|json| parse::ubuntu_pro(&json));
+    let os = Os {
+        family: OsFamily::Linux,
+        name: parse::name(&release),
+        architecture: architecture(host),
+        kernel: host.value("/proc/sys/kernel/osrelease"),
+        installed_at: installed_at(host),
+        time_zone: time_zone(host),
+        locale: ["/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n"]
+            .iter()
+            .find_map(|path| parse::locale(&host.read_text(path).ok()?)),
+        ubuntu_pro,
+        release,
+        ..Os::default()
+    };
+    Gathered { section: Some(Section::Os(os)), notes }
+}
+
+/// Of the kernel, not of this program: a 32-bit agent on a 64-bit system must say `x86_64`.
+fn architecture(host: &Host) -> String {
+    host.value("/proc/sys/kernel/arch").or_else(|| of_kernel(host)).unwrap_or_else(|| {
+        if host.is_live() { std::env::consts::ARCH.to_owned() } else { String::new() }
+    })
+}
+
+cfg_select! {
+    target_os = "linux" => {
+        fn of_kernel(host: &Host) -> Option<String> {
+            let kernel = host.is_live().then(rustix::system::uname)?;
+            kernel.machine().to_str().ok().map(str::to_owned)
+        }
+    }
+    _ => {
+        fn of_kernel(_: &Host) -> Option<String> {
+            None
+        }
+    }
+}
+
+fn installed_at(host: &Host) -> Option<Timestamp> {
+    // The birth of the root file system, where the system can say it: an image in a container or a
+    // cloned disk was born elsewhere and earlier, which is still the best that is known.
+    let born = std::fs::metadata(host.path("/")).and_then(|data| data.created()).ok();
+    let born = born.filter(|_| host.is_live()).and_then(|at| {
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
+    });
+    let traces = TRACES.iter().filter_map(|path| Some(host.info(path).ok()?.modified_at));
+    parse::installed_at(traces).or_else(|| parse::installed_at(born))
+}
+
+fn time_zone(host: &Host) -> Option<String> {
+    host.link("/etc/localtime")
+        .ok()
+        .and_then(|target| parse::zone_of_link(&target.to_string_lossy()))
+        .or_else(|| host.value("/etc/timezone"))
+}

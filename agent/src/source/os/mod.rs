@@ -1,0 +1,20 @@
+//! The operating system as it names itself.
+
+mod linux;
+mod parse;
+
+use super::{Platform, Privilege, Source};
+
+/// The declaration.
+pub const OS: Source = Source {
+    name: "os_release",
+    section: "os",
+    about: "Name, version, kernel, time zone and language of the system",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: linux::gather,
+};
+
+#[cfg(test)]
+mod tests;

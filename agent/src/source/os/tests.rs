@@ -1,0 +1,59 @@
+use proptest::prelude::*;
+use rollcall_shared::Timestamp;
+use rollcall_shared::section::{Os, Section};
+
+use super::{OS, parse};
+use crate::host::Host;
+
+fn os(system: &str) -> Os {
+    let root = format!("{}/../tests/fixtures/os/{system}", env!("CARGO_MANIFEST_DIR"));
+    match (OS.gather)(&Host::at(root)).section {
+        Some(Section::Os(os)) => os,
+        other => panic!("no system: {other:?}"),
+    }
+}
+
+#[test]
+fn debian_is_read() {
+    let os = os("debian-12");
+    assert_eq!(os.name, "Debian GNU/Linux 12 (bookworm)");
+    assert_eq!(os.release["VERSION_ID"], "12");
+    assert_eq!(os.architecture, "x86_64");
+    assert_eq!(os.kernel.as_deref(), Some("6.1.0-37-amd64"));
+    assert_eq!(os.time_zone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(os.locale.as_deref(), Some("de_DE.UTF-8"));
+    assert_eq!(os.ubuntu_pro, None);
+}
+
+#[test]
+fn ubuntu_with_pro_is_read() {
+    let os = os("ubuntu-22.04-pro");
+    assert_eq!(os.ubuntu_pro, Some(true));
+    assert_eq!(os.time_zone.as_deref(), Some("Etc/UTC"));
+    assert_eq!(os.locale.as_deref(), Some("C.UTF-8"));
+}
+
+#[test]
+fn a_rolling_system_without_version_is_read() {
+    let os = os("arch");
+    assert_eq!(os.name, "Arch Linux");
+    assert_eq!(os.release.get("VERSION_ID"), None);
+    assert_eq!(os.release["BUILD_ID"], "rolling");
+}
+
+#[test]
+fn the_year_1970_is_no_install_date() {
+    let later = Timestamp::from_date("2024-05-01").unwrap();
+    assert_eq!(parse::installed_at([Timestamp(0), later, later.plus_ms(9)]), Some(later));
+    assert_eq!(parse::installed_at([Timestamp(0)]), None);
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_it_panic(text: String) {
+        parse::name(&parse::release(&text));
+        parse::zone_of_link(&text);
+        parse::locale(&text);
+        parse::ubuntu_pro(&text);
+    }
+}

@@ -1,0 +1,59 @@
+//! Installed software, one file for each package manager.
+//!
+//! A package manager that is not on the computer gives nothing; one that is there and cannot be
+//! read gives a note. Home folders are never walked.
+
+pub(crate) mod apk;
+pub(crate) mod dpkg;
+mod flatpak;
+pub(crate) mod pacman;
+pub(crate) mod rpm;
+mod snap;
+
+use rollcall_shared::Note;
+use rollcall_shared::report::limits::SECTION_ROWS;
+use rollcall_shared::section::{Section, Software};
+
+use super::Gathered;
+
+pub use apk::APK;
+pub use dpkg::DPKG;
+pub use flatpak::FLATPAK;
+pub use pacman::PACMAN;
+pub use rpm::RPM;
+pub use snap::SNAP;
+
+/// Adds a row unless there are more than a report may hold.
+fn keep(rows: &mut Vec<Software>, row: Software) {
+    if rows.len() < SECTION_ROWS {
+        rows.push(row);
+    }
+}
+
+/// Rows in an order that is the same every time, or nothing to say.
+fn finish(mut rows: Vec<Software>, notes: Vec<Note>) -> Gathered {
+    rows.sort_by(|a, b| {
+        (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
+    });
+    rows.dedup();
+    let section = (!rows.is_empty()).then_some(Section::Software(rows));
+    Gathered { section, notes }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::host::Host;
+    use crate::source::Source;
+
+    /// What a source finds in a captured system, which must give no note.
+    pub(super) fn software(source: &Source, system: &str) -> Vec<Software> {
+        let root = format!("{}/../tests/fixtures/software/{system}", env!("CARGO_MANIFEST_DIR"));
+        let gathered = (source.gather)(&Host::at(root));
+        assert_eq!(gathered.notes, []);
+        match gathered.section {
+            Some(Section::Software(rows)) => rows,
+            other => panic!("no software: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Packages of Fedora, Red Hat, SUSE and their kin, from rpm's database in its three forms.
+//!
+//! The database is only read, never locked or repaired. Signing keys that rpm keeps like packages
+//! are left out.
+
+mod bdb;
+mod header;
+mod ndb;
+
+use std::io::{self, BufReader};
+
+use rollcall_shared::section::Software;
+use rollcall_shared::{Note, NoteKind};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{finish, keep};
+use crate::host::{Host, HostError};
+use crate::source::{Gathered, Platform, Privilege, Source};
+
+/// The largest real headers (kernels, with all their file names) have a few megabytes.
+const HEADER_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
+
+/// Where the database may be; the first is often a link to the second.
+const FOLDERS: &[&str] = &["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
+
+/// The declaration.
+pub const RPM: Source = Source {
+    name: "rpm",
+    section: "software",
+    about: "Installed RPM packages, from rpm's database (sqlite, ndb or Berkeley DB)",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather,
+};
+
+fn gather(host: &Host) -> Gathered {
+    let mut rows = Vec::new();
+    let mut notes = Vec::new();
+    if let Err(note) = for_each(host, &mut |row| keep(&mut rows, row)) {
+        notes.push(note);
+    }
+    finish(rows, notes)
+}
+
+/// Whether this computer has an rpm database.
+pub(crate) fn is_present(host: &Host) -> bool {
+    database(host).is_some()
+}
+
+/// Calls `on_row` with every installed package.
+pub(crate) fn for_each(host: &Host, on_row: &mut dyn FnMut(Software)) -> Result<(), Note> {
+    let Some((path, form)) = database(host) else { return Ok(()) };
+    let mut broken_headers = 0_u32;
+    let mut on_header = |bytes: &[u8]| match header::parse(bytes) {
+        Some(row) => on_row(row),
+        None => broken_headers += u32::from(bytes.len() > 64 && !is_key(bytes)),
+    };
+    let read = match form {
+        Form::Sqlite => for_each_in_sqlite(host, &path, &mut on_header),
+        Form::Ndb | Form::Berkeley => {
+            let file = BufReader::new(host.open(&path).map_err(Note::from)?);
+            match form {
+                Form::Ndb => ndb::for_each_header(file, &mut on_header),
+                _ => bdb::for_each_header(file, &mut on_header),
+            }
+        }
+    };
+    let failed = |why: String| Note::new(NoteKind::Failed).with_detail(why);
+    if let Err(error) = read {
+        return Err(match error.kind() {
+            io::ErrorKind::PermissionDenied => HostError::Denied { path }.into(),
+            _ => failed(format!("reading {path} failed: {error}")),
+        });
+    }
+    if broken_headers > 0 {
+        return Err(failed(format!("{broken_headers} packages in {path} could not be understood")));
+    }
+    Ok(())
+}
+
+/// Keys that rpm trusts are kept in the same table.
+fn is_key(header: &[u8]) -> bool {
+    memchr::memmem::find(header, b"gpg-pubkey\0").is_some()
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Sqlite,
+    Ndb,
+    Berkeley,
+}
+
+fn database(host: &Host) -> Option<(String, Form)> {
+    let forms =
+        [("rpmdb.sqlite", Form::Sqlite), ("Packages.db", Form::Ndb), ("Packages", Form::Berkeley)];
+    FOLDERS.iter().find_map(|folder| {
+        forms.iter().find_map(|(file, form)| {
+            let path = format!("{folder}/{file}");
+            host.exists(&path).then_some((path, *form))
+        })
+    })
+}
+
+/// Without a write-ahead log the file is read as it lies there, which leaves no trace; with one,
+/// sqlite has to look into the log to see the newest packages.
+fn for_each_in_sqlite(host: &Host, path: &str, on_header: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    host.open(path).map_err(|error| match error {
+        HostError::Denied { .. } => io::Error::from(io::ErrorKind::PermissionDenied),
+        other => io::Error::other(other.to_string()),
+    })?;
+    let log_bytes = host.info(&format!("{path}-wal")).map_or(0, |info| info.size_bytes);
+    let options = if log_bytes == 0 { "immutable=1" } else { "mode=ro" };
+    let uri = format!("file:{}?{options}", escaped(&host.path(path).to_string_lossy()));
+    let mut read = || -> rusqlite::Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let database = Connection::open_with_flags(&uri, flags)?;
+        let mut query = database.prepare("SELECT blob FROM Packages")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            on_header(row.get_ref(0)?.as_blob().unwrap_or_default());
+        }
+        Ok(())
+    };
+    read().map_err(io::Error::other)
+}
+
+/// A path as part of a URI.
+fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,462 @@
+//! What the agent remembers: its key, who it is, and what the collector has acknowledged.
+//!
+//! Files, each written atomically: `key` (the secret seed alone), `identity.json`, `ledger.json`,
+//! and `seq`, a line of fixed length that is overwritten in place so that numbers stay unique
+//! even while the disk is full. A damaged identity or key is never replaced silently.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rollcall_shared::api::enroll::EnrollStatus;
+use rollcall_shared::report::Settings;
+use rollcall_shared::signature::SigningKey;
+use rollcall_shared::{DeviceId, Digest, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::disk::{Disk, FolderError, private_folder};
+use crate::now::Present;
+
+const KEY: &str = "key";
+const NEXT_KEY: &str = "key.next";
+const IDENTITY: &str = "identity.json";
+const LEDGER: &str = "ledger.json";
+const SEQ: &str = "seq";
+const LOCK: &str = "lock";
+/// No state file is larger.
+const FILE_LIMIT_BYTES: u64 = 1024 * 1024;
+/// Numbers beyond this are not accepted from a collector, so that counting on never overflows.
+const SEQ_LIMIT: u64 = u64::MAX / 4;
+
+/// Who this device is and where it is enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The id given by the collector.
+    pub device_id: DeviceId,
+    /// Address of the collector, e.g. `https://collector.example:8443`.
+    pub url: String,
+    /// Its CA certificate (DER, base64), when the join string named one; nothing else is trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+    /// SHA-256 of that certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_digest: Option<Digest>,
+    /// The public key that belongs to this id, base64.
+    pub public_key: String,
+    /// Whether a person still had to approve when the device enrolled.
+    pub status: EnrollStatus,
+    /// When it enrolled, by its own clock.
+    pub enrolled_at: Timestamp,
+}
+
+/// What the collector has acknowledged and asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// Digest of every section in the last acknowledged report.
+    pub acknowledged: BTreeMap<String, Digest>,
+    /// The last acknowledged report.
+    pub last_stored: Option<Stored>,
+    /// The collector's settings, clamped.
+    pub settings: Settings,
+    /// Reports given up since the last one that says so.
+    pub dropped_reports: u64,
+    /// The collector has revoked this device.
+    pub revoked: bool,
+}
+
+/// An acknowledged report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Its name.
+    pub report_id: Uuid,
+    /// Its number.
+    pub seq: u64,
+    /// When the acknowledgement arrived, by this computer's clock.
+    pub at: Timestamp,
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder is not safe or cannot be made.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Another agent uses it.
+    #[error("another rollcall-agent is using {0}")]
+    Locked(PathBuf),
+    /// A file holds something else than it should.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The key can be read by other users.
+    #[error("other users may read the device key {0}")]
+    Exposed(PathBuf),
+    /// Reading or writing failed.
+    #[error("{what} {path} failed")]
+    Io {
+        /// `reading` or `writing`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no randomness to make a key from.
+    #[error("this system gave no random numbers to make a key from")]
+    NoRandomness,
+}
+
+impl StateError {
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
+/// The opened state folder; nobody else uses it while this value lives.
+#[derive(Debug)]
+pub struct State {
+    folder: PathBuf,
+    disk: Disk,
+    _lock: File,
+    /// Who this device is, once enrolled.
+    pub identity: Option<Identity>,
+    /// What the collector has acknowledged.
+    pub ledger: Ledger,
+    last_seq: u64,
+}
+
+impl State {
+    /// Opens the folder, makes it if needed, and locks it.
+    pub fn open(folder: &Path, disk: Disk) -> Result<Self, StateError> {
+        private_folder(folder)?;
+        let lock = lock(folder)?;
+        let identity: Option<Identity> = read_json(&disk, &folder.join(IDENTITY))?;
+        let ledger = match read_json(&disk, &folder.join(LEDGER)) {
+            Ok(ledger) => ledger.unwrap_or_default(),
+            // Without it only more is sent once; that is better than not reporting at all.
+            Err(StateError::Damaged { path, why }) => {
+                tracing::warn!(path = %path.display(), why, "the ledger is damaged; starting a new one");
+                Ledger::default()
+            }
+            Err(error) => return Err(error),
+        };
+        let mut state =
+            Self { folder: folder.to_owned(), disk, _lock: lock, identity, ledger, last_seq: 0 };
+        state.last_seq = state.read_seq()?;
+        if let Some(identity) = &state.identity {
+            let public_key = identity.public_key.clone();
+            state.settle_key(&public_key)?;
+        }
+        Ok(state)
+    }
+
+    /// Who this device is, without opening the state; for `doctor` beside a running agent.
+    pub fn peek_identity(folder: &Path) -> Option<Identity> {
+        read_json(&Disk::default(), &folder.join(IDENTITY)).ok().flatten()
+    }
+
+    /// What the collector asked for, without opening the state; for `show`.
+    pub fn peek_ledger(folder: &Path) -> Option<Ledger> {
+        read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.path(name);
+        self.disk.write(&path, bytes).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
+    }
+
+    /// After a rekey that was cut short the identity says which of the two keys counts.
+    fn settle_key(&self, public_key: &str) -> Result<(), StateError> {
+        let is = |key: &Option<SigningKey>| {
+            key.as_ref().is_some_and(|key| key.public_key() == public_key)
+        };
+        if is(&read_key(&self.disk, &self.path(KEY))?) {
+            return Ok(());
+        }
+        if is(&read_key(&self.disk, &self.path(NEXT_KEY))?) {
+            return self.promote_next_key();
+        }
+        Err(StateError::Damaged {
+            path: self.path(KEY),
+            why: "it is not the key this device enrolled with".to_owned(),
+        })
+    }
+
+    /// The device key; made and stored first when there is none.
+    pub fn key(&self, present: &dyn Present) -> Result<SigningKey, StateError> {
+        self.key_in(KEY, present)
+    }
+
+    /// The key that is to follow, made and stored first when there is none.
+    pub fn next_key(&self, present: &dyn Present) -> Result<SigningKey, StateError> {
+        self.key_in(NEXT_KEY, present)
+    }
+
+    fn key_in(&self, name: &str, present: &dyn Present) -> Result<SigningKey, StateError> {
+        if let Some(key) = read_key(&self.disk, &self.path(name))? {
+            return Ok(key);
+        }
+        let mut seed = [0; 32];
+        if !present.random(&mut seed) {
+            return Err(StateError::NoRandomness);
+        }
+        self.write(name, &seed)?;
+        SigningKey::from_seed(&seed).map_err(|_| StateError::NoRandomness)
+    }
+
+    /// Puts the following key in the place of the old one.
+    pub fn promote_next_key(&self) -> Result<(), StateError> {
+        let path = self.path(KEY);
+        self.disk.rename(&self.path(NEXT_KEY), &path).map_err(|source| StateError::Io {
+            what: "writing",
+            path,
+            source,
+        })
+    }
+
+    /// Remembers who this device is.
+    pub fn save_identity(&mut self, identity: Identity) -> Result<(), StateError> {
+        self.write(IDENTITY, &to_json(&identity))?;
+        self.identity = Some(identity);
+        Ok(())
+    }
+
+    /// Writes the ledger down as it stands.
+    pub fn save_ledger(&self) -> Result<(), StateError> {
+        self.write(LEDGER, &to_json(&self.ledger))
+    }
+
+    /// The number of the last report made.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// A number that no report had before; it is on disk before it is used.
+    pub fn take_seq(&mut self) -> Result<u64, StateError> {
+        let seq = self.last_seq + 1;
+        self.set_last_seq(seq)?;
+        Ok(seq)
+    }
+
+    /// Continues after the numbers that a spool holds or a collector knows; never goes back.
+    pub fn continue_after(&mut self, seq: u64) -> Result<(), StateError> {
+        if seq > self.last_seq && seq < SEQ_LIMIT { self.set_last_seq(seq) } else { Ok(()) }
+    }
+
+    fn set_last_seq(&mut self, seq: u64) -> Result<(), StateError> {
+        let path = self.path(SEQ);
+        self.disk
+            .overwrite(&path, format!("{seq:020}\n").as_bytes())
+            .map_err(|source| StateError::Io { what: "writing", path, source })?;
+        self.last_seq = seq;
+        Ok(())
+    }
+
+    fn read_seq(&self) -> Result<u64, StateError> {
+        let known = self.ledger.last_stored.as_ref().map_or(0, |stored| stored.seq);
+        let path = self.path(SEQ);
+        let bytes = match self.disk.read(&path, 64) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(known),
+            Err(source) => return Err(StateError::Io { what: "reading", path, source }),
+        };
+        let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+        match number {
+            Some(seq) if seq < SEQ_LIMIT => Ok(known.max(seq)),
+            _ => {
+                tracing::warn!(path = %path.display(), "the number of the last report is damaged; the spool and the collector know it too");
+                Ok(known)
+            }
+        }
+    }
+}
+
+/// Removes key, identity, everything learnt and the spool, damaged or not.
+pub fn erase(folder: &Path) -> Result<(), StateError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    private_folder(folder)?;
+    let _lock = lock(folder)?;
+    let removing = |path: PathBuf, result: io::Result<()>| match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StateError::Io { what: "removing", path, source })
+        }
+        _ => Ok(()),
+    };
+    // The key goes first: what is left after a failure then cannot speak for this device.
+    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SEQ] {
+        let path = folder.join(name);
+        let result = Disk::default().remove(&path);
+        removing(path, result)?;
+    }
+    let spool = folder.join("spool");
+    let result = std::fs::remove_dir_all(&spool);
+    removing(spool, result)
+}
+
+fn lock(folder: &Path) -> Result<File, StateError> {
+    let path = folder.join(LOCK);
+    let failed = |source| StateError::Io { what: "locking", path: path.clone(), source };
+    if !path.exists() {
+        Disk::default().write(&path, b"").map_err(failed)?;
+    }
+    let file = File::options().read(true).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StateError::Locked(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    // These types have string keys and no fallible parts.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn read_json<T: DeserializeOwned>(disk: &Disk, path: &Path) -> Result<Option<T>, StateError> {
+    let bytes = match disk.read(path, FILE_LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(StateError::Io { what: "reading", path: path.to_owned(), source });
+        }
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| StateError::Damaged { path: path.to_owned(), why: error.to_string() })
+}
+
+fn read_key(disk: &Disk, path: &Path) -> Result<Option<SigningKey>, StateError> {
+    let bytes = match disk.read(path, 64) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(StateError::Io { what: "reading", path: path.to_owned(), source });
+        }
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if std::fs::metadata(path).is_ok_and(|data| data.mode() & 0o077 != 0) {
+            return Err(StateError::Exposed(path.to_owned()));
+        }
+    }
+    let seed: [u8; 32] = bytes.as_slice().try_into().map_err(|_| StateError::Damaged {
+        path: path.to_owned(),
+        why: format!("it holds {} bytes instead of 32", bytes.len()),
+    })?;
+    SigningKey::from_seed(&seed)
+        .map(Some)
+        .map_err(|error| StateError::Damaged { path: path.to_owned(), why: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::now::SystemPresent;
+
+    fn identity(public_key: &str) -> Identity {
+        Identity {
+            device_id: DeviceId(Uuid::nil()),
+            url: "https://collector.example:8443".to_owned(),
+            ca_certificate: None,
+            ca_digest: None,
+            public_key: public_key.to_owned(),
+            status: EnrollStatus::Active,
+            enrolled_at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn remembers_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        let key = state.key(&SystemPresent).unwrap().public_key();
+        state.save_identity(identity(&key)).unwrap();
+        state.ledger.dropped_reports = 3;
+        state.save_ledger().unwrap();
+        assert_eq!((state.take_seq().unwrap(), state.take_seq().unwrap()), (1, 2));
+        state.continue_after(40).unwrap();
+        state.continue_after(u64::MAX).unwrap();
+        state.continue_after(7).unwrap();
+        drop(state);
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        assert_eq!(state.key(&SystemPresent).unwrap().public_key(), key);
+        assert_eq!(state.identity, Some(identity(&key)));
+        assert_eq!(state.ledger.dropped_reports, 3);
+        assert_eq!(state.take_seq().unwrap(), 41);
+    }
+
+    #[test]
+    fn two_agents_do_not_share_a_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let _first = State::open(&path, Disk::default()).unwrap();
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Locked(_))));
+    }
+
+    #[test]
+    fn a_damaged_identity_or_key_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        let key = state.key(&SystemPresent).unwrap().public_key();
+        state.save_identity(identity(&key)).unwrap();
+        drop(state);
+        Disk::default().write(&path.join(KEY), b"short").unwrap();
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
+        Disk::default().write(&path.join(KEY), &[9; 32]).unwrap();
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
+        Disk::default().write(&path.join(IDENTITY), b"{").unwrap();
+        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_rekey_cut_short_is_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        state.key(&SystemPresent).unwrap();
+        let next = state.next_key(&SystemPresent).unwrap().public_key();
+        state.save_identity(identity(&next)).unwrap();
+        drop(state);
+        let state = State::open(&path, Disk::default()).unwrap();
+        assert_eq!(state.key(&SystemPresent).unwrap().public_key(), next);
+        assert!(!path.join(NEXT_KEY).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let state = State::open(&path, Disk::default()).unwrap();
+        state.key(&SystemPresent).unwrap();
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(path.join(KEY), open).unwrap();
+        assert!(matches!(state.key(&SystemPresent), Err(StateError::Exposed(_))));
+    }
+}

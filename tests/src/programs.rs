@@ -1,0 +1,135 @@
+//! The real binaries as processes: a collector on a free port, agents with a state of their own.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use rollcall_shared::join::JoinString;
+
+/// A built binary of this workspace, built anew when its sources changed.
+pub fn binary(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--locked", "--bins"]);
+        cargo.args(["-p", "rollcall-agent", "-p", "rollcall-collector"]);
+        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(status.success(), "the binaries build");
+        // target/debug/deps/<this test> or target/debug/<this program>
+        let this = std::env::current_exe().expect("this program has a path");
+        let folder = this.parent().expect("it lies in a folder");
+        let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+        folder.expect("deps lies in a folder").to_path_buf()
+    });
+    folder.join(name)
+}
+
+/// A running `rollcall up`.
+#[derive(Debug)]
+pub struct Collector {
+    child: Child,
+    /// Its address.
+    pub url: String,
+    /// The one-time link that makes the first administrator, on the first start.
+    pub setup_link: Option<String>,
+    data: PathBuf,
+}
+
+impl Collector {
+    /// Starts it on a free port with its data in `data`, and waits until it says its address.
+    pub fn start(data: &Path, arguments: &[&str]) -> Self {
+        Self::try_start(data, arguments).unwrap_or_else(|said| panic!("it did not start: {said}"))
+    }
+
+    /// The same; gives what it said when it did not start.
+    pub fn try_start(data: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let mut child = Command::new(binary("rollcall"))
+            .args(["up", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let (mut url, mut setup_link) = (None, None);
+        for line in lines.by_ref() {
+            let line = line.map_err(|error| error.to_string())?;
+            for word in line.split_whitespace().filter(|word| word.starts_with("https://")) {
+                if word.contains("/setup") {
+                    setup_link = Some(word.to_owned());
+                } else {
+                    url.get_or_insert_with(|| word.trim_end_matches('/').to_owned());
+                }
+            }
+            if line.contains("Ctrl-C") {
+                break;
+            }
+        }
+        let mut stderr = child.stderr.take().expect("stderr is piped");
+        let Some(url) = url else {
+            let mut said = String::new();
+            let _ = stderr.read_to_string(&mut said);
+            let status = child.wait().map_err(|error| error.to_string())?;
+            return Err(format!("{status}: {said}"));
+        };
+        // What it says later must not fill the pipes.
+        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        Ok(Self { child, url, setup_link, data: data.to_path_buf() })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Makes an enrolment token for any number of devices and gives its join string.
+    pub fn join_string(&self) -> JoinString {
+        let made = Command::new(binary("rollcall"))
+            .args(["token", "create", "--label", "test", "--uses", "0", "--data"])
+            .arg(&self.data)
+            .output()
+            .expect("rollcall runs");
+        let said = String::from_utf8_lossy(&made.stdout);
+        let line = said.split_whitespace().find(|word| word.starts_with("rcl1:"));
+        let line = line.unwrap_or_else(|| {
+            panic!("no join string: {said}{}", String::from_utf8_lossy(&made.stderr))
+        });
+        line.parse().expect("a join string can be read back")
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop and waits for it; whether it ended well.
+    pub fn stop(mut self) -> bool {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        self.child.wait().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the agent with its state in `state` to its end.
+pub fn agent<S: AsRef<OsStr>>(state: &Path, arguments: impl IntoIterator<Item = S>) -> Output {
+    Command::new(binary("rollcall-agent"))
+        .args(arguments)
+        .env("ROLLCALL_STATE", state)
+        .stdin(Stdio::null())
+        .output()
+        .expect("rollcall-agent runs")
+}
