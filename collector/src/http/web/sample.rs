@@ -602,7 +602,7 @@ const OURS: &[&str] = &[
     "id", "class", "presence", "last_seen_at", "enrolled_at", "worst_severity", "severity", "state", "since",
     "source_date", "closed_at", "device_id", "at", "received_at", "kind", "first_seen_at", "installed_at", "until",
     "changed_at", "vitals_at", "first_report_at", "booted_at", "matched", "cpu_ms", "other_device", "undone_at", "as_of",
-    "update_lists_at", "last_upgrade_at", "last_installed_at", "last_sign_in_at", "family",
+    "notes_text", "update_lists_at", "last_upgrade_at", "last_installed_at", "last_sign_in_at", "family",
 ];
 
 #[test]
