@@ -9,12 +9,14 @@ pub mod api_token;
 pub mod decision;
 pub mod device;
 pub mod enroll;
+pub mod finding;
 pub mod history;
 pub mod report;
 pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod batch;
@@ -211,11 +213,13 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("history", history::QUERIES),
     ("late", late::QUERIES),
     ("load", load::QUERIES),
+    ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.

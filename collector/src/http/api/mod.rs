@@ -1,8 +1,13 @@
 //! The API for programs, as JSON.
 
-use super::Routes;
+pub mod exports;
+mod health;
+
+use super::{Access, Routes};
 
 /// Its routes.
 pub fn routes() -> Routes {
     Routes::new()
+        .get("/api/health", Access::Public, health::get)
+        .get("/api/v1/exports/{file}", Access::Reader, exports::get)
 }
