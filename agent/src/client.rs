@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rollcall_shared::Timestamp;
@@ -69,6 +69,10 @@ impl Address {
             return Err(bad());
         }
         let authority = uri.authority().ok_or_else(bad)?;
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none() {
+            return Err(bad());
+        }
         let tls = uri.scheme_str() == Some("https");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
@@ -137,6 +141,8 @@ pub struct Answer {
     pub status: u16,
     /// How long the other side asks to wait.
     pub retry_after: Option<Duration>,
+    /// What the other side's clock says.
+    pub date: Option<Timestamp>,
     /// The body, at most 1 MiB.
     pub body: Vec<u8>,
 }
@@ -292,6 +298,7 @@ async fn ask(
         // The form with a date needs the other side's clock; ours waits as after any failure.
         value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
     });
+    let date = response.headers().get(DATE).and_then(|value| http_date(value.to_str().ok()?));
     let body = match Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await {
         Ok(body) => body.to_bytes().to_vec(),
         Err(error) => {
@@ -304,12 +311,27 @@ async fn ask(
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ReachError::TooLarge);
     }
-    Ok(Answer { status: status.as_u16(), retry_after, body })
+    Ok(Answer { status: status.as_u16(), retry_after, date, body })
+}
+
+/// Reads `Mon, 23 Nov 2026 10:15:00 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let rest = text.trim().strip_suffix(" GMT")?.split_once(", ")?.1;
+    let moment = jiff::civil::DateTime::strptime("%d %b %Y %H:%M:%S", rest).ok()?;
+    let zoned = moment.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Timestamp(zoned.timestamp().as_millisecond()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_date_of_an_answer() {
+        let date = http_date("Mon, 23 Nov 2026 10:15:00 GMT").unwrap();
+        assert_eq!(date.to_string(), "2026-11-23T10:15:00Z");
+        assert_eq!(http_date("yesterday"), None);
+    }
 
     #[test]
     fn reads_addresses_and_nothing_else() {

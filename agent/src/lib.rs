@@ -1,9 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod agent;
+pub mod answer;
+mod check_in;
+pub mod cli;
 pub mod client;
 pub mod clock;
+mod command;
+pub mod config;
 pub mod disk;
+pub mod doctor;
+mod enroll;
+pub mod error;
 pub mod gather;
+#[cfg(all(test, target_os = "linux"))]
+mod gather_fixtures;
 pub mod hardware_ids;
 pub mod host;
 mod merge;
@@ -11,8 +22,21 @@ pub mod now;
 pub mod paths;
 mod program;
 pub mod reach;
+pub mod report;
 pub mod schedule;
+pub mod settings;
+mod show;
+pub mod smbios;
 pub mod source;
 pub mod spool;
 pub mod state;
+pub mod status;
 pub mod tls;
+
+pub use agent::{Agent, EnrollOutcome, OnceOutcome};
+pub use config::Config;
+pub use error::Error;
+pub use paths::Paths;
+
+#[cfg(test)]
+mod tests;

@@ -1,2 +1,7 @@
-//! The agent's program.
-fn main() {}
+//! The agent's program; all it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rollcall_agent::cli::main()
+}

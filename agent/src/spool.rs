@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rollcall_shared::Digest;
@@ -63,6 +63,11 @@ impl Spool {
         Ok(spool)
     }
 
+    /// A spool that is only looked at, while an agent may be writing to it.
+    pub fn peek(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), disk: Disk::default(), bound_bytes: BOUND_BYTES }
+    }
+
     #[cfg(test)]
     pub(crate) fn with_bound(mut self, bound_bytes: u64) -> Self {
         self.bound_bytes = bound_bytes;
@@ -93,10 +98,7 @@ impl Spool {
     /// Reads one report. `None` when its file is damaged; it is then out of the way.
     pub fn read(&self, seq: u64) -> Result<Option<CheckIn>, StateError> {
         let path = self.path(seq);
-        let read = self
-            .disk
-            .read(&path, limits::DECOMPRESSED_BYTES as u64)
-            .and_then(|bytes| zstd::bulk::decompress(&bytes, limits::DECOMPRESSED_BYTES));
+        let read = self.disk.read(&path, BOUND_BYTES).and_then(|bytes| unpack(&bytes));
         let report = match read {
             Ok(json) => serde_json::from_slice::<CheckIn>(&json).map_err(|e| e.to_string()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -147,6 +149,17 @@ impl Spool {
         Ok(added)
     }
 
+    /// All spooled reports together, in bytes on disk.
+    pub fn size_bytes(&self) -> Result<u64, StateError> {
+        let size = |seq: &u64| fs::metadata(self.path(*seq)).map_or(0, |data| data.len());
+        Ok(self.seqs()?.iter().map(size).sum())
+    }
+
+    /// How many rejected reports are kept.
+    pub fn rejected(&self) -> usize {
+        fs::read_dir(self.folder.join("rejected")).map_or(0, Iterator::count)
+    }
+
     /// Gives up the oldest reports until the bound holds; the newest always stays.
     fn enforce_bound(&self) -> Result<u64, StateError> {
         let seqs = self.seqs()?;
@@ -192,17 +205,14 @@ impl Spool {
         }
         Ok(())
     }
+}
 
-    /// Removes everything.
-    pub fn clear(&self) -> Result<(), StateError> {
-        let path = self.folder.clone();
-        fs::remove_dir_all(&path)
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })
-            .map_err(|source| StateError::Io { what: "removing", path, source })
-    }
+fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    // A file that is longer than any report is cut, and then no JSON any more.
+    let limit_bytes = limits::DECOMPRESSED_BYTES as u64;
+    zstd::stream::Decoder::new(bytes)?.take(limit_bytes).read_to_end(&mut json)?;
+    Ok(json)
 }
 
 fn pack(report: &CheckIn) -> io::Result<Vec<u8>> {

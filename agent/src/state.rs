@@ -160,6 +160,16 @@ impl State {
         Ok(state)
     }
 
+    /// Who this device is, without opening the state; for `doctor` beside a running agent.
+    pub fn peek_identity(folder: &Path) -> Option<Identity> {
+        read_json(&Disk::default(), &folder.join(IDENTITY)).ok().flatten()
+    }
+
+    /// What the collector asked for, without opening the state; for `show`.
+    pub fn peek_ledger(folder: &Path) -> Option<Ledger> {
+        read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -277,22 +287,30 @@ impl State {
             }
         }
     }
+}
 
-    /// Removes key, identity and everything learnt; the spool is removed by its owner.
-    pub fn forget(&mut self) -> Result<(), StateError> {
-        for name in [IDENTITY, KEY, NEXT_KEY, LEDGER, SEQ] {
-            let path = self.path(name);
-            self.disk.remove(&path).map_err(|source| StateError::Io {
-                what: "removing",
-                path,
-                source,
-            })?;
-        }
-        self.identity = None;
-        self.ledger = Ledger::default();
-        self.last_seq = 0;
-        Ok(())
+/// Removes key, identity, everything learnt and the spool, damaged or not.
+pub fn erase(folder: &Path) -> Result<(), StateError> {
+    if !folder.exists() {
+        return Ok(());
     }
+    private_folder(folder)?;
+    let _lock = lock(folder)?;
+    let removing = |path: PathBuf, result: io::Result<()>| match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StateError::Io { what: "removing", path, source })
+        }
+        _ => Ok(()),
+    };
+    // The key goes first: what is left after a failure then cannot speak for this device.
+    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SEQ] {
+        let path = folder.join(name);
+        let result = Disk::default().remove(&path);
+        removing(path, result)?;
+    }
+    let spool = folder.join("spool");
+    let result = std::fs::remove_dir_all(&spool);
+    removing(spool, result)
 }
 
 fn lock(folder: &Path) -> Result<File, StateError> {

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
+use crate::identity::DeviceId;
 use crate::time::Timestamp;
 
 /// Marks a signature as made by this profile.
@@ -105,6 +106,32 @@ impl SigningKey {
         let signature = self.pair.sign(base(covered, &input).as_bytes());
         (format!("rc={input}"), format!("rc=:{}:", BASE64.encode(signature.as_ref())))
     }
+}
+
+/// What a new key signs to show that it agrees to follow an old one.
+fn rekey_statement(device_id: DeviceId, new_public_key: &str) -> String {
+    format!("rollcall-rekey-1:{device_id}:{new_public_key}")
+}
+
+impl SigningKey {
+    /// Shows that this new key follows the one of a device; base64.
+    pub fn rekey_proof(&self, device_id: DeviceId) -> String {
+        let statement = rekey_statement(device_id, &self.public_key());
+        BASE64.encode(self.pair.sign(statement.as_bytes()).as_ref())
+    }
+}
+
+/// Whether the new key, base64, itself agreed to follow the one of this device.
+pub fn verify_rekey_proof(
+    device_id: DeviceId,
+    new_public_key: &str,
+    proof: &str,
+) -> Result<(), SignatureError> {
+    let public_key = decode_public_key(new_public_key)?;
+    let proof = BASE64.decode(proof).map_err(|_| SignatureError::Malformed)?;
+    UnparsedPublicKey::new(&ED25519, public_key)
+        .verify(rekey_statement(device_id, new_public_key).as_bytes(), &proof)
+        .map_err(|_| SignatureError::Mismatch)
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -205,6 +232,16 @@ mod tests {
         let other = SigningKey::from_seed(&[8; 32]).unwrap();
         let other = decode_public_key(&other.public_key()).unwrap();
         assert_eq!(parsed.verify(&other, &COVERED), Err(SignatureError::Mismatch));
+    }
+
+    #[test]
+    fn a_new_key_proves_that_it_follows() {
+        let (old, new) = (DeviceId(uuid::Uuid::from_u128(1)), DeviceId(uuid::Uuid::from_u128(2)));
+        let key = SigningKey::from_seed(&[9; 32]).unwrap();
+        let proof = key.rekey_proof(old);
+        assert_eq!(verify_rekey_proof(old, &key.public_key(), &proof), Ok(()));
+        let mismatch = Err(SignatureError::Mismatch);
+        assert_eq!(verify_rekey_proof(new, &key.public_key(), &proof), mismatch);
     }
 
     #[test]

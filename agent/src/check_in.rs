@@ -1,0 +1,212 @@
+//! Delivers reports, oldest first, and moves the agent's memory when the collector has stored one.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rollcall_shared::report::{CheckIn, CheckInAnswer};
+
+use crate::agent::{Agent, OnceOutcome};
+use crate::answer::{self, Reading};
+use crate::client::{Client, Signed};
+use crate::enroll::printable;
+use crate::error::Error;
+use crate::report::to_request;
+use crate::spool::digests_of;
+use crate::state::{Identity, StateError, Stored};
+use crate::tls::Trust;
+
+const CHECK_IN_PATH: &str = "/agent/v1/check-in";
+/// So often one report is sent before the collector is taken for a broken one.
+const ROUNDS: usize = 5;
+
+/// What became of one report.
+enum Verdict {
+    Stored,
+    Rejected(String),
+}
+
+impl Agent {
+    /// Sends everything that waits. An error stops at the report it happened with; what was
+    /// stored before stays delivered.
+    pub(crate) async fn deliver(&mut self) -> Result<OnceOutcome, Error> {
+        let mut outcome = OnceOutcome::default();
+        for seq in self.spool.seqs()? {
+            let Some(report) = self.spool.read(seq)? else {
+                self.state.ledger.dropped_reports += 1;
+                continue;
+            };
+            match self.send(&report, &mut outcome).await? {
+                Verdict::Stored => {
+                    let removed = self.spool.remove(seq);
+                    self.note_trouble(removed);
+                }
+                Verdict::Rejected(why) => {
+                    tracing::warn!(report.seq = seq, why, "the collector rejected a report");
+                    self.spool.reject(seq)?;
+                    outcome.rejected.push(why);
+                }
+            }
+        }
+        while let Some(report) = self.unspooled.first().cloned() {
+            if let Verdict::Rejected(why) = self.send(&report, &mut outcome).await? {
+                outcome.rejected.push(why);
+            }
+            self.unspooled.remove(0);
+        }
+        Ok(outcome)
+    }
+
+    fn client_for(&self, identity: &Identity) -> Result<Client, Error> {
+        let trust = match &identity.ca_certificate {
+            None => Trust::System,
+            Some(text) => Trust::Certificate(BASE64.decode(text).map_err(|_| {
+                Error::State(StateError::Damaged {
+                    path: self.paths.state.join("identity.json"),
+                    why: "the CA certificate is not base64".to_owned(),
+                })
+            })?),
+        };
+        self.connect_to(&identity.url, trust)
+    }
+
+    async fn send(
+        &mut self,
+        report: &CheckIn,
+        outcome: &mut OnceOutcome,
+    ) -> Result<Verdict, Error> {
+        let mut identity = self.state.identity.clone().ok_or(Error::NotEnrolled)?;
+        let mut bodies = self.changed_in(report);
+        for _ in 0..ROUNDS {
+            let reading = self.ask(&identity, report, &bodies).await?;
+            match reading {
+                Reading::Stored(answer) => {
+                    self.acknowledge(report, answer);
+                    outcome.stored += 1;
+                    outcome.report_id = Some(report.report_id);
+                    return Ok(Verdict::Stored);
+                }
+                Reading::Want(want) => {
+                    let before = bodies.len();
+                    let all = every_body(report);
+                    bodies.extend(want.into_iter().filter(|name| all.contains(name)));
+                    if bodies.len() == before {
+                        // It asks for nothing that it did not get.
+                        return Err(not_ours(&identity, 200));
+                    }
+                }
+                Reading::BadSection(problem) => {
+                    let all = every_body(report);
+                    if bodies == all {
+                        return Ok(Verdict::Rejected(printable(&problem.detail)));
+                    }
+                    bodies = all;
+                }
+                Reading::Rejected(problem) => {
+                    return Ok(Verdict::Rejected(printable(&problem.detail)));
+                }
+                Reading::CloneSuspected => {
+                    if outcome.rekeyed.is_some() {
+                        return Err(Error::Refused(
+                            "it takes this device for a copy, even with a new key".to_owned(),
+                        ));
+                    }
+                    tracing::warn!(
+                        "the collector knows this key from another computer; making a new one"
+                    );
+                    let mut client = self.take_client(&identity)?;
+                    identity = self.rekey(&mut client).await?;
+                    self.client = Some(client);
+                    outcome.rekeyed = Some(identity.device_id);
+                    bodies = every_body(report);
+                }
+                Reading::Revoked => {
+                    self.state.ledger.revoked = true;
+                    self.state.save_ledger()?;
+                    return Err(Error::Revoked);
+                }
+                Reading::Unauthorised => return Err(Error::Unauthorised),
+                Reading::Busy { status, retry_after } => {
+                    return Err(Error::Busy { status, retry_after });
+                }
+                Reading::NotOurs { status } => return Err(not_ours(&identity, status)),
+            }
+        }
+        Err(not_ours(&identity, 200))
+    }
+
+    fn take_client(&mut self, identity: &Identity) -> Result<Client, Error> {
+        match self.client.take() {
+            Some(client) => Ok(client),
+            None => self.client_for(identity),
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        identity: &Identity,
+        report: &CheckIn,
+        bodies: &BTreeSet<String>,
+    ) -> Result<Reading, Error> {
+        let now = self.present.now();
+        let json = to_request(report, now, |name| bodies.contains(name))
+            .map_err(|error| Error::Internal(format!("a report could not be written: {error}")))?;
+        let key = self.state.key(self.present.as_ref())?;
+        let mut client = self.take_client(identity)?;
+        let answer = client
+            .post(&Signed {
+                path: CHECK_IN_PATH,
+                seq: report.seq,
+                key_id: &identity.device_id.to_string(),
+                key: &key,
+                json: &json,
+                created: now,
+            })
+            .await
+            .map_err(|source| Error::Reach { url: identity.url.clone(), source })?;
+        self.client = Some(client);
+        Ok(answer::read(&answer, report.report_id))
+    }
+
+    /// Sections that differ from the last acknowledged report.
+    fn changed_in(&self, report: &CheckIn) -> BTreeSet<String> {
+        let acknowledged = &self.state.ledger.acknowledged;
+        digests_of(report)
+            .into_iter()
+            .filter(|(name, digest)| acknowledged.get(name) != Some(digest))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The collector has this report for good.
+    fn acknowledge(&mut self, report: &CheckIn, answer: CheckInAnswer) {
+        let ledger = &mut self.state.ledger;
+        ledger.acknowledged = digests_of(report);
+        ledger.settings = answer.settings.clamped();
+        ledger.last_stored =
+            Some(Stored { report_id: report.report_id, seq: report.seq, at: self.present.now() });
+        if let Some(next) = answer.next_seq {
+            let continued = self.state.continue_after(next.saturating_sub(1));
+            self.note_trouble(continued);
+        }
+        let saved = self.state.save_ledger();
+        self.note_trouble(saved);
+    }
+
+    /// A disk that fails after the collector has stored a report costs a resend at most, so the
+    /// rest is still delivered before the error is told.
+    fn note_trouble(&mut self, result: Result<(), StateError>) {
+        if let Err(error) = result {
+            tracing::error!(%error, "the delivery could not be written down");
+            self.trouble.get_or_insert(error);
+        }
+    }
+}
+
+fn every_body(report: &CheckIn) -> BTreeSet<String> {
+    digests_of(report).into_keys().collect()
+}
+
+fn not_ours(identity: &Identity, status: u16) -> Error {
+    Error::NotACollector { url: identity.url.clone(), status }
+}

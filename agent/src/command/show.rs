@@ -1,0 +1,67 @@
+//! `show`: what would be sent. Needs no rights, no state and no collector.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{Context, print};
+use crate::error::{Error, exit};
+use crate::gather::gather;
+use crate::host::Host;
+use crate::now::{Present as _, SystemPresent};
+use crate::report::{Naming, assemble};
+use crate::state::State;
+use crate::{settings, show};
+
+/// What `show` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Arguments {
+    /// Only this section, e.g. `software`
+    section: Option<String>,
+    /// The bytes that are sent
+    #[arg(long)]
+    json: bool,
+    /// Look at a system mounted here instead of the running one
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error> {
+    let host = arguments.root.as_ref().map_or_else(Host::live, Host::at);
+    // What the collector switched off is not sent, so it is not shown either.
+    let learnt = State::peek_ledger(&context.paths.state).unwrap_or_default();
+    let options = settings::options(&context.config, &learnt.settings);
+    let naming = Naming {
+        report_id: SystemPresent.report_id(),
+        seq: 0,
+        observed_at: SystemPresent.now(),
+        dropped_reports: 0,
+    };
+    let report = assemble(gather(&host, &options), naming);
+    let Some(name) = &arguments.section else {
+        if arguments.json {
+            let json = serde_json::to_string(&report).map_err(|error| {
+                Error::Internal(format!("the report could not be written: {error}"))
+            })?;
+            print(&json);
+        } else {
+            print(&show::to_text(&report, None));
+        }
+        return Ok(exit::OK);
+    };
+    let Some(state) = report.sections.get(name) else {
+        let known: Vec<&str> = report.sections.keys().map(String::as_str).collect();
+        return Err(Error::Usage(format!(
+            "there is no section `{name}`; there are {}",
+            known.join(", ")
+        )));
+    };
+    if !arguments.json {
+        print(&show::to_text(&report, Some(name)));
+    } else if let Some(body) = &state.body {
+        print(body.get());
+    } else {
+        print(&super::to_json(&state.notes)?);
+    }
+    Ok(if state.body.is_some() { exit::OK } else { exit::PROBLEMS })
+}

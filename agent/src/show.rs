@@ -1,0 +1,127 @@
+//! What would be sent, for a person or byte for byte.
+
+use rollcall_shared::Note;
+use rollcall_shared::report::{CheckIn, SectionState};
+use serde_json::Value;
+
+/// Sections for a person.
+pub(crate) fn to_text(report: &CheckIn, only: Option<&str>) -> String {
+    let mut text = String::new();
+    for (name, state) in &report.sections {
+        if only.is_none_or(|only| only == name) {
+            section(&mut text, name, state);
+        }
+    }
+    if only.is_none()
+        && let Ok(vitals) = serde_json::to_value(&report.vitals)
+    {
+        text.push_str("vitals\n");
+        value(&mut text, &vitals, 1);
+    }
+    text
+}
+
+fn section(text: &mut String, name: &str, state: &SectionState) {
+    text.push_str(name);
+    text.push('\n');
+    let body = state.body.as_ref().and_then(|body| serde_json::from_str::<Value>(body.get()).ok());
+    if let Some(body) = body {
+        value(text, &body, 1);
+    }
+    for note in &state.notes {
+        text.push_str(&format!("  ({})\n", sentence(note)));
+    }
+    text.push('\n');
+}
+
+fn sentence(note: &Note) -> String {
+    let kind = serde_json::to_value(&note.kind).ok();
+    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or("failed").replace('_', " ");
+    let source = note.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
+    let detail = note.detail.as_ref().map(|detail| format!(", {detail}")).unwrap_or_default();
+    printable(&format!("{source}{kind}{detail}"))
+}
+
+fn value(text: &mut String, value: &Value, depth: usize) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                if let Some(line) = scalar(field) {
+                    text.push_str(&format!("{indent}{key}: {line}\n"));
+                } else {
+                    text.push_str(&format!("{indent}{key}:\n"));
+                    self::value(text, field, depth + 1);
+                }
+            }
+        }
+        Value::Array(rows) => {
+            for row in rows {
+                text.push_str(&indent);
+                text.push_str("- ");
+                if let Value::Object(fields) = row {
+                    let line: Vec<String> = fields
+                        .iter()
+                        .map(|(key, field)| {
+                            let shown =
+                                scalar(field).unwrap_or_else(|| printable(&field.to_string()));
+                            format!("{key} {shown}")
+                        })
+                        .collect();
+                    text.push_str(&line.join(", "));
+                } else {
+                    text.push_str(&scalar(row).unwrap_or_else(|| printable(&row.to_string())));
+                }
+                text.push('\n');
+            }
+        }
+        other => text.push_str(&format!("{indent}{}\n", scalar(other).unwrap_or_default())),
+    }
+}
+
+/// A value that fits on its key's line.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some("-".to_owned()),
+        Value::Bool(flag) => Some(if *flag { "yes" } else { "no" }.to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(printable(text)),
+        Value::Array(items) if items.iter().all(|item| item.is_string() || item.is_number()) => {
+            let items: Vec<String> = items.iter().filter_map(scalar).collect();
+            Some(items.join(", "))
+        }
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Text from the computer must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_read_like_a_list_and_cannot_steer_a_terminal() {
+        let mut text = String::new();
+        value(
+            &mut text,
+            &json!({
+                "name": "Debian\u{1b}[2J",
+                "tags": ["a", "b"],
+                "modules": [{ "slot": "DIMM 1", "size_bytes": 1024, "ecc": false }],
+                "tpm": { "version": "2.0" }
+            }),
+            1,
+        );
+        assert_eq!(
+            text,
+            "  modules:\n    - ecc no, size_bytes 1024, slot DIMM 1\n  name: Debian\u{fffd}[2J\n  \
+             tags: a, b\n  tpm:\n    version: 2.0\n"
+        );
+    }
+}
