@@ -159,6 +159,7 @@ async fn make(
         label: form.label.clone(),
         role,
         account: caller.account,
+        account_name: caller.name.clone(),
         created_at: now,
         expires_at,
     };
