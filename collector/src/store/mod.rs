@@ -16,7 +16,6 @@ pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod title;
-pub mod title_set;
 pub mod token;
 
 mod batch;
@@ -219,7 +218,6 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
-    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.
