@@ -171,6 +171,12 @@ impl Host {
         std::fs::read_link(self.resolve(path)).map_err(|error| HostError::from_io(path, &error))
     }
 
+    /// The last name in a symbolic link, e.g. the driver's in `device/driver`.
+    pub fn link_name(&self, path: &str) -> Option<String> {
+        let target = self.link(path).ok()?;
+        Some(target.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
         std::fs::symlink_metadata(self.resolve(path)).is_ok()

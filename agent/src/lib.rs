@@ -13,6 +13,8 @@ pub mod doctor;
 mod enroll;
 pub mod error;
 pub mod gather;
+#[cfg(all(test, target_os = "linux"))]
+mod gather_fixtures;
 pub mod hardware_ids;
 pub mod host;
 mod merge;
@@ -24,6 +26,7 @@ pub mod report;
 pub mod schedule;
 pub mod settings;
 mod show;
+pub mod smbios;
 pub mod source;
 pub mod spool;
 pub mod state;
@@ -34,3 +37,6 @@ pub use agent::{Agent, EnrollOutcome, OnceOutcome};
 pub use config::Config;
 pub use error::Error;
 pub use paths::Paths;
+
+#[cfg(test)]
+mod tests;

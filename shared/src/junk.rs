@@ -47,21 +47,25 @@ pub enum Grade {
 /// The grade of a value by itself.
 pub fn grade(kind: IdKind, value: &str) -> Grade {
     let value = value.trim().to_ascii_lowercase();
-    match kind {
-        IdKind::Serial if is_junk_serial(&value) => Grade::Junk,
-        IdKind::BoardSerial if is_junk_serial(&value) => Grade::Junk,
-        IdKind::Serial | IdKind::BoardSerial if value.len() < 4 => Grade::Weak,
-        IdKind::Serial => Grade::Strong,
-        // Boards are swapped in repairs, and some makers give whole batches one number.
-        IdKind::BoardSerial if value.len() < 8 => Grade::Weak,
-        IdKind::BoardSerial => Grade::Strong,
-        IdKind::Uuid if is_junk_uuid(&value) => Grade::Junk,
-        IdKind::Uuid => Grade::Strong,
-        // Copied with every image that was not prepared.
-        IdKind::MachineId if value.len() < 32 || one_character(&value) => Grade::Junk,
-        IdKind::MachineId => Grade::Weak,
-        IdKind::Mac if is_junk_mac(&value) => Grade::Junk,
-        IdKind::Mac => Grade::Weak,
+    let junk = match kind {
+        IdKind::Serial | IdKind::BoardSerial => is_junk_serial(&value),
+        IdKind::Uuid => is_junk_uuid(&value),
+        IdKind::MachineId => value.len() < 32 || one_character(&value),
+        IdKind::Mac => is_junk_mac(&value),
+    };
+    let weak = match kind {
+        IdKind::Serial => value.len() < 4,
+        // Some makers give whole batches of boards one short number.
+        IdKind::BoardSerial => value.len() < 8,
+        IdKind::Uuid => false,
+        // Machine ids are copied with every image that was not prepared; addresses move with
+        // adapters and docks.
+        IdKind::MachineId | IdKind::Mac => true,
+    };
+    match (junk, weak) {
+        (true, _) => Grade::Junk,
+        (false, true) => Grade::Weak,
+        (false, false) => Grade::Strong,
     }
 }
 

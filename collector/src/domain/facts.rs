@@ -19,7 +19,7 @@ pub struct Facts {
     pub snapshot: Timestamp,
     /// Where they come from.
     pub sources: Vec<Source>,
-    /// Windows EditionIDs by family of equal support.
+    /// Values of Windows' `EditionID` by family of equal support.
     pub windows_edition_families: BTreeMap<String, Vec<String>>,
     /// Operating systems.
     pub products: Vec<Product>,
@@ -151,7 +151,7 @@ impl Facts {
         Ok(serde_json::from_str(json)?)
     }
 
-    /// How findings name the facts, e.g. `lifecycle facts of 2026-08-22 (endoflife-date/…)`.
+    /// How findings name the facts, e.g. `lifecycle facts, mainly endoflife-date/endoflife.date`.
     pub fn source_name(&self) -> String {
         match self.sources.first() {
             Some(source) => format!("lifecycle facts, mainly {}", source.name),

@@ -335,7 +335,7 @@ proptest! {
             for (id, flag) in &changes.update {
                 next.iter_mut().filter(|held| held.id == *id).for_each(|held| held.flag = flag.clone());
             }
-            let first = held.len() as i64;
+            let first = i64::try_from(held.len()).unwrap();
             next.extend(changes.open.iter().zip(first..).map(|((since, flag), id)| {
                 OpenFlag { id, since: *since, flag: flag.clone() }
             }));

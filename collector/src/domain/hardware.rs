@@ -68,7 +68,7 @@ pub fn os_display(os: &Os) -> String {
     }
 }
 
-/// ProductName says Windows 10 on Windows 11 as well; the build decides.
+/// `ProductName` says Windows 10 on Windows 11 as well; the build decides.
 fn windows_display(os: &Os) -> String {
     let Some(windows) = &os.windows else { return os.name.clone() };
     let mut name = windows.product_name.clone().unwrap_or_else(|| os.name.clone());

@@ -7,6 +7,7 @@ use rollcall_shared::section::system::Virtualization;
 
 use super::*;
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields it fills are optional")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

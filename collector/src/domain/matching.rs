@@ -247,7 +247,7 @@ pub fn enrolment(
         let kinds = |kind| comparison.agree.iter().any(|value| value.kind == kind);
         let hint = !contradicted && kinds(IdKind::MachineId) && kinds(IdKind::Mac);
         // Two that live side by side and differ in a strong value are two computers.
-        if (strong && !(contradicted && !candidate.silent)) || hint {
+        if strong && (candidate.silent || !contradicted) || hint {
             likely.push((candidate, comparison));
         }
     }

@@ -19,7 +19,9 @@ pub mod title;
 pub mod title_set;
 pub mod token;
 
+pub mod contact;
 mod dialect;
+pub mod follow;
 mod load;
 mod memory;
 mod open;
@@ -203,11 +205,17 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("decision", decision::QUERIES),
+    ("device", device::QUERIES),
+    ("enroll", enroll::QUERIES),
+    ("follow", follow::QUERIES),
+    ("history", history::QUERIES),
+    ("load", load::QUERIES),
     ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
+    ("writer", writer::QUERIES),
     ("title_set", title_set::QUERIES),
 ];
 

@@ -109,7 +109,10 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
                     tracing::warn!(error = &error as &dyn std::error::Error,
                         "last check-ins are not written yet; they are kept in memory");
                 }
-                follow_keys(&tables, &mut key_changes).await;
+                if let Err(error) = tables.follow(&mut key_changes).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error,
+                        "keys and settings could not be read anew; those known before hold");
+                }
             }
         }
     }
@@ -119,18 +122,6 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
             "the last check-ins could not be written before the end"
         );
     }
-}
-
-/// Another program on this database (the command line) may have revoked a key.
-async fn follow_keys(tables: &Tables, known: &mut Option<i64>) {
-    let Ok(now) = tables.key_changes().await else { return };
-    if known.is_some_and(|known| known != now)
-        && let Err(error) = tables.load_keys().await
-    {
-        tracing::warn!(error = &error as &dyn std::error::Error, "keys could not be read anew");
-        return;
-    }
-    *known = Some(now);
 }
 
 async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {

@@ -1,0 +1,27 @@
+//! Processors, one entry per socket.
+
+use crate::source::{Platform, Privilege, Source};
+
+mod arm;
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// Processors, one entry per socket.
+pub const SOURCE: Source = Source {
+    name: "cpu",
+    section: "cpu",
+    about: "/proc/cpuinfo with topology and frequencies from /sys/devices/system/cpu",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};

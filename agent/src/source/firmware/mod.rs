@@ -1,0 +1,26 @@
+//! BIOS or UEFI, secure boot, TPM.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// BIOS or UEFI, secure boot, TPM.
+pub const SOURCE: Source = Source {
+    name: "firmware",
+    section: "firmware",
+    about: "Firmware facts from /sys/class/dmi/id, /sys/firmware/efi and /sys/class/tpm",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};

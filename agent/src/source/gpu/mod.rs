@@ -1,0 +1,26 @@
+//! Graphics adapters.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// Graphics adapters.
+pub const SOURCE: Source = Source {
+    name: "gpu",
+    section: "gpu",
+    about: "Display devices on the PCI bus and in /sys/class/drm, names from the system's pci.ids",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};

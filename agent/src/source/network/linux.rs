@@ -1,0 +1,122 @@
+//! Reads `/sys/class/net`, the kernel's tables in `/proc/net`, and what DHCP clients noted.
+
+use std::net::IpAddr;
+
+use rollcall_shared::section::network::{Interface, InterfaceKind, Network};
+use rollcall_shared::section::Section;
+
+use super::parse;
+use crate::host::Host;
+use crate::source::Gathered;
+
+const FOLDER: &str = "/sys/class/net";
+const CONNECTIONS: &str = "/etc/NetworkManager/system-connections";
+
+pub(crate) fn gather(host: &Host) -> Gathered {
+    let names = match host.list(FOLDER) {
+        Ok(names) => names,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let mut addresses = addresses_v4(host);
+    addresses.extend(parse::addresses_v6(&text(host, "/proc/net/if_inet6")));
+    let interfaces = names.iter().filter_map(|name| interface(host, name, &addresses)).collect();
+
+    let mut default_routes = parse::routes_v4(&text(host, "/proc/net/route"));
+    default_routes.extend(parse::routes_v6(&text(host, "/proc/net/ipv6_route")));
+    let (resolvers, search_domains) = resolvers(host);
+    Gathered::of(Section::Network(Network {
+        interfaces,
+        default_routes,
+        resolvers,
+        search_domains,
+    }))
+}
+
+fn text(host: &Host, path: &str) -> String {
+    host.read_text(path).unwrap_or_default()
+}
+
+fn interface(host: &Host, name: &str, addresses: &[(String, String)]) -> Option<Interface> {
+    let folder = format!("{FOLDER}/{name}");
+    let path = host.link(&folder).unwrap_or_default();
+    let field = |file: &str| host.value(&format!("{folder}/{file}"));
+    let has = |file: &str| host.exists(&format!("{folder}/{file}"));
+    let mut found = parse::interface(name, &path.to_string_lossy(), field, has)?;
+    found.driver = host.link_name(&format!("{folder}/device/driver"));
+    found.addresses = addresses
+        .iter()
+        .filter(|(interface, _)| interface == name)
+        .map(|(_, address)| address.clone())
+        .collect();
+    found.addresses.sort_unstable();
+    found.addresses.dedup();
+    let index = field("ifindex").unwrap_or_default();
+    let connection = value(host, &format!("/run/NetworkManager/devices/{index}"), "connection-uuid");
+    found.dhcp = is_leased(host, &found, &index, connection.as_deref()).then_some(true);
+    if found.kind == Some(InterfaceKind::Wifi) {
+        found.wifi_ssid = connection.and_then(|uuid| ssid(host, &uuid));
+    }
+    Some(found)
+}
+
+fn value(host: &Host, path: &str, key: &str) -> Option<String> {
+    parse::value_of(&text(host, path), key).map(str::to_owned)
+}
+
+/// Interface and address with prefix length.
+fn addresses_v4(host: &Host) -> Vec<(String, String)> {
+    if !host.is_live() {
+        let captured = host.captured_call("addresses").unwrap_or_default();
+        let pairs = captured.lines().filter_map(|line| line.split_once(' '));
+        return pairs.map(|(name, address)| (name.to_owned(), address.to_owned())).collect();
+    }
+    let Ok(networks) = sysinfo::Networks::new_with_refreshed_list() else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, data) in &networks {
+        for network in data.ip_networks() {
+            if matches!(network.addr, IpAddr::V4(_)) {
+                found.push((name.to_string_lossy().into_owned(), format!("{}/{}", network.addr, network.prefix)));
+            }
+        }
+    }
+    found
+}
+
+/// Whether any of the usual clients holds a lease for an address in use.
+fn is_leased(host: &Host, interface: &Interface, index: &str, connection: Option<&str>) -> bool {
+    let name = &interface.name;
+    let mut files = vec![
+        format!("/run/systemd/netif/leases/{index}"),
+        format!("/var/lib/dhcp/dhclient.{name}.leases"),
+        "/var/lib/dhcp/dhclient.leases".to_owned(),
+        format!("/var/lib/dhclient/dhclient--{name}.lease"),
+    ];
+    if let Some(uuid) = connection {
+        files.push(format!("/var/lib/NetworkManager/internal-{uuid}-{name}.lease"));
+        files.push(format!("/var/lib/NetworkManager/dhclient-{uuid}-{name}.lease"));
+    }
+    !interface.addresses.is_empty()
+        && files.iter().any(|file| parse::is_leased(&text(host, file), &interface.addresses))
+}
+
+/// Name of the wireless network of a connection. The same files hold its password, so nothing
+/// but the one line is kept.
+fn ssid(host: &Host, uuid: &str) -> Option<String> {
+    let names = host.list(CONNECTIONS).ok()?;
+    names.iter().find_map(|name| {
+        let text = host.read_text(&format!("{CONNECTIONS}/{name}")).ok()?;
+        (parse::value_of(&text, "uuid") == Some(uuid)).then_some(())?;
+        parse::value_of(&text, "ssid").map(str::to_owned)
+    })
+}
+
+fn resolvers(host: &Host) -> (Vec<String>, Vec<String>) {
+    let (servers, domains) = parse::resolvers(&text(host, "/etc/resolv.conf"));
+    if parse::is_own_stub(&servers) {
+        let (behind, more) = parse::resolvers(&text(host, "/run/systemd/resolve/resolv.conf"));
+        if !behind.is_empty() {
+            return (behind, if domains.is_empty() { more } else { domains });
+        }
+    }
+    (servers, domains)
+}

@@ -1,0 +1,26 @@
+//! Network interfaces, routes, resolvers.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// Network interfaces, routes, resolvers.
+pub const SOURCE: Source = Source {
+    name: "network",
+    section: "network",
+    about: "/sys/class/net, addresses, /proc/net/route, /etc/resolv.conf, DHCP leases",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};

@@ -1,0 +1,26 @@
+//! Disks.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// Disks.
+pub const SOURCE: Source = Source {
+    name: "storage",
+    section: "storage",
+    about: "Disks in /sys/block with what udev noted of them",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};

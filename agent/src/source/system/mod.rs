@@ -1,0 +1,27 @@
+//! What this computer is: name, maker, model, serial numbers, kind.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod guest;
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// What this computer is: name, maker, model, serial numbers, kind.
+pub const SOURCE: Source = Source {
+    name: "system",
+    section: "system",
+    about: "Names and numbers from /sys/class/dmi/id or the device tree, signs of a hypervisor or container",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::Administrator,
+    programs: &[],
+    gather: sys::gather,
+};

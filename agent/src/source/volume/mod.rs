@@ -1,0 +1,27 @@
+//! Mounted file systems.
+
+use crate::source::{Platform, Privilege, Source};
+
+pub mod parse;
+
+cfg_select! {
+    target_os = "linux" => {
+        mod linux;
+        pub use linux::spaces;
+        use linux as sys;
+    }
+    _ => {
+        use crate::source::unsupported as sys;
+    }
+}
+
+/// Mounted file systems.
+pub const SOURCE: Source = Source {
+    name: "volume",
+    section: "volume",
+    about: "/proc/self/mountinfo, sizes by statvfs for local file systems, labels from /dev/disk",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: sys::gather,
+};
