@@ -40,6 +40,9 @@ const FILTERS: &[(&str, &str)] = &[
     ("as_of", "as of"),
 ];
 
+/// Values of one column and how many devices have each.
+type Counts<'a> = &'a [(String, u64)];
+
 /// Key, label, shown by default, sorted by, numeric.
 type ColumnRow = (&'static str, &'static str, bool, Option<DeviceSort>, bool);
 const COLUMNS: &[ColumnRow] = &[
@@ -197,7 +200,7 @@ fn chips(params: &Params) -> Vec<Chip> {
 }
 
 fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
-    let groups: [(&'static str, &'static str, &[(String, u64)]); 7] = [
+    let groups: [(&'static str, &'static str, Counts<'_>); 7] = [
         ("presence", "State", &facets.presence),
         ("rule", "Finding", &facets.rule),
         ("class", "Kind", &facets.class),
@@ -206,7 +209,7 @@ fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
         ("site", "Site", &facets.site),
         ("department", "Department", &facets.department),
     ];
-    let group = |(index, (name, label, counts)): (usize, (_, _, &[(String, u64)]))| {
+    let group = |(index, (name, label, counts)): (usize, (_, _, Counts<'_>))| {
         let current = params.get(name);
         let named = || counts.iter().filter(|(value, _)| !value.is_empty());
         let value = |(value, count): &(String, u64)| {
