@@ -100,11 +100,7 @@ impl AccountPage {
 }
 
 /// `GET /account`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let tokens = app.store.api_tokens(Some(caller.account)).await?;
     let shown = visit.params.get("new").and_then(|id| id.parse::<i64>().ok()).and_then(|id| {
         let secret = SECRETS.secret(caller.account, id, app.clock.now())?;

@@ -356,12 +356,8 @@ fn os(detail: &DeviceDetail) -> Card {
 
 /// The moving numbers of the last report.
 fn vitals(detail: &DeviceDetail) -> Card {
-    let mut card = Card {
-        key: "vitals".to_owned(),
-        title: "Now",
-        changed_at: None,
-        ..Card::default()
-    };
+    let mut card =
+        Card { key: "vitals".to_owned(), title: "Now", changed_at: None, ..Card::default() };
     let Some(vitals) = &detail.vitals else { return card };
     card.time("Taken", detail.vitals_at).time("Started", vitals.booted_at);
     for session in &vitals.sessions {
@@ -400,8 +396,7 @@ fn vitals(detail: &DeviceDetail) -> Card {
 
 /// Free space of each volume, with a bar.
 fn space(detail: &DeviceDetail) -> Card {
-    let mut card =
-        Card { key: "space".to_owned(), title: "Free space", ..Card::default() };
+    let mut card = Card { key: "space".to_owned(), title: "Free space", ..Card::default() };
     let Some(vitals) = &detail.vitals else { return card };
     card.changed_at = None;
     let plain = |text: String, numeric| Cell { text, numeric, percent: None, class: "" };
@@ -462,8 +457,7 @@ fn update(detail: &DeviceDetail) -> Card {
                 if pending.security { "security".to_owned() } else { String::new() },
             ]
         });
-        let columns =
-            [("Name", false), ("Installed", false), ("Waiting", false), ("Kind", false)];
+        let columns = [("Name", false), ("Installed", false), ("Waiting", false), ("Kind", false)];
         card.table("Waiting updates", &columns, rows.collect());
     })
 }
@@ -496,7 +490,10 @@ fn firmware(detail: &DeviceDetail) -> Card {
             card.on_off("Secure boot", firmware.secure_boot, true);
         }
         if let Some(tpm) = &firmware.tpm {
-            card.text("TPM", format!("{} {}", opt(tpm.version.as_ref()), opt(tpm.manufacturer.as_ref())));
+            card.text(
+                "TPM",
+                format!("{} {}", opt(tpm.version.as_ref()), opt(tpm.manufacturer.as_ref())),
+            );
         }
     })
 }
@@ -526,7 +523,10 @@ fn memory(detail: &DeviceDetail) -> Card {
         if let Some(slots) = memory.slots {
             card.text("Slots", format!("{} of {slots} filled", memory.modules.len()));
         }
-        card.text("Error correction", memory.error_correction.as_deref().map(spoken).unwrap_or_default());
+        card.text(
+            "Error correction",
+            memory.error_correction.as_deref().map(spoken).unwrap_or_default(),
+        );
         let rows = memory.modules.iter().map(|module| {
             let speed = module.speed_mts.map(|speed| format!("{speed} MT/s"));
             vec![
@@ -622,7 +622,8 @@ fn batteries(detail: &DeviceDetail) -> Card {
             let maker = [&battery.manufacturer, &battery.model].into_iter().flatten();
             let maker: Vec<&str> = maker.map(String::as_str).collect();
             card.text(&battery.name, maker.join(" "));
-            if let (Some(design), Some(full)) = (battery.design_capacity_mwh, battery.full_capacity_mwh)
+            if let (Some(design), Some(full)) =
+                (battery.design_capacity_mwh, battery.full_capacity_mwh)
                 && design > 0
             {
                 let percent = u128::from(full) * 100 / u128::from(design);

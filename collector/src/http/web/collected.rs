@@ -110,11 +110,7 @@ impl CollectedPage {
 }
 
 /// `GET /collected`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     page(&CollectedPage::new(visit.shell(&app, &caller, "collected")))
 }
 

@@ -125,9 +125,8 @@ impl DevicePage {
         let summary = detail.summary;
         let path = format!("/devices/{}", summary.id);
         let as_of_day = params.text("as_of").unwrap_or_default();
-        let older_href = data
-            .changes_next
-            .map(|cursor| link(&path, &[("tab", "changes"), ("cursor", &cursor)]));
+        let older_href =
+            data.changes_next.map(|cursor| link(&path, &[("tab", "changes"), ("cursor", &cursor)]));
         let tabs = TABS.iter().map(|(key, label)| {
             let mut address = Params::default();
             if *key != "overview" {

@@ -264,11 +264,7 @@ fn columns(params: &Params) -> Vec<Column> {
 }
 
 /// `GET /devices`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let as_of = visit.as_of(app.clock.now())?;
     let filter = filter(&visit.params, as_of);
     let rows = view::devices::list(&app, &filter).await?;
@@ -293,7 +289,9 @@ mod tests {
         assert_eq!(filter.os.as_deref(), Some("Debian 12"));
         assert_eq!((filter.sort, filter.descending), (Some(DeviceSort::Os), true));
         let html = sample::devices(&given).render().unwrap();
-        assert!(html.contains("/devices?os=Debian%2012&#38;sort=os&#38;descending=true&#38;presence=fresh"));
+        assert!(html.contains(
+            "/devices?os=Debian%2012&#38;sort=os&#38;descending=true&#38;presence=fresh"
+        ));
         assert!(html.contains("aria-sort=\"descending\""));
         assert!(html.contains("href=\"/devices?os=Debian%2012&#38;sort=os\""), "it turns around");
         assert!(html.contains("format=csv"));

@@ -216,9 +216,7 @@ fn commands(join: &str) -> Vec<Command> {
         Command { system: "Linux", text: format!("sudo rollcall-agent enroll '{join}'") },
         Command {
             system: "Windows (PowerShell as administrator)",
-            text: format!(
-                "& \"$env:ProgramFiles\\Rollcall\\rollcall-agent.exe\" enroll '{join}'"
-            ),
+            text: format!("& \"$env:ProgramFiles\\Rollcall\\rollcall-agent.exe\" enroll '{join}'"),
         },
         Command { system: "macOS", text: format!("sudo rollcall-agent enroll '{join}'") },
     ]

@@ -26,11 +26,8 @@ struct List {
     dated: bool,
 }
 
-const FORMATS: &[(&str, &str)] = &[
-    ("csv", "CSV for spreadsheets"),
-    ("csv-raw", "CSV for machines"),
-    ("json", "JSON"),
-];
+const FORMATS: &[(&str, &str)] =
+    &[("csv", "CSV for spreadsheets"), ("csv-raw", "CSV for machines"), ("json", "JSON")];
 
 const LISTS: &[List] = &[
     List {

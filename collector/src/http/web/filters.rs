@@ -45,7 +45,8 @@ pub(super) fn agent_markup(text: &str) -> String {
             let picture = char::from_u32(0x2400 + code).filter(|_| code < 0x20);
             match picture {
                 Some(picture) => {
-                    let _ = write!(out, "<span class=\"tok\" title=\"U+{code:04X}\">{picture}</span>");
+                    let _ =
+                        write!(out, "<span class=\"tok\" title=\"U+{code:04X}\">{picture}</span>");
                 }
                 None => {
                     let _ = write!(out, "<span class=\"tok\">U+{code:04X}</span>");
@@ -200,7 +201,10 @@ pub(super) fn agent_text(value: impl Display, _: &dyn askama::Values) -> Markup 
 
 /// Text from an agent inside an attribute; escaped by the template as all text is.
 #[askama::filter_fn]
-pub(super) fn agent_attribute(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+pub(super) fn agent_attribute(
+    value: impl Display,
+    _: &dyn askama::Values,
+) -> askama::Result<String> {
     Ok(agent_plain(&value.to_string()))
 }
 
@@ -263,7 +267,9 @@ pub(super) fn moment(value: impl Moment, _: &dyn askama::Values) -> Markup {
 pub(super) fn day(value: impl Moment, _: &dyn askama::Values) -> Markup {
     Ok(Safe(match value.moment() {
         None => "–".to_owned(),
-        Some(at) => format!("<time datetime=\"{at}\" title=\"{}\">{}</time>", absolute(at), at.date()),
+        Some(at) => {
+            format!("<time datetime=\"{at}\" title=\"{}\">{}</time>", absolute(at), at.date())
+        }
     }))
 }
 
@@ -299,7 +305,8 @@ pub(super) fn mark(value: impl Display, _: &dyn askama::Values) -> Markup {
     let mut escaped = String::new();
     escape_into(&mut escaped, &spoken(&word));
     // Only words of our own enums become class names.
-    let class = if word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') { &word } else { "info" };
+    let class =
+        if word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') { &word } else { "info" };
     Ok(Safe(format!("<span class=\"mark fill {class}\">{}{escaped}</span>", icons::markup(&word))))
 }
 

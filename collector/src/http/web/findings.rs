@@ -4,9 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page as Rows;
-use rollcall_shared::api::finding::{
-    Finding, FindingFilter, FindingState, RuleCount, Severity,
-};
+use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCount, Severity};
 
 use super::device::day_after;
 use super::filters;
@@ -126,11 +124,7 @@ impl FindingsPage {
 }
 
 /// `GET /findings`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let as_of = visit.as_of(app.clock.now())?;
     let rows = view::findings::list(&app, &filter(&visit.params, as_of)).await?;
     let counts = view::findings::counts(&app).await?;

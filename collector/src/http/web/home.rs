@@ -92,11 +92,7 @@ fn hours(counts: &[u64]) -> Vec<Hour> {
 }
 
 /// `GET /`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let overview = view::overview::overview(&app).await?;
     let changes = view::changes::recent(&app, CHANGES_SHOWN).await?;
     page(&HomePage::new(visit.shell(&app, &caller, "home"), overview, changes))

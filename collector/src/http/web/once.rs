@@ -44,8 +44,10 @@ impl Fresh {
 
     /// The number of what the same form made before.
     pub(super) fn made_by(&self, account: i64, nonce: &str, now: Timestamp) -> Option<i64> {
-        self.find(now, |entry| entry.account == account && !nonce.is_empty() && entry.nonce == nonce)
-            .map(|(id, _)| id)
+        self.find(now, |entry| {
+            entry.account == account && !nonce.is_empty() && entry.nonce == nonce
+        })
+        .map(|(id, _)| id)
     }
 
     /// The secret of what has this number, while it is kept, for whoever made it.

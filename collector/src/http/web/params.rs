@@ -21,10 +21,7 @@ impl Params {
     }
 
     /// All values of this name.
-    pub(super) fn all<'a>(
-        &'a self,
-        name: &'static str,
-    ) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(super) fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str> + use<'a> {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 

@@ -99,14 +99,86 @@ pub(super) fn device(hostname: &str) -> DeviceSummary {
 
 fn fleet() -> Vec<DeviceSummary> {
     let rows: [(&str, DeviceClass, Presence, &str, &str, &str, u64, i64); 8] = [
-        ("lt-0042", DeviceClass::Laptop, Presence::Fresh, "Windows 11 Pro 24H2", "ThinkPad T14 Gen 3", "anna", 2, 12),
-        ("db-01", DeviceClass::Server, Presence::Fresh, "Debian GNU/Linux 12 (bookworm)", "PowerEdge R650", "", 0, 3),
-        ("lt-0099", DeviceClass::Laptop, Presence::Stale, "macOS 15.1", "MacBook Pro 14", "boris.long-surname", 1, 3000),
-        ("ws-building-7-room-214-desk-3", DeviceClass::Desktop, Presence::Missing, "Ubuntu 20.04.6 LTS", "OptiPlex 7090", "carla", 3, 20160),
-        ("kvm-build-3", DeviceClass::Server, Presence::Fresh, "Fedora Linux 42 (Server Edition)", "Standard PC", "", 0, 7),
-        ("lt-0100", DeviceClass::Laptop, Presence::Pending, "Windows 10 Pro 22H2", "Latitude 5440", "dora", 0, 1),
-        ("lt-0101", DeviceClass::Laptop, Presence::Fresh, "Ubuntu 24.04.1 LTS", "XPS 13 9340", "emil", 0, 9),
-        ("ws-old", DeviceClass::Desktop, Presence::Retired, "Windows 10 Pro 22H2", "OptiPlex 3020", "", 0, 90000),
+        (
+            "lt-0042",
+            DeviceClass::Laptop,
+            Presence::Fresh,
+            "Windows 11 Pro 24H2",
+            "ThinkPad T14 Gen 3",
+            "anna",
+            2,
+            12,
+        ),
+        (
+            "db-01",
+            DeviceClass::Server,
+            Presence::Fresh,
+            "Debian GNU/Linux 12 (bookworm)",
+            "PowerEdge R650",
+            "",
+            0,
+            3,
+        ),
+        (
+            "lt-0099",
+            DeviceClass::Laptop,
+            Presence::Stale,
+            "macOS 15.1",
+            "MacBook Pro 14",
+            "boris.long-surname",
+            1,
+            3000,
+        ),
+        (
+            "ws-building-7-room-214-desk-3",
+            DeviceClass::Desktop,
+            Presence::Missing,
+            "Ubuntu 20.04.6 LTS",
+            "OptiPlex 7090",
+            "carla",
+            3,
+            20160,
+        ),
+        (
+            "kvm-build-3",
+            DeviceClass::Server,
+            Presence::Fresh,
+            "Fedora Linux 42 (Server Edition)",
+            "Standard PC",
+            "",
+            0,
+            7,
+        ),
+        (
+            "lt-0100",
+            DeviceClass::Laptop,
+            Presence::Pending,
+            "Windows 10 Pro 22H2",
+            "Latitude 5440",
+            "dora",
+            0,
+            1,
+        ),
+        (
+            "lt-0101",
+            DeviceClass::Laptop,
+            Presence::Fresh,
+            "Ubuntu 24.04.1 LTS",
+            "XPS 13 9340",
+            "emil",
+            0,
+            9,
+        ),
+        (
+            "ws-old",
+            DeviceClass::Desktop,
+            Presence::Retired,
+            "Windows 10 Pro 22H2",
+            "OptiPlex 3020",
+            "",
+            0,
+            90000,
+        ),
     ];
     let row = |(index, (name, class, presence, os, model, user, findings, minutes)): (u128, _)| {
         DeviceSummary {
@@ -133,7 +205,11 @@ fn fleet() -> Vec<DeviceSummary> {
 fn facets() -> Facets {
     let list = |rows: &[(&str, u64)]| rows.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect();
     Facets {
-        os: list(&[("Windows 11 Pro 24H2", 812), ("Debian GNU/Linux 12 (bookworm)", 240), ("macOS 15.1", 96)]),
+        os: list(&[
+            ("Windows 11 Pro 24H2", 812),
+            ("Debian GNU/Linux 12 (bookworm)", 240),
+            ("macOS 15.1", 96),
+        ]),
         model: list(&[("ThinkPad T14 Gen 3", 310), ("PowerEdge R650", 48)]),
         class: list(&[("laptop", 900), ("server", 240), ("desktop", 44)]),
         presence: list(&[("fresh", 1120), ("stale", 40), ("missing", 24)]),
@@ -162,7 +238,9 @@ pub(super) fn home() -> HomePage {
         rules: rule_counts(),
         os: facets().os,
         newest: fleet().into_iter().take(5).collect(),
-        seen_by_hour: vec![1, 0, 2, 1, 4, 3, 2, 5, 8, 9, 12, 10, 8, 7, 6, 14, 18, 20, 30, 44, 62, 180, 410, 520],
+        seen_by_hour: vec![
+            1, 0, 2, 1, 4, 3, 2, 5, 8, 9, 12, 10, 8, 7, 6, 14, 18, 20, 30, 44, 62, 180, 410, 520,
+        ],
     };
     HomePage::new(shell().at("home"), overview, changes())
 }
@@ -201,7 +279,10 @@ pub(super) fn findings() -> Vec<Finding> {
         source: "endoflife.date facts".to_owned(),
         source_date: Timestamp::from_date("2026-08-22"),
         next_step: "Upgrade to a supported system, or buy extended updates.".to_owned(),
-        evidence: BTreeMap::from([("build".to_owned(), json!(19045)), ("revision".to_owned(), json!(6456))]),
+        evidence: BTreeMap::from([
+            ("build".to_owned(), json!(19045)),
+            ("revision".to_owned(), json!(6456)),
+        ]),
         waiver: None,
     };
     let second = Finding {
@@ -252,7 +333,14 @@ pub(super) fn changes() -> Vec<Change> {
         after: Some(to.to_owned()).filter(|text| !text.is_empty()),
     };
     vec![
-        change(1, ChangeKind::Upgraded, "software", "openssl", "3.0.15-1~deb12u1", "3.0.17-1~deb12u2"),
+        change(
+            1,
+            ChangeKind::Upgraded,
+            "software",
+            "openssl",
+            "3.0.15-1~deb12u1",
+            "3.0.17-1~deb12u2",
+        ),
         change(1, ChangeKind::Added, "software", "Mozilla Firefox", "", "128.3.0"),
         change(3, ChangeKind::Removed, "software", "telnet", "0.17+2.4", ""),
         change(30, ChangeKind::Changed, "memory", "module DIMM 1", "8 GiB", "16 GiB"),
@@ -288,36 +376,104 @@ pub(super) fn device_detail() -> DeviceDetail {
     };
     let gib = 1024_u64 * 1024 * 1024;
     let sections = [
-        ("system", section(json!({"hostname": "lt-0042", "fqdn": "lt-0042.example.org", "manufacturer": "LENOVO",
+        (
+            "system",
+            section(
+                json!({"hostname": "lt-0042", "fqdn": "lt-0042.example.org", "manufacturer": "LENOVO",
             "model": "ThinkPad T14 Gen 3", "serial": "PF3A1B2C", "chassis": "laptop", "asset_tag": "A-10042",
-            "board": {"manufacturer": "LENOVO", "model": "21AHCTO1WW", "serial": "L1HF2AB00CD"}}))),
-        ("os", section(json!({"family": "windows", "name": "Windows 11 Pro 24H2", "architecture": "x86_64",
+            "board": {"manufacturer": "LENOVO", "model": "21AHCTO1WW", "serial": "L1HF2AB00CD"}}),
+            ),
+        ),
+        (
+            "os",
+            section(
+                json!({"family": "windows", "name": "Windows 11 Pro 24H2", "architecture": "x86_64",
             "windows": {"build": 26100, "revision": 4349, "edition_id": "Professional", "display_version": "24H2"},
-            "time_zone": "Europe/Berlin"}))),
-        ("cpu", section(json!([{"socket": 0, "model": "AMD Ryzen 7 PRO 6850U", "cores": 8, "threads": 16,
-            "max_mhz": 4768, "microcode": "0xa404105", "flags": ["aes", "avx2", "svm"]}]))),
-        ("memory", section(json!({"total_bytes": 16 * gib - 900_000_000, "installed_bytes": 16 * gib, "swap_bytes": 2 * gib,
+            "time_zone": "Europe/Berlin"}),
+            ),
+        ),
+        (
+            "cpu",
+            section(
+                json!([{"socket": 0, "model": "AMD Ryzen 7 PRO 6850U", "cores": 8, "threads": 16,
+            "max_mhz": 4768, "microcode": "0xa404105", "flags": ["aes", "avx2", "svm"]}]),
+            ),
+        ),
+        (
+            "memory",
+            section(
+                json!({"total_bytes": 16 * gib - 900_000_000, "installed_bytes": 16 * gib, "swap_bytes": 2 * gib,
             "slots": 2, "modules": [{"locator": "DIMM 0", "size_bytes": 16 * gib, "kind": "DDR5", "speed_mts": 4800,
-            "manufacturer": "Samsung", "part_number": "M425R2GA3BB0-CQKOL", "serial": "03C15A21"}]}))),
-        ("storage", section(json!([{"name": "nvme0n1", "model": "SAMSUNG MZVL2512HCJQ-00BL7", "serial": "S64KNX0T",
-            "size_bytes": 512_110_190_592_u64, "kind": "nvme", "bus": "nvme", "removable": false, "health": "good"}]))),
-        ("volume", section(json!([{"point": "C:", "file_system": "ntfs", "size_bytes": 475 * gib, "encryption": "bitlocker",
-            "read_only": false, "remote": false}]))),
-        ("network", section(json!({"interfaces": [{"name": "wlp2s0", "kind": "wifi", "virtual_interface": false, "up": true,
+            "manufacturer": "Samsung", "part_number": "M425R2GA3BB0-CQKOL", "serial": "03C15A21"}]}),
+            ),
+        ),
+        (
+            "storage",
+            section(
+                json!([{"name": "nvme0n1", "model": "SAMSUNG MZVL2512HCJQ-00BL7", "serial": "S64KNX0T",
+            "size_bytes": 512_110_190_592_u64, "kind": "nvme", "bus": "nvme", "removable": false, "health": "good"}]),
+            ),
+        ),
+        (
+            "volume",
+            section(
+                json!([{"point": "C:", "file_system": "ntfs", "size_bytes": 475 * gib, "encryption": "bitlocker",
+            "read_only": false, "remote": false}]),
+            ),
+        ),
+        (
+            "network",
+            section(
+                json!({"interfaces": [{"name": "wlp2s0", "kind": "wifi", "virtual_interface": false, "up": true,
             "mac": "8c:8c:aa:12:34:56", "addresses": ["10.1.2.3/24", "2001:db8::42/64"], "speed_mbps": 866, "driver": "iwlwifi"}],
-            "default_routes": [{"gateway": "10.1.2.1", "interface": "wlp2s0"}], "resolvers": ["10.1.2.1"]}))),
-        ("firmware", section(json!({"vendor": "LENOVO", "version": "N3MET15W (1.14 )", "date": "2025-03-07", "mode": "uefi",
-            "secure_boot": true, "tpm": {"version": "2.0", "manufacturer": "AMD"}}))),
-        ("battery", section(json!([{"name": "BAT0", "manufacturer": "SMP", "design_capacity_mwh": 52500,
-            "full_capacity_mwh": 44100, "cycles": 214}]))),
-        ("user", section(json!({"accounts": [{"name": "anna", "id": "1000", "kind": "person", "full_name": "Anna Berg",
-            "administrator": true}], "groups": [{"name": "sudo", "id": "27", "members": ["anna"]}]}))),
-        ("update", section(json!({"manager": "apt", "security_known": true, "automatic": true, "pending": [
-            {"name": "openssl", "installed": "3.0.15", "available": "3.0.17", "security": true}]}))),
-        ("security", section(json!({"firewalls": [{"name": "ufw", "enabled": true}], "disk_encryption": true,
-            "malware_protection": [{"name": "Microsoft Defender", "enabled": false}], "mandatory_access": "apparmor"}))),
-        ("gpu", SectionView { body: None, changed_at: None, notes: vec![
-            Note::new(NoteKind::NeedsPrivilege).from_source("smbios").with_detail("reading it needs root")] }),
+            "default_routes": [{"gateway": "10.1.2.1", "interface": "wlp2s0"}], "resolvers": ["10.1.2.1"]}),
+            ),
+        ),
+        (
+            "firmware",
+            section(
+                json!({"vendor": "LENOVO", "version": "N3MET15W (1.14 )", "date": "2025-03-07", "mode": "uefi",
+            "secure_boot": true, "tpm": {"version": "2.0", "manufacturer": "AMD"}}),
+            ),
+        ),
+        (
+            "battery",
+            section(json!([{"name": "BAT0", "manufacturer": "SMP", "design_capacity_mwh": 52500,
+            "full_capacity_mwh": 44100, "cycles": 214}])),
+        ),
+        (
+            "user",
+            section(
+                json!({"accounts": [{"name": "anna", "id": "1000", "kind": "person", "full_name": "Anna Berg",
+            "administrator": true}], "groups": [{"name": "sudo", "id": "27", "members": ["anna"]}]}),
+            ),
+        ),
+        (
+            "update",
+            section(
+                json!({"manager": "apt", "security_known": true, "automatic": true, "pending": [
+            {"name": "openssl", "installed": "3.0.15", "available": "3.0.17", "security": true}]}),
+            ),
+        ),
+        (
+            "security",
+            section(
+                json!({"firewalls": [{"name": "ufw", "enabled": true}], "disk_encryption": true,
+            "malware_protection": [{"name": "Microsoft Defender", "enabled": false}], "mandatory_access": "apparmor"}),
+            ),
+        ),
+        (
+            "gpu",
+            SectionView {
+                body: None,
+                changed_at: None,
+                notes: vec![
+                    Note::new(NoteKind::NeedsPrivilege)
+                        .from_source("smbios")
+                        .with_detail("reading it needs root"),
+                ],
+            },
+        ),
         ("x_future", section(json!({"thing": [1, 2, 3]}))),
     ];
     let decision = |kind, evidence: &str, days: i64| IdentityDecision {
@@ -331,12 +487,23 @@ pub(super) fn device_detail() -> DeviceDetail {
     let vitals = Vitals {
         booted_at: Some(before(5 * DAY_MS)),
         volumes: vec![
-            VolumeSpace { point: "C:".to_owned(), size_bytes: 475 * gib, available_bytes: 210 * gib },
-            VolumeSpace { point: "/home".to_owned(), size_bytes: 120 * gib, available_bytes: 4 * gib },
+            VolumeSpace {
+                point: "C:".to_owned(),
+                size_bytes: 475 * gib,
+                available_bytes: 210 * gib,
+            },
+            VolumeSpace {
+                point: "/home".to_owned(),
+                size_bytes: 120 * gib,
+                available_bytes: 4 * gib,
+            },
         ],
         memory_available_bytes: Some(7 * gib),
         sessions: vec![Session { user: "anna".to_owned(), ..Session::default() }],
-        reboot: Some(Reboot { pending: true, reasons: vec!["linux-image-6.1.0-38-amd64".to_owned()] }),
+        reboot: Some(Reboot {
+            pending: true,
+            reasons: vec!["linux-image-6.1.0-38-amd64".to_owned()],
+        }),
         ..Vitals::default()
     };
     DeviceDetail {
@@ -353,7 +520,11 @@ pub(super) fn device_detail() -> DeviceDetail {
         cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120 }),
         findings: findings(),
         decisions: vec![
-            decision(DecisionKind::ReImaged, "serial PF3A1B2C and board L1HF2AB00CD are the same; the key is new", 20),
+            decision(
+                DecisionKind::ReImaged,
+                "serial PF3A1B2C and board L1HF2AB00CD are the same; the key is new",
+                20,
+            ),
             decision(DecisionKind::Enrolled, "first contact with token “Laptops, Berlin”", 90),
         ],
         as_of: None,
@@ -373,7 +544,12 @@ pub(super) fn device_page(tab: &str) -> DevicePage {
             first_seen_at: before(90 * DAY_MS),
             last_seen_at: before(HOUR_MS),
         },
-        Person { user: "boris".to_owned(), full_name: None, first_seen_at: before(400 * DAY_MS), last_seen_at: before(91 * DAY_MS) },
+        Person {
+            user: "boris".to_owned(),
+            full_name: None,
+            first_seen_at: before(400 * DAY_MS),
+            last_seen_at: before(91 * DAY_MS),
+        },
     ];
     let data = TabData {
         software: software(),
@@ -412,7 +588,8 @@ pub(super) fn titles() -> Page<SoftwareTitle> {
         versions,
         devices,
     };
-    let items = vec![title("registry", "Mozilla Firefox", 7, 812), title("dpkg", "openssl", 3, 240)];
+    let items =
+        vec![title("registry", "Mozilla Firefox", 7, 812), title("dpkg", "openssl", 3, 240)];
     Page { items, total: 6210, next_cursor: some("n") }
 }
 
@@ -448,7 +625,12 @@ pub(super) fn tokens() -> Vec<EnrollmentToken> {
         allows_reenrollment: false,
         revoked_at: None,
     };
-    let ended = EnrollmentToken { id: 2, label: "Servers".to_owned(), expires_at: before(DAY_MS), ..token.clone() };
+    let ended = EnrollmentToken {
+        id: 2,
+        label: "Servers".to_owned(),
+        expires_at: before(DAY_MS),
+        ..token.clone()
+    };
     vec![token, ended]
 }
 
@@ -456,8 +638,10 @@ pub(super) fn tokens() -> Vec<EnrollmentToken> {
 pub(super) fn token_page(new: bool) -> TokenPage {
     let digest = "9f".repeat(32);
     let secret = "A1b2C3d4".repeat(5);
-    let join = format!("rcl1:https://rollcall.example.org:8443#ca-sha256={digest}#rcl_enr_{secret}");
-    let arrival = Arrival { id: id(99), hostname: "LT-0099".to_owned(), at: before(3000), pending: true };
+    let join =
+        format!("rcl1:https://rollcall.example.org:8443#ca-sha256={digest}#rcl_enr_{secret}");
+    let arrival =
+        Arrival { id: id(99), hostname: "LT-0099".to_owned(), at: before(3000), pending: true };
     let arrivals = if new { Vec::new() } else { vec![arrival] };
     TokenPage::new(shell().at("enroll"), tokens().remove(0), new.then_some(join), arrivals)
 }
@@ -489,7 +673,10 @@ fn pages() -> Vec<(String, String)> {
     use super::software::{SoftwarePage, TitlePage};
 
     let none = Params::default();
-    let filtered = Params(vec![("os".into(), "Windows 11 Pro 24H2".into()), ("presence".into(), "fresh".into())]);
+    let filtered = Params(vec![
+        ("os".into(), "Windows 11 Pro 24H2".into()),
+        ("presence".into(), "fresh".into()),
+    ]);
     let set_up = |key: Option<&str>| SetUpPage {
         shell: signed_out(),
         public_url: "https://127.0.0.1:8443".to_owned(),
@@ -517,18 +704,62 @@ fn pages() -> Vec<(String, String)> {
     };
     let mut all = vec![
         ("home".to_owned(), home().render().unwrap()),
-        ("home-empty".to_owned(), HomePage::new(shell().at("home"), Overview::default(), vec![]).render().unwrap()),
-        ("home-first".to_owned(), HomePage::new(shell().at("home"), Overview { devices: 1, fresh: 1, newest: vec![device("lt-0001")], os: vec![("Windows 11 Pro 24H2".into(), 1)], ..Overview::default() }, vec![]).render().unwrap()),
+        (
+            "home-empty".to_owned(),
+            HomePage::new(shell().at("home"), Overview::default(), vec![]).render().unwrap(),
+        ),
+        (
+            "home-first".to_owned(),
+            HomePage::new(
+                shell().at("home"),
+                Overview {
+                    devices: 1,
+                    fresh: 1,
+                    newest: vec![device("lt-0001")],
+                    os: vec![("Windows 11 Pro 24H2".into(), 1)],
+                    ..Overview::default()
+                },
+                vec![],
+            )
+            .render()
+            .unwrap(),
+        ),
         ("devices".to_owned(), devices(&filtered).render().unwrap()),
-        ("devices-empty".to_owned(), DevicesPage::new(shell().at("devices"), &none, None, empty, &Facets::default()).render().unwrap()),
-        ("software".to_owned(), SoftwarePage::new(shell().at("software"), &none, titles()).render().unwrap()),
-        ("software-title".to_owned(), TitlePage::new(shell().at("software"), title()).render().unwrap()),
-        ("findings".to_owned(), FindingsPage::new(shell().at("findings"), &none, findings_page(), rule_counts()).render().unwrap()),
-        ("enroll".to_owned(), enroll::EnrollPage::new(shell().at("enroll"), tokens(), new_token, None).render().unwrap()),
+        (
+            "devices-empty".to_owned(),
+            DevicesPage::new(shell().at("devices"), &none, None, empty, &Facets::default())
+                .render()
+                .unwrap(),
+        ),
+        (
+            "software".to_owned(),
+            SoftwarePage::new(shell().at("software"), &none, titles()).render().unwrap(),
+        ),
+        (
+            "software-title".to_owned(),
+            TitlePage::new(shell().at("software"), title()).render().unwrap(),
+        ),
+        (
+            "findings".to_owned(),
+            FindingsPage::new(shell().at("findings"), &none, findings_page(), rule_counts())
+                .render()
+                .unwrap(),
+        ),
+        (
+            "enroll".to_owned(),
+            enroll::EnrollPage::new(shell().at("enroll"), tokens(), new_token, None)
+                .render()
+                .unwrap(),
+        ),
         ("enroll-token".to_owned(), token_page(true).render().unwrap()),
         ("enroll-arrived".to_owned(), token_page(false).render().unwrap()),
         ("exports".to_owned(), ExportsPage::new(shell().at("exports")).render().unwrap()),
-        ("account".to_owned(), AccountPage::new(shell(), api_tokens(), new_account_token, None, None).render().unwrap()),
+        (
+            "account".to_owned(),
+            AccountPage::new(shell(), api_tokens(), new_account_token, None, None)
+                .render()
+                .unwrap(),
+        ),
         ("collected".to_owned(), CollectedPage::new(shell()).render().unwrap()),
         ("search".to_owned(), SearchPage::new(shell(), search_answer()).render().unwrap()),
         ("sign-in".to_owned(), sign_in.render().unwrap()),
@@ -548,14 +779,25 @@ fn pages_are_well_formed() {
         assert!(html.contains("<main id=\"content\"") && html.contains("class=\"skip\""), "{name}");
         assert!(!html.contains(" style="), "{name}: the policy forbids inline style");
         assert!(!html.contains("<script>") && !html.contains(" onclick"), "{name}");
-        assert!(!html.contains("http://") || name == "set-up-lost", "{name}: nothing from elsewhere");
+        assert!(
+            !html.contains("http://") || name == "set-up-lost",
+            "{name}: nothing from elsewhere"
+        );
         let mut ids: Vec<&str> =
             html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), all, "{name}: an id stands twice");
-        for (open, close) in [("<div", "</div>"), ("<section", "</section>"), ("<table", "</table>"), ("<form", "</form>"), ("<a ", "</a>"), ("<bdi", "</bdi>"), ("<details", "</details>")] {
+        for (open, close) in [
+            ("<div", "</div>"),
+            ("<section", "</section>"),
+            ("<table", "</table>"),
+            ("<form", "</form>"),
+            ("<a ", "</a>"),
+            ("<bdi", "</bdi>"),
+            ("<details", "</details>"),
+        ] {
             assert_eq!(html.matches(open).count(), html.matches(close).count(), "{name}: {open}");
         }
     }
@@ -576,7 +818,10 @@ fn pages_can_be_written_to_be_looked_at() {
 }
 
 /// Every string of a value replaced by hostile text.
-pub(super) fn poisoned<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T, keep: &[&str]) -> T {
+pub(super) fn poisoned<T: serde::Serialize + serde::de::DeserializeOwned>(
+    value: &T,
+    keep: &[&str],
+) -> T {
     fn walk(value: &mut Value, keep: &[&str], name: &str) {
         match value {
             Value::String(text) if !keep.contains(&name) => HOSTILE.clone_into(text),
@@ -595,14 +840,44 @@ pub(super) fn poisoned<T: serde::Serialize + serde::de::DeserializeOwned>(value:
 }
 
 /// What an agent may say to break a page.
-pub(super) const HOSTILE: &str = "\"'><script>alert(1)</script>{{7*7}}\u{202e}\u{0}<img src=x onerror=x>";
+pub(super) const HOSTILE: &str =
+    "\"'><script>alert(1)</script>{{7*7}}\u{202e}\u{0}<img src=x onerror=x>";
 
 /// Fields whose words are our own, so that an agent cannot choose them.
 const OURS: &[&str] = &[
-    "id", "class", "presence", "last_seen_at", "enrolled_at", "worst_severity", "severity", "state", "since",
-    "source_date", "closed_at", "device_id", "at", "received_at", "kind", "first_seen_at", "installed_at", "until",
-    "changed_at", "vitals_at", "first_report_at", "booted_at", "matched", "cpu_ms", "other_device", "undone_at", "as_of",
-    "notes_text", "update_lists_at", "last_upgrade_at", "last_installed_at", "last_sign_in_at", "family",
+    "id",
+    "class",
+    "presence",
+    "last_seen_at",
+    "enrolled_at",
+    "worst_severity",
+    "severity",
+    "state",
+    "since",
+    "source_date",
+    "closed_at",
+    "device_id",
+    "at",
+    "received_at",
+    "kind",
+    "first_seen_at",
+    "installed_at",
+    "until",
+    "changed_at",
+    "vitals_at",
+    "first_report_at",
+    "booted_at",
+    "matched",
+    "cpu_ms",
+    "other_device",
+    "undone_at",
+    "as_of",
+    "notes_text",
+    "update_lists_at",
+    "last_upgrade_at",
+    "last_installed_at",
+    "last_sign_in_at",
+    "family",
 ];
 
 #[test]
@@ -625,20 +900,49 @@ fn no_page_lets_agents_write_markup() {
         let params = Params(vec![("tab".into(), tab.into()), ("f".into(), HOSTILE.into())]);
         texts.push((tab, DevicePage::new(shell(), &params, detail, data).render().unwrap()));
     }
-    let all_columns = ["user", "os", "model", "manufacturer", "serial", "address", "site", "department", "asset_tag", "agent"];
-    let mut params: Vec<(String, String)> = all_columns.iter().map(|c| ("col".into(), (*c).into())).collect();
+    let all_columns = [
+        "user",
+        "os",
+        "model",
+        "manufacturer",
+        "serial",
+        "address",
+        "site",
+        "department",
+        "asset_tag",
+        "agent",
+    ];
+    let mut params: Vec<(String, String)> =
+        all_columns.iter().map(|c| ("col".into(), (*c).into())).collect();
     params.push(("q".into(), HOSTILE.into()));
     params.push(("presence".into(), HOSTILE.into()));
     let rows = Page { items: poisoned(&fleet(), OURS), total: 8, next_cursor: some(HOSTILE) };
     let list = vec![(HOSTILE.to_owned(), 3)];
-    let facets = Facets { os: list.clone(), rule: list.clone(), site: list.clone(), ..Facets::default() };
-    texts.push(("devices", DevicesPage::new(shell(), &Params(params), None, rows, &facets).render().unwrap()));
-    let overview = Overview { devices: 9, os: list, newest: poisoned(&fleet(), OURS), ..Overview::default() };
-    texts.push(("home", HomePage::new(shell(), overview, poisoned(&changes(), OURS)).render().unwrap()));
+    let facets =
+        Facets { os: list.clone(), rule: list.clone(), site: list.clone(), ..Facets::default() };
+    texts.push((
+        "devices",
+        DevicesPage::new(shell(), &Params(params), None, rows, &facets).render().unwrap(),
+    ));
+    let overview =
+        Overview { devices: 9, os: list, newest: poisoned(&fleet(), OURS), ..Overview::default() };
+    texts.push((
+        "home",
+        HomePage::new(shell(), overview, poisoned(&changes(), OURS)).render().unwrap(),
+    ));
     let findings = poisoned(&findings_page(), OURS);
-    texts.push(("findings", FindingsPage::new(shell(), &none, findings, rule_counts()).render().unwrap()));
-    texts.push(("search", SearchPage::new(shell(), poisoned(&search_answer(), OURS)).render().unwrap()));
-    texts.push(("software", SoftwarePage::new(shell(), &none, poisoned(&titles(), OURS)).render().unwrap()));
+    texts.push((
+        "findings",
+        FindingsPage::new(shell(), &none, findings, rule_counts()).render().unwrap(),
+    ));
+    texts.push((
+        "search",
+        SearchPage::new(shell(), poisoned(&search_answer(), OURS)).render().unwrap(),
+    ));
+    texts.push((
+        "software",
+        SoftwarePage::new(shell(), &none, poisoned(&titles(), OURS)).render().unwrap(),
+    ));
     texts.push(("title", TitlePage::new(shell(), poisoned(&title(), OURS)).render().unwrap()));
     for (name, html) in texts {
         assert!(html.contains("alert(1)"), "{name} shows the value");
@@ -647,7 +951,8 @@ fn no_page_lets_agents_write_markup() {
         }
         assert!(!html.contains('\u{202e}') || html.contains("U+202E"), "{name}");
         // Between the tags no letter that turns text around is left.
-        let visible: String = html.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
+        let visible: String =
+            html.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect();
         assert!(!visible.contains('\u{202e}') && !visible.contains('\u{0}'), "{name}");
     }
 }

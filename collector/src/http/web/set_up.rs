@@ -95,6 +95,8 @@ mod tests {
         let html = page(None).render().unwrap();
         assert!(html.contains("set-up link") && !html.contains("type=\"password\""));
         let html = page(Some("rcl_set_x")).render().unwrap();
-        assert!(html.contains("value=\"rcl_set_x\"") && html.contains("autocomplete=\"new-password\""));
+        assert!(
+            html.contains("value=\"rcl_set_x\"") && html.contains("autocomplete=\"new-password\"")
+        );
     }
 }

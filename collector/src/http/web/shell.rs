@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_site() {
-        for hostile in ["//evil.example", "https://evil.example", "/\\evil", "", "/a\nb", "javascript:x"] {
+        for hostile in
+            ["//evil.example", "https://evil.example", "/\\evil", "", "/a\nb", "javascript:x"]
+        {
             assert_eq!(local_path(hostile), "/", "{hostile:?}");
         }
         assert_eq!(local_path("/devices?q=a#b"), "/devices?q=a#b");

@@ -10,10 +10,10 @@ use super::filters;
 use super::shell::{Shell, local_path};
 use super::visit::{Fields, Visit, page};
 use crate::app::App;
+use crate::http::Error;
 use crate::http::auth::Anyone;
 use crate::http::client::Client;
 use crate::http::session::{self, SignInError};
-use crate::http::Error;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]

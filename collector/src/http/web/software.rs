@@ -76,11 +76,7 @@ impl TitlePage {
 }
 
 /// `GET /software`
-pub(super) async fn get(
-    State(app): State<App>,
-    Helpdesk(caller): Helpdesk,
-    visit: Visit,
-) -> Page {
+pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let params = &visit.params;
     let filter = SoftwareFilter {
         q: params.text("q"),
