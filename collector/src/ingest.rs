@@ -370,3 +370,7 @@ fn name_of(name: &str) -> Arc<str> {
 fn bad(section: &str, why: String) -> Refusal {
     Refusal::BadSection { section: section.to_owned(), why }
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -112,8 +112,7 @@ async fn report_this_computer(
         };
         let token = issue::enrollment_token(app, "rollcall up", new).await?;
         agent.enroll(&token.join_string.parse::<JoinString>()?).await?;
-        agent.once().await?;
-        say("This computer is the first device.");
+        say("This computer is the first device; its first report follows in a moment.");
     }
     agent
         .run(async move {

@@ -18,9 +18,11 @@ pub mod setup;
 pub mod title;
 pub mod token;
 
+mod batch;
 pub mod contact;
 mod dialect;
 pub mod follow;
+mod late;
 mod load;
 mod memory;
 mod open;
@@ -208,6 +210,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("enroll", enroll::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
+    ("late", late::QUERIES),
     ("load", load::QUERIES),
     ("finding", finding::QUERIES),
     ("session", session::QUERIES),

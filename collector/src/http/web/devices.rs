@@ -40,11 +40,15 @@ const FILTERS: &[(&str, &str)] = &[
     ("as_of", "as of"),
 ];
 
+/// Values of one column and how many devices have each.
+type Counts<'a> = &'a [(String, u64)];
+
 /// Key, label, shown by default, sorted by, numeric.
 type ColumnRow = (&'static str, &'static str, bool, Option<DeviceSort>, bool);
 const COLUMNS: &[ColumnRow] = &[
     ("hostname", "Name", true, Some(DeviceSort::Hostname), false),
     ("presence", "State", true, None, false),
+    ("findings", "Findings", true, Some(DeviceSort::Findings), false),
     ("user", "Person", true, None, false),
     ("os", "System", true, Some(DeviceSort::Os), false),
     ("model", "Model", true, Some(DeviceSort::Model), false),
@@ -58,7 +62,6 @@ const COLUMNS: &[ColumnRow] = &[
     ("software", "Titles", false, None, true),
     ("enrolled", "Enrolled", false, None, false),
     ("last_seen", "Reported", true, Some(DeviceSort::LastSeen), false),
-    ("findings", "Findings", true, Some(DeviceSort::Findings), false),
 ];
 
 #[derive(Template)]
@@ -148,10 +151,10 @@ impl DevicesPage {
             .map(|day| super::params::link("", &[("as_of", day)]))
             .unwrap_or_default();
         let hidden = params.without(&["q", "col", "cursor", "as_of"]).0;
-        let without_view = params.without(&["col", "cursor", "limit"]);
         Self {
             may_export: shell.may(Role::Auditor) || shell.may(Role::It),
-            export_href: without_view.with("format", "csv").href("/api/v1/exports/devices"),
+            // Exports know the day, not the other filters.
+            export_href: format!("/api/v1/exports/devices.csv{as_of_query}"),
             first_href: params.get("cursor").map(|_| params.without(&["cursor"]).href(PATH)),
             next_href: page
                 .next_cursor
@@ -197,7 +200,7 @@ fn chips(params: &Params) -> Vec<Chip> {
 }
 
 fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
-    let groups: [(&'static str, &'static str, &[(String, u64)]); 7] = [
+    let groups: [(&'static str, &'static str, Counts<'_>); 7] = [
         ("presence", "State", &facets.presence),
         ("rule", "Finding", &facets.rule),
         ("class", "Kind", &facets.class),
@@ -206,7 +209,7 @@ fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
         ("site", "Site", &facets.site),
         ("department", "Department", &facets.department),
     ];
-    let group = |(index, (name, label, counts)): (usize, (_, _, &[(String, u64)]))| {
+    let group = |(index, (name, label, counts)): (usize, (_, _, Counts<'_>))| {
         let current = params.get(name);
         let named = || counts.iter().filter(|(value, _)| !value.is_empty());
         let value = |(value, count): &(String, u64)| {
@@ -294,7 +297,7 @@ mod tests {
         ));
         assert!(html.contains("aria-sort=\"descending\""));
         assert!(html.contains("href=\"/devices?os=Debian%2012&#38;sort=os\""), "it turns around");
-        assert!(html.contains("format=csv"));
+        assert!(html.contains("/api/v1/exports/devices.csv"));
     }
 
     #[test]

@@ -21,38 +21,23 @@ struct List {
     key: &'static str,
     title: &'static str,
     about: &'static str,
-    path: &'static str,
-    formats: &'static [(&'static str, &'static str)],
-    dated: bool,
 }
-
-const FORMATS: &[(&str, &str)] =
-    &[("csv", "CSV for spreadsheets"), ("csv-raw", "CSV for machines"), ("json", "JSON")];
 
 const LISTS: &[List] = &[
     List {
         key: "devices",
         title: "Devices",
         about: "One row for each device: name, person, system, model, serial, when it reported.",
-        path: "/api/v1/exports/devices",
-        formats: FORMATS,
-        dated: true,
     },
     List {
         key: "software",
         title: "Software",
         about: "One row for each title and version on each device.",
-        path: "/api/v1/exports/software",
-        formats: FORMATS,
-        dated: true,
     },
     List {
         key: "findings",
         title: "Findings",
         about: "One row for each finding: rule, device, value, threshold, since when, source.",
-        path: "/api/v1/exports/findings",
-        formats: FORMATS,
-        dated: true,
     },
 ];
 
@@ -76,7 +61,7 @@ mod tests {
     fn each_list_has_form_and_day() {
         let html = ExportsPage::new(sample::shell()).render().unwrap();
         for list in LISTS {
-            assert!(html.contains(&format!("action=\"{}\"", list.path)));
+            assert!(html.contains(&format!("action=\"/api/v1/exports/{}.csv\"", list.key)));
             assert!(html.contains(&format!("id=\"as-of-{}\"", list.key)));
         }
     }

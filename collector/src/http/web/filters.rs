@@ -1,6 +1,13 @@
 //! What templates do to values: make agents' text visible and harmless, times relative, numbers
 //! readable. All markup made from values is made here, escaped here, and nowhere else.
 
+#![expect(
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "askama's attribute for filters writes such code"
+)]
+
 use std::fmt::{Display, Write as _};
 
 use askama::filters::Safe;

@@ -4,6 +4,7 @@
 //! without scripts; nothing here knows SQL.
 
 mod account;
+mod act;
 mod asset;
 mod card;
 mod collected;
@@ -51,6 +52,12 @@ pub fn routes() -> Routes {
         .get("/search", EVERYBODY, search::get)
         .get("/devices", EVERYBODY, devices::get)
         .get("/devices/{id}", EVERYBODY, device::get)
+        .post("/devices/{id}/notes", EVERYBODY, act::notes)
+        .post("/devices/{id}/approve", IT, act::approve)
+        .post("/devices/{id}/retire", IT, act::retire)
+        .post("/devices/{id}/unretire", IT, act::unretire)
+        .post("/findings/{id}/waive", IT, act::waive)
+        .post("/findings/{id}/unwaive", IT, act::unwaive)
         .get("/software", EVERYBODY, software::get)
         .get("/software/title", EVERYBODY, software::title)
         .get("/findings", EVERYBODY, findings::get)

@@ -91,11 +91,6 @@ impl Fields {
         self.0.all(name).next().unwrap_or_default()
     }
 
-    /// A field that may stay empty.
-    pub(super) fn optional(&self, name: &str) -> Option<String> {
-        self.0.text(name)
-    }
-
     /// Whether a box was ticked.
     pub(super) fn ticked(&self, name: &str) -> bool {
         self.0.get(name).is_some()
