@@ -103,7 +103,10 @@ async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {
             titles.into_iter().map(|title| (title.name, title.version)).collect()
         };
         let (expected, found) = (titles(expected.next().unwrap()), titles(software.items));
-        assert_eq!(expected.symmetric_difference(&found).collect::<Vec<_>>(), [] as [&(String, String); 0]);
+        assert_eq!(
+            expected.symmetric_difference(&found).collect::<Vec<_>>(),
+            [] as [&(String, String); 0]
+        );
     }
     let today = all(app, Some(NOW)).await;
     for (then, now) in today.iter().zip(now) {
