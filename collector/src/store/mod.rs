@@ -16,6 +16,7 @@ pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod batch;
@@ -216,6 +217,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
+    ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
 ];
