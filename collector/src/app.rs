@@ -33,6 +33,19 @@ impl App {
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
+
+    /// The same collector at another time: what the demo's past is told through.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        Self::new(Inner {
+            store: self.store.clone(),
+            fleet: self.fleet.clone(),
+            clock,
+            public_url: self.public_url.clone(),
+            ca_digest: self.ca_digest,
+            guard: Guard::default(),
+        })
+    }
 }
 
 impl std::ops::Deref for App {

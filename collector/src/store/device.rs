@@ -5,7 +5,35 @@ use rollcall_shared::report::{AgentInfo, Cost, Vitals};
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Store};
+use super::{Error, Store, on_backend, queries};
+
+macro_rules! columns {
+    () => {
+        "SELECT d.key, d.uuid, d.enrolled_at, d.pending, d.retired_at, d.demo, d.site,
+           d.department, d.asset_tag, d.summary, d.first_report_at, s.at
+         FROM device d LEFT JOIN device_seen s ON s.device = d.key "
+    };
+}
+
+queries! {
+    PAGE = concat!(columns!(), "WHERE d.key > $1 ORDER BY d.key LIMIT 1000");
+    BY_ID = concat!(columns!(), "WHERE d.uuid = $1");
+    BY_KEY = concat!(columns!(), "WHERE d.key = $1");
+    LAST_REPORT = "SELECT seq, report_id, observed_at, received_at, clock_error_ms, vitals, agent,
+          cost, hardware_ids
+        FROM device_report WHERE device = $1";
+    ALL_HARDWARE_IDS = "SELECT device, hardware_ids FROM device_report ORDER BY device";
+    SEEN_VALUES = "SELECT device, kind, value, label, first_at, last_at
+        FROM seen_value WHERE device = $1 ORDER BY kind, last_at DESC, value";
+    ALL_SEEN_VALUES = "SELECT device, kind, value, label, first_at, last_at
+        FROM seen_value ORDER BY device, kind, value";
+    NOTES_TEXT = "SELECT notes_text FROM device WHERE key = $1";
+    SET_NOTES_TEXT = "UPDATE device SET notes_text = $2 WHERE key = $1";
+    SET_ASSET = "UPDATE device SET site = $2, department = $3, asset_tag = $4 WHERE key = $1";
+}
+
+/// The columns of [`DeviceRow`], for statements made in pieces.
+pub(super) const COLUMNS: &str = columns!();
 
 /// The dense number of a device inside one database; bitmaps are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,32 +136,210 @@ pub struct SeenValue {
     pub last_at: Timestamp,
 }
 
+type Row = (
+    i64,
+    String,
+    i64,
+    bool,
+    Option<i64>,
+    bool,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    Option<i64>,
+    Option<i64>,
+);
+type ReportRow = (i64, String, i64, i64, i64, String, String, String, String);
+type ValueRow = (i64, String, String, Option<String>, i64, i64);
+
+pub(super) type DeviceColumns = Row;
+
+impl DeviceRow {
+    pub(super) fn from_row(row: Row) -> Result<Self, Error> {
+        let (
+            key,
+            uuid,
+            enrolled_at,
+            pending,
+            retired_at,
+            demo,
+            site,
+            department,
+            asset_tag,
+            summary,
+            first_report_at,
+            last_seen_at,
+        ) = row;
+        let damaged = |what: &str| Error::Damaged(format!("the {what} of device {key}"));
+        Ok(Self {
+            key: key_of(key)?,
+            id: uuid.parse().map_err(|_| damaged("id"))?,
+            enrolled_at: Timestamp(enrolled_at),
+            pending,
+            retired_at: retired_at.map(Timestamp),
+            demo,
+            site,
+            department,
+            asset_tag,
+            summary: serde_json::from_str(&summary).map_err(|_| damaged("summary"))?,
+            last_seen_at: last_seen_at.map(Timestamp),
+            first_report_at: first_report_at.map(Timestamp),
+        })
+    }
+}
+
+pub(super) fn key_of(key: i64) -> Result<DeviceKey, Error> {
+    u32::try_from(key).map(DeviceKey).map_err(|_| Error::Damaged(format!("device number {key}")))
+}
+
+impl SeenValue {
+    fn from_row(row: ValueRow) -> Result<(DeviceKey, Self), Error> {
+        let (device, kind, value, label, first_at, last_at) = row;
+        let (first_at, last_at) = (Timestamp(first_at), Timestamp(last_at));
+        Ok((key_of(device)?, Self { kind, value, label, first_at, last_at }))
+    }
+}
+
 impl Store {
     /// Every device, for building the fleet in memory; read in pages inside.
     pub async fn devices(&self) -> Result<Vec<DeviceRow>, Error> {
-        todo!()
+        let mut devices: Vec<DeviceRow> = Vec::new();
+        loop {
+            let last = devices.last().map_or(-1, |row| i64::from(row.key.0));
+            let rows: Vec<Row> = on_backend!(self, read pool =>
+                sqlx::query_as(PAGE).bind(last).fetch_all(pool).await?);
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                devices.push(DeviceRow::from_row(row)?);
+            }
+        }
+        for row in &mut devices {
+            self.see(row);
+        }
+        Ok(devices)
     }
 
     /// One device by its id.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRow>, Error> {
-        let _ = id;
-        todo!()
+        let row: Option<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(BY_ID).bind(id.to_string()).fetch_optional(pool).await?);
+        let mut row = row.map(DeviceRow::from_row).transpose()?;
+        row.iter_mut().for_each(|row| self.see(row));
+        Ok(row)
+    }
+
+    /// One device by its number.
+    pub async fn device_by_key(&self, key: DeviceKey) -> Result<Option<DeviceRow>, Error> {
+        let row: Option<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(BY_KEY).bind(i64::from(key.0)).fetch_optional(pool).await?);
+        let mut row = row.map(DeviceRow::from_row).transpose()?;
+        row.iter_mut().for_each(|row| self.see(row));
+        Ok(row)
+    }
+
+    /// Adds a contact that is not written yet.
+    fn see(&self, row: &mut DeviceRow) {
+        if let Some(contact) = self.memory().contacts().get(&row.key) {
+            row.last_seen_at = row.last_seen_at.max(Some(contact.report.received_at));
+        }
     }
 
     /// The last report of a device.
     pub async fn last_report(&self, device: DeviceKey) -> Result<Option<LastReport>, Error> {
-        let _ = device;
-        todo!()
+        let row: Option<ReportRow> = on_backend!(self, read pool =>
+            sqlx::query_as(LAST_REPORT).bind(i64::from(device.0)).fetch_optional(pool).await?);
+        let Some((seq, report_id, observed_at, received_at, error, vitals, agent, cost, ids)) = row
+        else {
+            return Ok(None);
+        };
+        if report_id.is_empty() {
+            return Ok(None); // Only what its hardware said at enrolment.
+        }
+        let damaged = |_| Error::Damaged(format!("the last report of device {}", device.0));
+        let hardware_ids = serde_json::from_str(&ids).map_err(damaged)?;
+        if let Some(contact) = self.memory().contacts().get(&device) {
+            // Not written yet. Its hardware ids are raw, those of the table are the good ones.
+            return Ok(Some(LastReport { hardware_ids, ..contact.report.clone() }));
+        }
+        Ok(Some(LastReport {
+            seq: u64::try_from(seq).unwrap_or_default(),
+            observed_at: Timestamp(observed_at),
+            received_at: Timestamp(received_at),
+            clock_error_ms: error,
+            vitals: serde_json::from_str(&vitals).map_err(damaged)?,
+            agent: serde_json::from_str(&agent).map_err(damaged)?,
+            cost: serde_json::from_str(&cost).map_err(damaged)?,
+            hardware_ids,
+        }))
+    }
+
+    /// What the hardware of every device said last, or at its enrolment: the evidence to match a
+    /// newcomer against.
+    pub async fn all_hardware_ids(&self) -> Result<Vec<(DeviceKey, HardwareIds)>, Error> {
+        let rows: Vec<(i64, String)> =
+            on_backend!(self, read pool => sqlx::query_as(ALL_HARDWARE_IDS).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(device, ids)| {
+                let ids = serde_json::from_str(&ids)
+                    .map_err(|_| Error::Damaged(format!("the hardware ids of device {device}")))?;
+                Ok((key_of(device)?, ids))
+            })
+            .collect()
     }
 
     /// Values this device has or had.
     pub async fn seen_values(&self, device: DeviceKey) -> Result<Vec<SeenValue>, Error> {
-        let _ = device;
-        todo!()
+        let rows: Vec<ValueRow> = on_backend!(self, read pool =>
+            sqlx::query_as(SEEN_VALUES).bind(i64::from(device.0)).fetch_all(pool).await?);
+        rows.into_iter().map(|row| Ok(SeenValue::from_row(row)?.1)).collect()
     }
 
     /// Values every device has or had, for the search: key, value.
     pub async fn all_seen_values(&self) -> Result<Vec<(DeviceKey, SeenValue)>, Error> {
-        todo!()
+        let rows: Vec<ValueRow> =
+            on_backend!(self, read pool => sqlx::query_as(ALL_SEEN_VALUES).fetch_all(pool).await?);
+        rows.into_iter().map(SeenValue::from_row).collect()
+    }
+
+    /// What people wrote about a device.
+    pub async fn notes_text(&self, device: DeviceKey) -> Result<String, Error> {
+        let text: Option<String> = on_backend!(self, read pool =>
+            sqlx::query_scalar(NOTES_TEXT).bind(i64::from(device.0)).fetch_optional(pool).await?);
+        Ok(text.unwrap_or_default())
+    }
+
+    /// Stores what a person wrote about a device.
+    pub async fn set_notes_text(&self, device: DeviceKey, text: &str) -> Result<(), Error> {
+        on_backend!(self, write pool =>
+            sqlx::query(SET_NOTES_TEXT)
+                .bind(i64::from(device.0))
+                .bind(text)
+                .execute(pool)
+                .await
+                .map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Stores where a device belongs, as a person says.
+    pub async fn set_asset(
+        &self,
+        device: DeviceKey,
+        site: Option<&str>,
+        department: Option<&str>,
+        asset_tag: Option<&str>,
+    ) -> Result<(), Error> {
+        on_backend!(self, write pool =>
+            sqlx::query(SET_ASSET)
+                .bind(i64::from(device.0))
+                .bind(site)
+                .bind(department)
+                .bind(asset_tag)
+                .execute(pool)
+                .await
+                .map(|_| ()))?;
+        Ok(())
     }
 }

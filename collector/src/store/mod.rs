@@ -8,14 +8,25 @@ pub mod account;
 pub mod api_token;
 pub mod decision;
 pub mod device;
+pub mod enroll;
+pub mod finding;
 pub mod history;
+pub mod report;
 pub mod session;
 pub mod setting;
 pub mod setup;
+pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod dialect;
+mod load;
+mod memory;
 mod open;
+mod plan;
+mod statement;
+mod summary;
+mod writer;
 
 use std::sync::Arc;
 
@@ -32,6 +43,9 @@ pub enum Error {
     /// The database cannot be reached or cannot write now.
     #[error("the database is not available now; check its server, its disk space and its locks")]
     Unavailable(#[source] sqlx::Error),
+    /// Too many reports wait to be written.
+    #[error("too many reports wait to be written; it passes by itself")]
+    Busy,
     /// A newer program has changed the tables already.
     #[error(
         "the database has version {found} of its tables, this program knows up to version {known}; \
@@ -77,7 +91,25 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
+    tables: Arc<Tables>,
+    writer: writer::Handle,
+}
+
+/// The database and what is remembered of it; shared with the writer task.
+#[derive(Debug)]
+pub(crate) struct Tables {
     database: Database,
+    memory: memory::Memory,
+}
+
+impl Tables {
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) fn memory(&self) -> &memory::Memory {
+        &self.memory
+    }
 }
 
 /// The two native pools.
@@ -98,11 +130,22 @@ impl Store {
     /// Opens the database at `sqlite:PATH` or `postgres://…` and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let database = open::open(url).await?;
-        Ok(Self { inner: Arc::new(Inner { database }) })
+        let tables = Arc::new(Tables { database, memory: memory::Memory::default() });
+        tables.load().await?;
+        let writer = writer::start(Arc::clone(&tables));
+        Ok(Self { inner: Arc::new(Inner { tables, writer }) })
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.inner.tables
     }
 
     pub(crate) fn database(&self) -> &Database {
-        &self.inner.database
+        self.inner.tables.database()
+    }
+
+    pub(crate) fn memory(&self) -> &memory::Memory {
+        self.inner.tables.memory()
     }
 
     /// `sqlite` or `postgres`.
@@ -160,10 +203,12 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("decision", decision::QUERIES),
+    ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.

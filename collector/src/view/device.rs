@@ -2,11 +2,17 @@
 
 use rollcall_shared::api::Page;
 use rollcall_shared::api::change::Change;
-use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, Person};
+use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, Person, SectionView};
 use rollcall_shared::{DeviceId, Timestamp};
 
-use super::Error;
+use super::devices::Row;
+use super::{Error, cursor, past};
 use crate::app::App;
+use crate::store::device::{DeviceKey, DeviceRow};
+use crate::store::history::Past;
+
+/// Most changes that are counted.
+const COUNTED: usize = 100_000;
 
 /// Everything but the software. `None` when there is no such device, or none yet at that moment.
 pub async fn detail(
@@ -14,8 +20,103 @@ pub async fn detail(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceDetail>, Error> {
-    let _ = (app, id, as_of);
-    todo!()
+    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let (key, now) = (row.key, app.clock.now());
+    let Past::Known(sections) = app.store.sections(key, as_of).await? else {
+        // Enrolled but silent: today it is shown, in the past there was nothing to show.
+        return if as_of.is_none() { without_report(app, row).await.map(Some) } else { Ok(None) };
+    };
+    let (summary, vitals_of) = match as_of {
+        Some(at) => {
+            let Some(then) = past::one(app, key, at).await? else { return Ok(None) };
+            (then.summary(), None)
+        }
+        None => (summary_now(app, &row), app.store.last_report(key).await?),
+    };
+    let sections = sections
+        .into_iter()
+        .map(|(name, section)| {
+            let body = section.json.as_deref().map(serde_json::from_str).transpose();
+            let body = body.map_err(|error| {
+                crate::store::Error::Damaged(format!("section `{name}`: {error}"))
+            })?;
+            let changed_at = Some(section.changed_at);
+            Ok((name, SectionView { body, changed_at, notes: section.notes }))
+        })
+        .collect::<Result<_, Error>>()?;
+    let last = vitals_of.as_ref();
+    let hardware_ids = match last {
+        Some(last) => last.hardware_ids.clone(),
+        None => app.store.last_report(key).await?.map(|l| l.hardware_ids).unwrap_or_default(),
+    };
+    Ok(Some(DeviceDetail {
+        summary,
+        sections,
+        vitals: last.map(|last| last.vitals.clone()),
+        vitals_at: last.map(|last| last.observed_at),
+        hardware_ids,
+        agent: last.map(|last| last.agent.clone()),
+        cost: last.map(|last| last.cost.clone()),
+        findings: app.store.findings_of(key, as_of.unwrap_or(now)).await?,
+        decisions: decisions(app, key, as_of).await?,
+        as_of,
+        first_report_at: row.first_report_at,
+        clock_error_ms: last.map(|last| last.clock_error_ms),
+        notes_text: app.store.notes_text(key).await?,
+    }))
+}
+
+async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error> {
+    Ok(DeviceDetail {
+        summary: summary_now(app, &row),
+        sections: std::collections::BTreeMap::new(),
+        vitals: None,
+        vitals_at: None,
+        hardware_ids: rollcall_shared::HardwareIds::default(),
+        agent: None,
+        cost: None,
+        findings: app.store.findings_of(row.key, app.clock.now()).await?,
+        decisions: decisions(app, row.key, None).await?,
+        as_of: None,
+        first_report_at: row.first_report_at,
+        clock_error_ms: None,
+        notes_text: app.store.notes_text(row.key).await?,
+    })
+}
+
+async fn decisions(
+    app: &App,
+    key: DeviceKey,
+    as_of: Option<Timestamp>,
+) -> Result<Vec<rollcall_shared::api::device::IdentityDecision>, Error> {
+    let mut decisions = app.store.decisions(key).await?;
+    if let Some(at) = as_of {
+        decisions.retain(|decision| decision.at <= at);
+    }
+    Ok(decisions)
+}
+
+/// The device as memory has it, else as the tables have it.
+async fn row(app: &App, id: DeviceId) -> Result<Option<DeviceRow>, Error> {
+    app.fleet.ready().await;
+    let known = app.fleet.read().by_id(id).map(|entry| entry.row.clone());
+    match known {
+        Some(row) => Ok(Some(row)),
+        None => Ok(app.store.device(id).await?),
+    }
+}
+
+fn summary_now(app: &App, row: &DeviceRow) -> rollcall_shared::api::device::DeviceSummary {
+    let (policy, now) = (app.fleet.policy(), app.clock.now());
+    let fleet = app.fleet.read();
+    match fleet.entry(row.key) {
+        Some(entry) => Row::new(entry, &policy, now).summary(),
+        None => {
+            let entry =
+                crate::fleet::Entry::new(row.clone(), std::sync::Arc::default(), Vec::new());
+            Row::new(&entry, &policy, now).summary()
+        }
+    }
 }
 
 /// The installed software, sorted by name.
@@ -24,8 +125,12 @@ pub async fn software(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceSoftware>, Error> {
-    let _ = (app, id, as_of);
-    todo!()
+    let Some(row) = row(app, id).await? else { return Ok(None) };
+    match app.store.software(row.key, as_of).await? {
+        Past::Known(items) => Ok(Some(DeviceSoftware { items, as_of })),
+        Past::NotKnown if as_of.is_none() => Ok(Some(DeviceSoftware { items: Vec::new(), as_of })),
+        Past::NotKnown => Ok(None),
+    }
 }
 
 /// What changed, newest first. `cursor` is the one of the page before.
@@ -35,12 +140,43 @@ pub async fn changes(
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Option<Page<Change>>, Error> {
-    let _ = (app, id, cursor, limit);
-    todo!()
+    let limit = cursor::limit(Some(limit))?;
+    let before = cursor.map(cursor::decode::<Timestamp>).transpose()?;
+    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let mut items = app.store.changes(row.key, before, limit).await?;
+    for change in &mut items {
+        change.device_id = row.id;
+        change.hostname.clone_from(&row.summary.hostname);
+    }
+    let more = match items.last() {
+        Some(last) => !app.store.changes(row.key, Some(last.at), 1).await?.is_empty(),
+        None => false,
+    };
+    let next_cursor = items.last().filter(|_| more).and_then(|last| cursor::encode(&last.at));
+    let total = if before.is_none() && !more {
+        items.len()
+    } else {
+        app.store.changes(row.key, None, COUNTED).await?.len()
+    };
+    Ok(Some(Page { items, total: total as u64, next_cursor }))
 }
 
 /// People seen on the device, latest first.
 pub async fn people(app: &App, id: DeviceId) -> Result<Option<Vec<Person>>, Error> {
-    let _ = (app, id);
-    todo!()
+    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let mut people: Vec<Person> = app
+        .store
+        .seen_values(row.key)
+        .await?
+        .into_iter()
+        .filter(|seen| seen.kind == "user")
+        .map(|seen| Person {
+            user: seen.value,
+            full_name: seen.label,
+            first_seen_at: seen.first_at,
+            last_seen_at: seen.last_at,
+        })
+        .collect();
+    people.sort_by(|a, b| b.last_seen_at.cmp(&a.last_seen_at).then_with(|| a.user.cmp(&b.user)));
+    Ok(Some(people))
 }

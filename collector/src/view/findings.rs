@@ -1,25 +1,100 @@
 //! Findings: the list, one of them, and how many are open.
 
-use rollcall_shared::api::Page;
-use rollcall_shared::api::finding::{Finding, FindingFilter, RuleCount};
+use std::collections::BTreeMap;
 
-use super::Error;
+use rollcall_shared::Timestamp;
+use rollcall_shared::api::Page;
+use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCount, Severity};
+
+use super::{Error, cursor};
 use crate::app::App;
+use crate::domain::finding::Rule;
+use crate::fleet::Inner;
+use crate::fleet::lookup::QUERY_BYTES;
+use crate::store::finding::{FindingPosition, FindingQuery};
+
+/// Where a page ended: severity, since when, number, and the moment the list speaks of.
+type Position = (i64, i64, i64, Option<Timestamp>);
 
 /// One page of findings, worst first, then oldest first.
 pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Error> {
-    let _ = (app, filter);
-    todo!()
+    let limit = cursor::limit(filter.limit)?;
+    let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
+    if after.is_some_and(|(_, _, _, as_of)| as_of != filter.as_of) {
+        return Err(cursor::invalid());
+    }
+    let text = filter.q.as_deref().unwrap_or_default();
+    if text.len() > QUERY_BYTES {
+        let why = format!("it is longer than {QUERY_BYTES} bytes");
+        return Err(Error::Invalid { field: "q", why });
+    }
+    let query = FindingQuery {
+        at: filter.as_of.unwrap_or_else(|| app.clock.now()),
+        state: filter.state.unwrap_or(FindingState::Open),
+        rule: filter.rule.clone(),
+        severity: filter.severity,
+        // A NUL byte is no text to PostgreSQL, and no host name holds one.
+        words: text.replace('\0', " ").split_whitespace().map(str::to_owned).collect(),
+    };
+    if query.rule.as_ref().is_some_and(|rule| rule.contains('\0')) {
+        return Ok(Page { items: Vec::new(), total: 0, next_cursor: None });
+    }
+    let after =
+        after.map(|(rank, since, id, _)| FindingPosition { rank, since: Timestamp(since), id });
+    let (mut items, total) = app.store.findings(&query, after, limit + 1).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).and_then(|last| {
+        cursor::encode(&(rank(last.severity), last.since.0, last.id, filter.as_of))
+    });
+    Ok(Page { items, total, next_cursor })
+}
+
+fn rank(severity: Severity) -> i64 {
+    match severity {
+        Severity::Critical => 0,
+        Severity::Warning => 1,
+        Severity::Info => 2,
+    }
 }
 
 /// One finding by its number.
 pub async fn get(app: &App, id: i64) -> Result<Option<Finding>, Error> {
-    let _ = (app, id);
-    todo!()
+    Ok(app.store.finding(id, app.clock.now()).await?)
 }
 
 /// Open findings by rule, worst first.
 pub async fn counts(app: &App) -> Result<Vec<RuleCount>, Error> {
-    let _ = app;
-    todo!()
+    app.fleet.ready().await;
+    Ok(rule_counts(&app.fleet.read()))
+}
+
+/// How many devices have an open finding of each rule.
+pub(super) fn rule_counts(fleet: &Inner) -> Vec<RuleCount> {
+    let mut counts: BTreeMap<&str, (Severity, u64)> = BTreeMap::new();
+    for entry in fleet.entries() {
+        let mut of_device: BTreeMap<&str, Severity> = BTreeMap::new();
+        for (rule, severity, _) in &entry.findings.0 {
+            let worst = of_device.entry(rule).or_insert(*severity);
+            *worst = (*worst).min(*severity);
+        }
+        for (rule, severity) in of_device {
+            let count = counts.entry(rule).or_insert((severity, 0));
+            *count = (count.0.min(severity), count.1 + 1);
+        }
+    }
+    let mut counts: Vec<RuleCount> = counts
+        .into_iter()
+        .map(|(rule, (severity, open))| RuleCount {
+            title: Rule::from_word(rule)
+                .map_or_else(|| rule.replace('_', " "), |rule| rule.title().to_owned()),
+            rule: rule.to_owned(),
+            severity,
+            open,
+        })
+        .collect();
+    counts.sort_by(|a, b| {
+        a.severity.cmp(&b.severity).then(b.open.cmp(&a.open)).then_with(|| a.rule.cmp(&b.rule))
+    });
+    counts
 }

@@ -3,12 +3,17 @@
 //! Handlers call these functions and nothing else to read.
 
 pub mod changes;
+mod cursor;
 pub mod device;
 pub mod devices;
 pub mod findings;
 pub mod overview;
+pub(crate) mod past;
 pub mod search;
 pub mod software;
+
+#[cfg(test)]
+mod tests;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -24,4 +29,14 @@ pub enum Error {
     /// The tables did not answer.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+}
+
+/// Waits until the fleet is in memory, and tells it the texts of titles that came lately.
+pub(crate) async fn ready(app: &crate::app::App) {
+    app.fleet.ready().await;
+    let unknown = app.fleet.read().unknown_titles().to_vec();
+    if !unknown.is_empty() {
+        let texts = app.store.set_titles(&unknown);
+        app.fleet.titles_added(texts.into_iter().map(crate::job::load::title).collect());
+    }
 }

@@ -1,10 +1,21 @@
 //! The first page: how the fleet is, in numbers.
 
-use rollcall_shared::api::device::DeviceSummary;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use rollcall_shared::api::device::{DeviceSummary, Presence};
 use rollcall_shared::api::finding::RuleCount;
+use rollcall_shared::time::HOUR_MS;
 
 use super::Error;
+use super::devices::{Row, most_first};
+use super::findings::rule_counts;
 use crate::app::App;
+
+/// Devices shown as newest.
+const NEWEST: usize = 8;
+/// Hours of the chart of check-ins.
+const HOURS: usize = 24;
 
 /// The fleet in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +46,39 @@ pub struct Overview {
 
 /// Counts the fleet.
 pub async fn overview(app: &App) -> Result<Overview, Error> {
-    let _ = app;
-    todo!()
+    super::ready(app).await;
+    let (policy, now) = (app.fleet.policy(), app.clock.now());
+    let fleet = app.fleet.read();
+    let mut found = Overview { seen_by_hour: vec![0; HOURS], ..Overview::default() };
+    let mut systems: HashMap<String, u64> = HashMap::new();
+    let mut rows = Vec::new();
+    for entry in fleet.entries() {
+        let row = Row::new(entry, &policy, now);
+        match row.presence {
+            Presence::Fresh => found.fresh += 1,
+            Presence::Stale => found.stale += 1,
+            Presence::Missing => found.missing += 1,
+            Presence::Pending => found.pending += 1,
+            Presence::Retired => {}
+        }
+        found.demo += u64::from(entry.row.demo);
+        let os_name = &entry.row.summary.os_name;
+        if !os_name.is_empty() {
+            *systems.entry(os_name.clone()).or_default() += 1;
+        }
+        let hours_ago = entry.row.last_seen_at.map(|at| now.since(at).max(0) / HOUR_MS);
+        let hour = hours_ago.and_then(|hours| usize::try_from(hours).ok());
+        if let Some(hour) = hour.filter(|hour| *hour < HOURS) {
+            found.seen_by_hour[HOURS - 1 - hour] += 1;
+        }
+        rows.push(row);
+    }
+    found.devices = found.fresh + found.stale + found.missing;
+    found.titles =
+        fleet.titles().groups().iter().filter(|group| fleet.group_count(group) > 0).count() as u64;
+    found.rules = rule_counts(&fleet);
+    found.os = most_first(systems);
+    rows.sort_unstable_by_key(|row| (Reverse(row.entry.row.enrolled_at), row.entry.row.key));
+    found.newest = rows.iter().take(NEWEST).map(Row::summary).collect();
+    Ok(found)
 }

@@ -1,0 +1,286 @@
+//! Exports: whole lists as CSV or JSON, as of now or any past moment.
+//!
+//! Rows are made page by page while they are sent, so the memory used does not grow with the
+//! fleet. Each page is a short read of its own.
+
+mod csv;
+mod record;
+
+#[cfg(test)]
+mod tests;
+
+use std::task::{Context, Poll};
+
+use rollcall_shared::Timestamp;
+use tokio::sync::mpsc;
+
+use self::csv::CsvWriter;
+use self::record::Record;
+use crate::app::App;
+use crate::store::device::DeviceKey;
+use crate::store::history::Past;
+use crate::view::{self, past};
+
+/// Devices read at a time.
+const PAGE: usize = 1_000;
+/// Bytes that are gathered before they are sent.
+const CHUNK: usize = 64 * 1024;
+/// Chunks that wait for a slow reader.
+const WAITING: usize = 4;
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $( $(#[$doc:meta])* $variant:ident $word:literal, )* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $( $(#[$doc])* $variant, )*
+        }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &[Self] = &[$( Self::$variant, )*];
+
+            /// The word in addresses and commands.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $word, )* }
+            }
+
+            /// Reads the word; `None` for any other.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What is exported.
+    Kind {
+        /// One row a device.
+        Devices "devices",
+        /// One row a device and title.
+        Software "software",
+        /// One row an open or waived finding.
+        Findings "findings",
+    }
+}
+
+words! {
+    /// In which form.
+    Format {
+        /// Comma-separated values, RFC 4180.
+        Csv "csv",
+        /// One JSON array.
+        Json "json",
+        /// One JSON object a line.
+        JsonLines "jsonl",
+    }
+}
+
+words! {
+    /// For whom CSV is written.
+    Profile {
+        /// Cells that a spreadsheet would take for a formula begin with an apostrophe.
+        Spreadsheet "spreadsheet",
+        /// Cells are exactly the values.
+        Raw "raw",
+    }
+}
+
+impl Format {
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+            Self::JsonLines => "application/jsonl",
+        }
+    }
+}
+
+/// The bytes of an export, made while they are read.
+#[derive(Debug)]
+pub struct Rows(mpsc::Receiver<Result<Vec<u8>, view::Error>>);
+
+impl Rows {
+    /// The next bytes; `None` at the end. After an error nothing follows, and the export is not
+    /// complete.
+    pub async fn next(&mut self) -> Option<Result<Vec<u8>, view::Error>> {
+        self.0.recv().await
+    }
+
+    /// The same for those who poll.
+    pub fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Vec<u8>, view::Error>>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// A file name with the date the export speaks of, e.g. `rollcall-devices-2026-11-23.csv`.
+pub fn file_name(kind: Kind, format: Format, moment: Timestamp) -> String {
+    format!("rollcall-{}-{}.{}", kind.as_str(), moment.date(), format.as_str())
+}
+
+/// Begins an export.
+pub fn rows(
+    app: &App,
+    kind: Kind,
+    format: Format,
+    profile: Profile,
+    as_of: Option<Timestamp>,
+) -> Rows {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let mut sink = Sink { sender, buffer: Vec::new(), form: Form::new(kind, format, profile) };
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(Stop::Failed(error)) = write(&app, kind, as_of, &mut sink).await {
+            tracing::warn!(%error, kind = kind.as_str(), "an export broke off");
+            let _ = sink.sender.send(Err(error)).await;
+        }
+    });
+    Rows(receiver)
+}
+
+/// Why an export ends early.
+enum Stop {
+    /// Nobody reads any more.
+    Unread,
+    Failed(view::Error),
+}
+
+impl<E: Into<view::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+enum Form {
+    Csv(CsvWriter),
+    Json { first: bool },
+    JsonLines,
+}
+
+impl Form {
+    fn new(kind: Kind, format: Format, profile: Profile) -> Self {
+        match format {
+            Format::Csv => Self::Csv(CsvWriter::new(record::columns(kind), profile)),
+            Format::Json => Self::Json { first: true },
+            Format::JsonLines => Self::JsonLines,
+        }
+    }
+}
+
+struct Sink {
+    sender: mpsc::Sender<Result<Vec<u8>, view::Error>>,
+    buffer: Vec<u8>,
+    form: Form,
+}
+
+impl Sink {
+    fn begin(&mut self) {
+        match &mut self.form {
+            Form::Csv(csv) => csv.header(&mut self.buffer),
+            Form::Json { .. } => self.buffer.push(b'['),
+            Form::JsonLines => {}
+        }
+    }
+
+    async fn row(&mut self, record: &Record<'_>) -> Result<(), Stop> {
+        match &mut self.form {
+            Form::Csv(csv) => csv.row(&record.cells(), &mut self.buffer),
+            Form::Json { first } => {
+                self.buffer.extend_from_slice(if *first { b"\n" } else { b",\n" });
+                *first = false;
+                record.json(&mut self.buffer)?;
+            }
+            Form::JsonLines => {
+                record.json(&mut self.buffer)?;
+                self.buffer.push(b'\n');
+            }
+        }
+        if self.buffer.len() >= CHUNK { self.flush().await } else { Ok(()) }
+    }
+
+    async fn finish(&mut self) -> Result<(), Stop> {
+        if matches!(self.form, Form::Json { .. }) {
+            self.buffer.extend_from_slice(b"\n]\n");
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Stop> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.buffer);
+        self.sender.send(Ok(bytes)).await.map_err(|_| Stop::Unread)
+    }
+}
+
+async fn write(
+    app: &App,
+    kind: Kind,
+    as_of: Option<Timestamp>,
+    sink: &mut Sink,
+) -> Result<(), Stop> {
+    view::ready(app).await;
+    let at = as_of.unwrap_or_else(|| app.clock.now());
+    let keys = app.fleet.read().keys();
+    sink.begin();
+    let mut before: Option<DeviceKey> = None;
+    for page in keys.chunks(PAGE) {
+        match kind {
+            Kind::Devices => devices(app, page, as_of, sink).await?,
+            Kind::Software => software(app, page, as_of, sink).await?,
+            Kind::Findings => {
+                let last = page.last().copied().unwrap_or(DeviceKey(0));
+                for (_, finding) in app.store.findings_between(before, last, at).await? {
+                    sink.row(&Record::Finding(&finding)).await?;
+                }
+            }
+        }
+        before = page.last().copied();
+    }
+    sink.finish().await
+}
+
+async fn devices(
+    app: &App,
+    page: &[DeviceKey],
+    as_of: Option<Timestamp>,
+    sink: &mut Sink,
+) -> Result<(), Stop> {
+    let summaries = match as_of {
+        None => view::devices::summaries(app, page),
+        Some(at) => past::summaries(app, page, at).await?,
+    };
+    for summary in &summaries {
+        sink.row(&Record::Device(summary)).await?;
+    }
+    Ok(())
+}
+
+async fn software(
+    app: &App,
+    page: &[DeviceKey],
+    as_of: Option<Timestamp>,
+    sink: &mut Sink,
+) -> Result<(), Stop> {
+    for &key in page {
+        let Some((id, hostname)) = app
+            .fleet
+            .read()
+            .entry(key)
+            .map(|entry| (entry.row.id, entry.row.summary.hostname.clone()))
+        else {
+            continue;
+        };
+        let Past::Known(titles) = app.store.software(key, as_of).await? else { continue };
+        for title in &titles {
+            sink.row(&Record::Software { id, hostname: &hostname, title }).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! One row of each export: its columns with units, its cells, its JSON form.
+
+use std::io::Write as _;
+
+use rollcall_shared::api::device::DeviceSummary;
+use rollcall_shared::api::finding::{Finding, Severity};
+use rollcall_shared::section::Software;
+use rollcall_shared::section::software::SoftwareScope;
+use rollcall_shared::{DeviceId, Timestamp};
+use serde::Serialize;
+
+use super::Kind;
+use crate::{store, view};
+
+/// One row.
+pub(super) enum Record<'a> {
+    Device(&'a DeviceSummary),
+    Software { id: DeviceId, hostname: &'a str, title: &'a Software },
+    Finding(&'a Finding),
+}
+
+/// The names of the columns. Times are UTC in RFC 3339.
+pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Devices => &[
+            "device_id",
+            "hostname",
+            "class",
+            "presence",
+            "last_seen_at_utc",
+            "enrolled_at_utc",
+            "os_name",
+            "manufacturer",
+            "model",
+            "serial",
+            "user",
+            "addresses",
+            "site",
+            "department",
+            "asset_tag",
+            "agent_version",
+            "software_count",
+            "open_findings_count",
+            "worst_severity",
+            "demo",
+        ],
+        Kind::Software => &[
+            "device_id",
+            "hostname",
+            "source",
+            "name",
+            "version",
+            "architecture",
+            "publisher",
+            "source_package",
+            "source_version",
+            "installed_at_utc",
+            "size_bytes",
+            "scope",
+            "origin",
+        ],
+        Kind::Findings => &[
+            "finding_id",
+            "device_id",
+            "hostname",
+            "rule",
+            "title",
+            "severity",
+            "state",
+            "since_utc",
+            "subject",
+            "value",
+            "threshold",
+            "source",
+            "source_date_utc",
+            "next_step",
+            "waived_by",
+            "waived_reason",
+            "waived_until_utc",
+        ],
+    }
+}
+
+/// A title with the device it is on, for JSON.
+#[derive(Serialize)]
+struct Installation<'a> {
+    device_id: DeviceId,
+    hostname: &'a str,
+    #[serde(flatten)]
+    title: &'a Software,
+}
+
+impl Record<'_> {
+    /// The cells in the order of the columns. Each struct is taken apart field by field, so that
+    /// a new field must be decided upon.
+    pub(super) fn cells(&self) -> Vec<String> {
+        match self {
+            Self::Device(summary) => device(summary),
+            Self::Software { id, hostname, title } => software(*id, hostname, title),
+            Self::Finding(found) => finding(found),
+        }
+    }
+
+    /// The row as one JSON object.
+    pub(super) fn json(&self, out: &mut Vec<u8>) -> Result<(), view::Error> {
+        let out = out.by_ref();
+        match self {
+            Self::Device(summary) => serde_json::to_writer(out, summary),
+            Self::Software { id, hostname, title } => {
+                serde_json::to_writer(out, &Installation { device_id: *id, hostname, title })
+            }
+            Self::Finding(found) => serde_json::to_writer(out, found),
+        }
+        .map_err(|error| store::Error::Damaged(format!("a row for an export: {error}")).into())
+    }
+}
+
+fn some(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_default()
+}
+
+fn moment(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_string()).unwrap_or_default()
+}
+
+fn device(summary: &DeviceSummary) -> Vec<String> {
+    let DeviceSummary {
+        id,
+        hostname,
+        class,
+        presence,
+        last_seen_at,
+        enrolled_at,
+        os_name,
+        manufacturer,
+        model,
+        serial,
+        user,
+        addresses,
+        site,
+        department,
+        asset_tag,
+        agent_version,
+        software_count,
+        open_findings,
+        worst_severity,
+        demo,
+    } = summary;
+    vec![
+        id.to_string(),
+        hostname.clone(),
+        class.as_str().to_owned(),
+        presence.as_str().to_owned(),
+        moment(*last_seen_at),
+        enrolled_at.to_string(),
+        os_name.clone(),
+        some(manufacturer.as_ref()),
+        some(model.as_ref()),
+        some(serial.as_ref()),
+        some(user.as_ref()),
+        addresses.join(" "),
+        some(site.as_ref()),
+        some(department.as_ref()),
+        some(asset_tag.as_ref()),
+        some(agent_version.as_ref()),
+        software_count.to_string(),
+        open_findings.to_string(),
+        worst_severity.map(Severity::as_str).unwrap_or_default().to_owned(),
+        demo.to_string(),
+    ]
+}
+
+fn software(id: DeviceId, hostname: &str, title: &Software) -> Vec<String> {
+    let Software {
+        source,
+        name,
+        version,
+        architecture,
+        publisher,
+        source_package,
+        source_version,
+        installed_at,
+        size_bytes,
+        scope,
+        origin,
+    } = title;
+    vec![
+        id.to_string(),
+        hostname.to_owned(),
+        source.clone(),
+        name.clone(),
+        version.clone(),
+        some(architecture.as_ref()),
+        some(publisher.as_ref()),
+        some(source_package.as_ref()),
+        some(source_version.as_ref()),
+        moment(*installed_at),
+        size_bytes.map(|size| size.to_string()).unwrap_or_default(),
+        match scope {
+            None => String::new(),
+            Some(SoftwareScope::Machine) => "machine".to_owned(),
+            Some(SoftwareScope::User) => "user".to_owned(),
+            Some(SoftwareScope::Other(word)) => word.clone(),
+        },
+        some(origin.as_ref()),
+    ]
+}
+
+fn finding(found: &Finding) -> Vec<String> {
+    let Finding {
+        id,
+        device_id,
+        hostname,
+        rule,
+        title,
+        severity,
+        state,
+        since,
+        closed_at: _, // Only findings that hold are exported.
+        subject,
+        value,
+        threshold,
+        source,
+        source_date,
+        next_step,
+        evidence: _, // In the JSON form only.
+        waiver,
+    } = found;
+    let waiver = waiver.as_ref();
+    vec![
+        id.to_string(),
+        device_id.to_string(),
+        hostname.clone(),
+        rule.clone(),
+        title.clone(),
+        severity.as_str().to_owned(),
+        state.as_str().to_owned(),
+        since.to_string(),
+        some(subject.as_ref()),
+        value.clone(),
+        threshold.clone(),
+        source.clone(),
+        moment(*source_date),
+        next_step.clone(),
+        waiver.map(|waiver| waiver.by.clone()).unwrap_or_default(),
+        waiver.map(|waiver| waiver.reason.clone()).unwrap_or_default(),
+        moment(waiver.map(|waiver| waiver.until)),
+    ]
+}

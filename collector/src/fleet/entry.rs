@@ -1,0 +1,148 @@
+//! One device in memory, with what lists sort and filter by.
+
+use std::sync::Arc;
+
+use rollcall_shared::Timestamp;
+use rollcall_shared::api::finding::Severity;
+
+use super::lookup::Lookup;
+use crate::store::device::{DeviceRow, SeenValue};
+
+/// The open findings of one device in short: rule, severity and how many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenFindings(pub Vec<(String, Severity, u64)>);
+
+impl OpenFindings {
+    /// Counts open findings.
+    pub fn of<'a>(open: impl IntoIterator<Item = (&'a str, Severity)>) -> Self {
+        let mut counted = Self::default();
+        for (rule, severity) in open {
+            counted.add(rule, severity);
+        }
+        counted
+    }
+
+    /// One more.
+    pub fn add(&mut self, rule: &str, severity: Severity) {
+        match self.0.iter_mut().find(|(r, s, _)| r == rule && *s == severity) {
+            Some((_, _, count)) => *count += 1,
+            None => self.0.push((rule.to_owned(), severity, 1)),
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(_, _, count)| count).sum()
+    }
+
+    /// The worst severity among them.
+    pub fn worst(&self) -> Option<Severity> {
+        self.0.iter().map(|(_, severity, _)| *severity).min()
+    }
+
+    /// Whether one of them has this rule and this severity, as far as they are asked for.
+    pub fn has(&self, rule: Option<&str>, severity: Option<Severity>) -> bool {
+        self.0.iter().any(|(r, s, _)| {
+            rule.is_none_or(|rule| r == rule) && severity.is_none_or(|severity| *s == severity)
+        })
+    }
+}
+
+/// One device.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its row.
+    pub row: DeviceRow,
+    /// Its sorted titles.
+    pub titles: Arc<[u32]>,
+    /// Its open findings.
+    pub findings: OpenFindings,
+    /// Values it had and has no longer, with those it has.
+    pub seen: Vec<SeenValue>,
+    /// What the search looks through.
+    pub lookup: Lookup,
+    /// Host name in lower case, to sort by.
+    pub hostname_lower: String,
+    /// Operating system in lower case, to sort by.
+    pub os_lower: String,
+    /// Maker and model in lower case, to sort by.
+    pub model_lower: String,
+}
+
+impl Entry {
+    /// An entry without findings.
+    pub fn new(row: DeviceRow, titles: Arc<[u32]>, mut seen: Vec<SeenValue>) -> Self {
+        remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+        let lookup = Lookup::of(&row, &seen);
+        let summary = &row.summary;
+        Self {
+            lookup,
+            hostname_lower: summary.hostname.to_lowercase(),
+            os_lower: summary.os_name.to_lowercase(),
+            model_lower: maker_and_model(&row).to_lowercase(),
+            findings: OpenFindings::default(),
+            titles,
+            seen,
+            row,
+        }
+    }
+
+    /// The same device with another row; what it was called before stays findable.
+    pub(super) fn set_row(&mut self, mut row: DeviceRow) {
+        row.last_seen_at = row.last_seen_at.max(self.row.last_seen_at);
+        if row == self.row {
+            return;
+        }
+        let findings = std::mem::take(&mut self.findings);
+        let seen = std::mem::take(&mut self.seen);
+        *self = Self::new(row, Arc::clone(&self.titles), seen);
+        self.findings = findings;
+    }
+}
+
+/// Maker and model as lists show them in one column.
+pub fn maker_and_model(row: &DeviceRow) -> String {
+    let maker = row.summary.manufacturer.as_deref().unwrap_or_default();
+    let model = row.summary.model.as_deref().unwrap_or_default();
+    format!("{maker} {model}").trim().to_owned()
+}
+
+/// Adds today's values to the remembered ones.
+fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
+    let mut add = |kind: &str, value: &str, label: Option<&str>| {
+        if value.is_empty() {
+            return;
+        }
+        if let Some(known) = seen.iter_mut().find(|s| s.kind == kind && s.value == value) {
+            known.last_at = known.last_at.max(at);
+            if label.is_some() {
+                known.label = label.map(str::to_owned);
+            }
+            return;
+        }
+        seen.push(SeenValue {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+            label: label.map(str::to_owned),
+            first_at: at,
+            last_at: at,
+        });
+    };
+    let summary = &row.summary;
+    add("hostname", &summary.hostname, None);
+    if let Some(user) = &summary.user {
+        add("user", user, summary.user_full_name.as_deref());
+    }
+    for serial in &summary.serial {
+        add("serial", serial, None);
+    }
+    for mac in &summary.macs {
+        add("mac", mac, None);
+    }
+    for address in &summary.addresses {
+        add("ip", address, None);
+    }
+    for tag in row.asset_tag.iter().chain(&summary.firmware_asset_tag) {
+        add("asset_tag", tag, None);
+    }
+}

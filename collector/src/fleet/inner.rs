@@ -1,0 +1,168 @@
+//! The structures themselves, and how one update changes all of them alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use rollcall_shared::DeviceId;
+
+use super::entry::Entry;
+use super::postings::Postings;
+use super::title::{TitleGroup, Titles};
+use super::{Loaded, Update};
+use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
+
+/// The fleet as one reader sees it at one moment.
+#[derive(Debug, Default)]
+pub struct Inner {
+    entries: Vec<Option<Box<Entry>>>,
+    by_id: HashMap<DeviceId, DeviceKey>,
+    titles: Titles,
+    postings: Postings,
+    /// Titles that some device has and whose text nobody told yet.
+    unknown: Vec<u32>,
+}
+
+impl Inner {
+    /// Builds everything from what the tables hold.
+    pub(super) fn build(mut loaded: Loaded) -> Self {
+        let mut inner = Self { postings: Postings::build(&mut loaded.sets), ..Self::default() };
+        for (id, text) in loaded.titles {
+            inner.titles.add(id, text);
+        }
+        let mut sets: HashMap<_, _> = loaded.sets.into_iter().collect();
+        let mut seen: HashMap<DeviceKey, Vec<SeenValue>> = HashMap::new();
+        for (device, value) in loaded.seen_values {
+            seen.entry(device).or_default().push(value);
+        }
+        for row in loaded.devices {
+            let key = row.key;
+            let titles = sets.remove(&key).unwrap_or_default();
+            let values = seen.remove(&key).unwrap_or_default();
+            inner.put(key, Entry::new(row, titles, values));
+        }
+        for (device, set) in sets {
+            inner.postings.change(device, &set, &[]);
+        }
+        for (device, open) in loaded.findings {
+            inner.apply(Update::Findings(device, open));
+        }
+        inner
+    }
+
+    pub(super) fn apply(&mut self, update: Update) {
+        match update {
+            Update::Device(row, titles) => {
+                let key = row.key;
+                self.set_row(*row);
+                if let Some(entry) = self.entry_mut(key) {
+                    let before = std::mem::replace(&mut entry.titles, Arc::clone(&titles));
+                    let new = titles.iter().filter(|id| before.binary_search(id).is_err());
+                    self.unknown.extend(new.filter(|id| self.titles.text(**id).is_none()));
+                    self.postings.change(key, &before, &titles);
+                }
+            }
+            Update::Row(row) => self.set_row(*row),
+            Update::Titles(titles) => {
+                for (id, text) in titles {
+                    self.titles.add(id, text);
+                }
+                self.unknown.retain(|id| self.titles.text(*id).is_none());
+            }
+            Update::Seen(device, at) => {
+                if let Some(entry) = self.entry_mut(device) {
+                    entry.row.last_seen_at = entry.row.last_seen_at.max(Some(at));
+                }
+            }
+            Update::Findings(device, open) => {
+                if let Some(entry) = self.entry_mut(device) {
+                    entry.findings = open;
+                }
+            }
+            Update::Removed(device) => {
+                let slot = self.entries.get_mut(device.0 as usize);
+                if let Some(entry) = slot.and_then(Option::take) {
+                    self.by_id.remove(&entry.row.id);
+                    self.postings.change(device, &entry.titles, &[]);
+                }
+            }
+        }
+    }
+
+    fn set_row(&mut self, row: DeviceRow) {
+        let key = row.key;
+        match self.entry_mut(key) {
+            Some(entry) => entry.set_row(row),
+            None => self.put(key, Entry::new(row, Arc::default(), Vec::new())),
+        }
+    }
+
+    fn put(&mut self, key: DeviceKey, entry: Entry) {
+        let at = key.0 as usize;
+        if at >= self.entries.len() {
+            self.entries.resize_with(at + 1, || None);
+        }
+        self.by_id.insert(entry.row.id, key);
+        self.entries[at] = Some(Box::new(entry));
+    }
+
+    fn entry_mut(&mut self, key: DeviceKey) -> Option<&mut Entry> {
+        self.entries.get_mut(key.0 as usize)?.as_deref_mut()
+    }
+
+    /// Every device, in the order of their keys.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// One device by its key.
+    pub fn entry(&self, key: DeviceKey) -> Option<&Entry> {
+        self.entries.get(key.0 as usize)?.as_deref()
+    }
+
+    /// One device by its id.
+    pub fn by_id(&self, id: DeviceId) -> Option<&Entry> {
+        self.entry(*self.by_id.get(&id)?)
+    }
+
+    /// The keys of all devices, in order.
+    pub fn keys(&self) -> Vec<DeviceKey> {
+        self.entries().map(|entry| entry.row.key).collect()
+    }
+
+    /// Titles that some device has and whose text nobody told yet.
+    pub fn unknown_titles(&self) -> &[u32] {
+        &self.unknown
+    }
+
+    /// The dictionary of titles.
+    pub fn titles(&self) -> &Titles {
+        &self.titles
+    }
+
+    /// How many devices have a title of this group.
+    pub fn group_count(&self, group: &TitleGroup) -> u64 {
+        self.postings.count(&group.ids)
+    }
+
+    /// How many devices have one of these titles.
+    pub fn title_count(&self, ids: &[u32]) -> u64 {
+        self.postings.count(ids)
+    }
+
+    /// The devices that have this title by name, in any version or in exactly this one.
+    pub fn devices_with(&self, name: &str, version: Option<&str>) -> RoaringBitmap {
+        let ids: Vec<u32> = self
+            .titles
+            .named(name)
+            .flat_map(|group| &group.ids)
+            .copied()
+            .filter(|id| {
+                version.is_none_or(|version| {
+                    self.titles.text(*id).is_some_and(|text| text.version == version)
+                })
+            })
+            .collect();
+        self.postings.devices(&ids)
+    }
+}

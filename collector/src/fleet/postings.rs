@@ -1,0 +1,104 @@
+//! Title number to the bitmap of devices that have it.
+
+use std::sync::Arc;
+
+use roaring::{MultiOps as _, RoaringBitmap};
+
+use crate::store::device::DeviceKey;
+
+/// Devices transposed at once when building: one container of a bitmap.
+const BLOCK: u32 = 1 << 16;
+
+/// Who has which title.
+#[derive(Debug, Default)]
+pub(super) struct Postings(Vec<RoaringBitmap>);
+
+impl Postings {
+    /// Builds all bitmaps from the sets of all devices.
+    ///
+    /// Pushing device by device searches every bitmap's end each time; sorting blocks of devices
+    /// by title and appending runs is many times faster.
+    pub(super) fn build(sets: &mut [(DeviceKey, Arc<[u32]>)]) -> Self {
+        sets.sort_unstable_by_key(|(device, _)| *device);
+        let highest = sets.iter().filter_map(|(_, set)| set.last()).max();
+        let titles = highest.map_or(0, |&id| id as usize + 1);
+        let mut postings = vec![RoaringBitmap::new(); titles];
+        for block in sets.chunk_by(|(a, _), (b, _)| a.0 / BLOCK == b.0 / BLOCK) {
+            let mut starts = vec![0_usize; titles + 1];
+            for id in block.iter().flat_map(|(_, set)| set.iter()) {
+                starts[*id as usize + 1] += 1;
+            }
+            for at in 1..starts.len() {
+                starts[at] += starts[at - 1];
+            }
+            let mut next = starts.clone();
+            let mut devices = vec![0_u32; starts[titles]];
+            for (device, set) in block {
+                for id in set.iter() {
+                    let slot = &mut next[*id as usize];
+                    devices[*slot] = device.0;
+                    *slot += 1;
+                }
+            }
+            for (title, bitmap) in postings.iter_mut().enumerate() {
+                let run = &devices[starts[title]..starts[title + 1]];
+                if run.is_empty() {
+                    continue;
+                }
+                if bitmap.append(run.iter().copied()).is_err() {
+                    bitmap.extend(run);
+                }
+            }
+        }
+        Self(postings)
+    }
+
+    /// A device's set went from `before` to `after`, both sorted.
+    pub(super) fn change(&mut self, device: DeviceKey, before: &[u32], after: &[u32]) {
+        let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+        loop {
+            match (old.peek(), new.peek()) {
+                (Some(a), Some(b)) if a == b => {
+                    old.next();
+                    new.next();
+                }
+                (Some(&&gone), came) if came.is_none_or(|&&came| gone < came) => {
+                    if let Some(bitmap) = self.0.get_mut(gone as usize) {
+                        bitmap.remove(device.0);
+                    }
+                    old.next();
+                }
+                (_, Some(&&came)) => {
+                    if came as usize >= self.0.len() {
+                        self.0.resize(came as usize + 1, RoaringBitmap::new());
+                    }
+                    self.0[came as usize].insert(device.0);
+                    new.next();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// How many devices have one of these titles.
+    pub(super) fn count(&self, ids: &[u32]) -> u64 {
+        match ids {
+            [] => 0,
+            [id] => self.0.get(*id as usize).map_or(0, RoaringBitmap::len),
+            _ => {
+                let mut filled =
+                    ids.iter().filter_map(|id| self.0.get(*id as usize)).filter(|b| !b.is_empty());
+                match (filled.next(), filled.next()) {
+                    (None, _) => 0,
+                    (Some(only), None) => only.len(),
+                    (Some(_), Some(_)) => self.devices(ids).len(),
+                }
+            }
+        }
+    }
+
+    /// The devices that have one of these titles.
+    pub(super) fn devices(&self, ids: &[u32]) -> RoaringBitmap {
+        ids.iter().filter_map(|id| self.0.get(*id as usize)).union()
+    }
+}

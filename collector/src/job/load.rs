@@ -1,0 +1,63 @@
+//! Reads the fleet from the tables into memory, once at start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::fleet::{Loaded, OpenFindings, TitleText};
+use crate::store;
+use crate::store::device::DeviceKey;
+
+/// How long to wait before the tables are asked again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Reads the fleet; tries again until the tables answer. Call
+/// [`begin_loading`](crate::fleet::Fleet::begin_loading) before the first report is taken.
+pub async fn until_loaded(app: &App) {
+    while let Err(error) = load(app).await {
+        tracing::error!(%error, "the fleet could not be read; tried again in a few seconds");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Reads the fleet from the tables into memory.
+pub async fn load(app: &App) -> Result<(), store::Error> {
+    app.fleet.begin_loading();
+    super::evaluate::load_policy(app).await?;
+    let mut findings: HashMap<DeviceKey, OpenFindings> = HashMap::new();
+    for (device, rule, severity) in app.store.open_findings(app.clock.now()).await? {
+        findings.entry(device).or_default().add(&rule, severity);
+    }
+    let loaded = Loaded {
+        devices: app.store.devices().await?,
+        sets: title_sets(app).await?,
+        // After the sets, so that every number in them has its text.
+        titles: app.store.titles().await?.into_iter().map(title).collect(),
+        seen_values: app.store.all_seen_values().await?,
+        findings: findings.into_iter().collect(),
+    };
+    let devices = loaded.devices.len();
+    app.fleet.loaded(loaded);
+    tracing::info!(devices, "the fleet is in memory");
+    Ok(())
+}
+
+async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Error> {
+    let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
+    loop {
+        let after = sets.last().map(|(device, _)| *device);
+        let mut page = app.store.title_sets_after(after).await?;
+        if page.is_empty() {
+            return Ok(sets);
+        }
+        sets.append(&mut page);
+    }
+}
+
+/// A title of the tables as the fleet keeps it.
+pub(crate) fn title(title: store::title::Title) -> (u32, TitleText) {
+    let [source, name, version, architecture, publisher, _, _] =
+        title.text.parts().map(str::to_owned);
+    (title.id, TitleText { source, name, version, architecture, publisher })
+}

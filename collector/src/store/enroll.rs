@@ -1,0 +1,401 @@
+//! Devices come, change their keys and go: each step is one transaction with its decision.
+
+use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::{DeviceId, Digest, HardwareIds, Timestamp};
+
+use super::device::{DeviceKey, DeviceRow, Summary};
+use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
+
+queries! {
+    USE_TOKEN = "UPDATE enrollment_token SET uses = uses + 1
+        WHERE digest = $1 AND expires_at > $2 AND revoked_at IS NULL
+          AND (uses_allowed IS NULL OR uses < uses_allowed)
+        RETURNING site, department, needs_approval, allows_reenrollment";
+    NEXT_DEVICE = "UPDATE counter SET value = value + 1 WHERE name = 'device' RETURNING value";
+    KEYS_CHANGED = "UPDATE counter SET value = value + 1 WHERE name = 'key_change' RETURNING value";
+    KEY_CHANGES = "SELECT value FROM counter WHERE name = 'key_change'";
+    INSERT_DEVICE = "INSERT INTO device
+        (key, uuid, hostname, os_name, summary, site, department, enrolled_at, pending, demo)
+        VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9)";
+    INSERT_KEY = "INSERT INTO device_key (public_key, device, created_at) VALUES ($1, $2, $3)";
+    REVOKE_KEYS = "UPDATE device_key SET revoked_at = $2
+        WHERE device = $1 AND revoked_at IS NULL";
+    INSERT_DECISION = "INSERT INTO decision (device, at, kind, evidence, other_device, actor)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    APPROVE = "UPDATE device SET pending = FALSE WHERE key = $1 AND pending";
+    SET_PENDING = "UPDATE device SET pending = TRUE WHERE key = $1";
+    RETIRE = "UPDATE device SET retired_at = $2 WHERE key = $1 AND retired_at IS NULL";
+    RETURN_TO_SERVICE = "UPDATE device SET retired_at = NULL WHERE key = $1
+        AND retired_at IS NOT NULL";
+    REMEMBER_HARDWARE = "INSERT INTO device_report (device, seq, report_id, content, fingerprint,
+          recent, observed_at, received_at, changed_at, clock_error_ms, vitals, agent, cost,
+          hardware_ids)
+        VALUES ($1, 0, '', $2, $2, $2, $3, $3, 0, 0, '{}', '{\"version\":\"\",\"target\":\"\"}',
+          '{}', $4)
+        ON CONFLICT (device) DO NOTHING";
+    ALL_KEYS = "SELECT d.key, d.uuid, d.pending, d.retired_at, k.public_key, k.created_at,
+          k.revoked_at
+        FROM device d JOIN device_key k ON k.device = d.key
+        ORDER BY k.created_at, k.revoked_at IS NULL";
+    BY_PUBLIC_KEY = "SELECT d.uuid FROM device_key k JOIN device d ON d.key = k.device
+        WHERE k.public_key = $1";
+}
+
+/// The key a device speaks with, and whether it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyState {
+    /// The device.
+    pub device: DeviceKey,
+    /// Its newest public key.
+    pub public_key: [u8; 32],
+    /// The key was revoked.
+    pub revoked: bool,
+    /// A person must still approve the device.
+    pub pending: bool,
+    /// A person took the device out of service.
+    pub retired: bool,
+}
+
+/// A device that comes.
+#[derive(Debug, Clone)]
+pub struct NewDevice {
+    /// The id it gets.
+    pub id: DeviceId,
+    /// Its public key.
+    pub public_key: [u8; 32],
+    /// Host name, to show a person before the first report.
+    pub hostname: String,
+    /// What the hardware says of itself: evidence until the first report brings its own.
+    pub hardware_ids: HardwareIds,
+    /// It waits for a person, whatever the token says.
+    pub pending: bool,
+    /// Made by `--demo`.
+    pub demo: bool,
+}
+
+/// What a token gives to the devices that use it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenGrant {
+    /// Site of its devices.
+    pub site: Option<String>,
+    /// Department of its devices.
+    pub department: Option<String>,
+    /// A person must approve its devices.
+    pub needs_approval: bool,
+    /// It may continue the record of a known, silent device.
+    pub allows_reenrollment: bool,
+}
+
+/// One decision about who a device is.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// What was decided.
+    pub kind: DecisionKind,
+    /// In words: which values agreed or differed.
+    pub evidence: String,
+    /// The other device it is about.
+    pub other: Option<DeviceKey>,
+    /// The person who decided, where one did.
+    pub actor: Option<String>,
+}
+
+/// What an enrolment is allowed by.
+#[derive(Debug, Clone)]
+pub enum Permission {
+    /// A token, by the digest of its secret; it is used up by one in the same transaction.
+    Token(Digest),
+    /// The collector itself, e.g. for a rekeyed clone or the demo.
+    Grant(TokenGrant),
+}
+
+type TokenRow = (Option<String>, Option<String>, bool, bool);
+type KeyRow = (i64, String, bool, Option<i64>, Vec<u8>, i64, Option<i64>);
+
+macro_rules! decide {
+    ($tx:expr, $device:expr, $decision:expr) => {{
+        let decision: &Decision = $decision;
+        sqlx::query(INSERT_DECISION)
+            .bind(i64::from($device.0))
+            .bind(decision.at.0)
+            .bind(decision.kind.as_str())
+            .bind(&decision.evidence)
+            .bind(decision.other.map(|other| i64::from(other.0)))
+            .bind(decision.actor.as_deref())
+            .execute(&mut *$tx)
+            .await?;
+    }};
+}
+
+impl Store {
+    /// Lets a device in: uses the token, makes the device and its key and writes the decision, all
+    /// or nothing. `None`: the token does not allow it, for whatever reason.
+    pub async fn enroll(
+        &self,
+        permission: &Permission,
+        new: NewDevice,
+        decision: &Decision,
+    ) -> Result<Option<DeviceRow>, Error> {
+        let row = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let grant = match permission {
+                Permission::Grant(grant) => grant.clone(),
+                Permission::Token(digest) => {
+                    let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
+                        .bind(digest.0.to_vec())
+                        .bind(decision.at.0)
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                    let Some(row) = row else { return Ok(None) };
+                    grant_of(row)
+                }
+            };
+            let key: i64 = sqlx::query_scalar(NEXT_DEVICE).fetch_one(&mut *tx).await?;
+            let row = new_row(key, &new, grant, decision.at)?;
+            sqlx::query(INSERT_DEVICE)
+                .bind(key)
+                .bind(row.id.to_string())
+                .bind(&row.summary.hostname)
+                .bind(json(&row.summary)?)
+                .bind(row.site.as_deref())
+                .bind(row.department.as_deref())
+                .bind(row.enrolled_at.0)
+                .bind(row.pending)
+                .bind(row.demo)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(INSERT_KEY)
+                .bind(new.public_key.to_vec())
+                .bind(key)
+                .bind(decision.at.0)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(REMEMBER_HARDWARE)
+                .bind(key)
+                .bind(Vec::<u8>::new())
+                .bind(decision.at.0)
+                .bind(json(&new.hardware_ids)?)
+                .execute(&mut *tx)
+                .await?;
+            decide!(tx, row.key, decision);
+            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            tx.commit().await?;
+            row
+        });
+        self.memory().keys_mut().insert(
+            row.id,
+            KeyState {
+                device: row.key,
+                public_key: new.public_key,
+                revoked: false,
+                pending: row.pending,
+                retired: false,
+            },
+        );
+        Ok(Some(row))
+    }
+
+    /// Continues a known device with a new key (a re-imaged computer): uses the token, revokes the
+    /// old key, writes the decision. `None`: the token does not allow it.
+    pub async fn continue_device(
+        &self,
+        permission: &Permission,
+        device: DeviceKey,
+        public_key: [u8; 32],
+        decision: &Decision,
+    ) -> Result<Option<()>, Error> {
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            if let Permission::Token(digest) = permission {
+                let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
+                    .bind(digest.0.to_vec())
+                    .bind(decision.at.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if !row.is_some_and(|row| grant_of(row).allows_reenrollment) {
+                    return Ok(None);
+                }
+            }
+            sqlx::query(REVOKE_KEYS)
+                .bind(i64::from(device.0))
+                .bind(decision.at.0)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(INSERT_KEY)
+                .bind(public_key.to_vec())
+                .bind(i64::from(device.0))
+                .bind(decision.at.0)
+                .execute(&mut *tx)
+                .await?;
+            decide!(tx, device, decision);
+            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            tx.commit().await?;
+        });
+        self.change_key(device, |state| {
+            state.public_key = public_key;
+            state.revoked = false;
+        });
+        Ok(Some(()))
+    }
+
+    /// Revokes the key of a device; it is refused from its next request on.
+    pub async fn revoke(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        self.step(REVOKE_KEYS, device, Some(decision.at), decision).await?;
+        self.change_key(device, |state| state.revoked = true);
+        Ok(())
+    }
+
+    /// Takes a device out of service.
+    pub async fn retire(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        self.step(RETIRE, device, Some(decision.at), decision).await?;
+        self.change_key(device, |state| state.retired = true);
+        Ok(())
+    }
+
+    /// Takes a device back into service.
+    pub async fn return_to_service(
+        &self,
+        device: DeviceKey,
+        decision: &Decision,
+    ) -> Result<(), Error> {
+        self.step(RETURN_TO_SERVICE, device, None, decision).await?;
+        self.change_key(device, |state| state.retired = false);
+        Ok(())
+    }
+
+    /// A person lets a waiting device in.
+    pub async fn approve(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        self.step(APPROVE, device, None, decision).await?;
+        self.change_key(device, |state| state.pending = false);
+        Ok(())
+    }
+
+    /// Makes a device wait for a person, e.g. when an approval is taken back.
+    pub async fn set_pending(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        self.step(SET_PENDING, device, None, decision).await?;
+        self.change_key(device, |state| state.pending = true);
+        Ok(())
+    }
+
+    /// Writes a decision that changes nothing else.
+    pub async fn note_decision(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            decide!(tx, device, decision);
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// One statement about one device with its decision, in one transaction.
+    async fn step(
+        &self,
+        sql: &'static str,
+        device: DeviceKey,
+        at: Option<Timestamp>,
+        decision: &Decision,
+    ) -> Result<(), Error> {
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let query = sqlx::query(sql).bind(i64::from(device.0));
+            let query = match at {
+                Some(at) => query.bind(at.0),
+                None => query,
+            };
+            if query.execute(&mut *tx).await?.rows_affected() > 0 {
+                decide!(tx, device, decision);
+            }
+            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+
+    fn change_key(&self, device: DeviceKey, change: impl FnOnce(&mut KeyState)) {
+        let mut keys = self.memory().keys_mut();
+        if let Some(state) = keys.values_mut().find(|state| state.device == device) {
+            change(state);
+        }
+    }
+
+    /// The key a device speaks with: one look-up in memory.
+    pub fn key_of_device(&self, id: DeviceId) -> Option<KeyState> {
+        self.memory().keys().get(&id).cloned()
+    }
+
+    /// The device that has or had this key.
+    pub async fn device_by_public_key(
+        &self,
+        public_key: &[u8; 32],
+    ) -> Result<Option<DeviceRow>, Error> {
+        let id: Option<String> = on_backend!(self, read pool =>
+            sqlx::query_scalar(BY_PUBLIC_KEY).bind(public_key.to_vec()).fetch_optional(pool).await?);
+        match id.and_then(|id| id.parse().ok()) {
+            Some(id) => self.device(id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Tables {
+    /// How often keys were changed, by any program on this database.
+    pub(super) async fn key_changes(&self) -> Result<i64, Error> {
+        Ok(on_backend!(self, read pool => sqlx::query_scalar(KEY_CHANGES).fetch_one(pool).await?))
+    }
+
+    /// Reads all keys anew; another program may have changed them.
+    pub(super) async fn load_keys(&self) -> Result<(), Error> {
+        let rows: Vec<KeyRow> =
+            on_backend!(self, read pool => sqlx::query_as(ALL_KEYS).fetch_all(pool).await?);
+        let mut keys = std::collections::HashMap::with_capacity(rows.len());
+        for (key, id, pending, retired_at, public_key, _, revoked_at) in rows {
+            let damaged = || Error::Damaged(format!("the key of device {key}"));
+            let state = KeyState {
+                device: DeviceKey(u32::try_from(key).map_err(|_| damaged())?),
+                public_key: public_key.try_into().map_err(|_| damaged())?,
+                revoked: revoked_at.is_some(),
+                pending,
+                retired: retired_at.is_some(),
+            };
+            // Ordered so that the key that counts comes last.
+            keys.insert(id.parse().map_err(|_| damaged())?, state);
+        }
+        *self.memory().keys_mut() = keys;
+        Ok(())
+    }
+}
+
+fn grant_of((site, department, needs_approval, allows_reenrollment): TokenRow) -> TokenGrant {
+    TokenGrant { site, department, needs_approval, allows_reenrollment }
+}
+
+fn new_row(
+    key: i64,
+    new: &NewDevice,
+    grant: TokenGrant,
+    at: Timestamp,
+) -> Result<DeviceRow, Error> {
+    let key = u32::try_from(key).map_err(|_| Error::Damaged("counter `device`".into()))?;
+    Ok(DeviceRow {
+        key: DeviceKey(key),
+        id: new.id,
+        enrolled_at: at,
+        pending: new.pending || grant.needs_approval,
+        retired_at: None,
+        demo: new.demo,
+        site: grant.site,
+        department: grant.department,
+        asset_tag: None,
+        summary: Summary {
+            hostname: new.hostname.replace('\0', "\u{fffd}").chars().take(255).collect(),
+            ..Summary::default()
+        },
+        last_seen_at: None,
+        first_report_at: None,
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Damaged(error.to_string()))
+}

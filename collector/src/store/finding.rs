@@ -1,0 +1,437 @@
+//! Findings in the tables: what is open, what it was, and what people accepted for a time.
+//!
+//! Whether a finding is open or waived is a question of the moment asked about, so every read
+//! takes one.
+
+use std::collections::BTreeMap;
+
+use rollcall_shared::api::finding::{Finding, FindingState, Severity, Waiver};
+use rollcall_shared::{DeviceId, Timestamp};
+use sqlx::FromRow;
+
+use super::device::DeviceKey;
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use crate::domain::finding::{Changes, Flag, OpenFlag, Rule};
+
+macro_rules! columns {
+    () => {
+        "SELECT f.id, f.device, d.uuid, d.hostname, f.rule, f.subject, f.severity, f.opened_at, \
+         f.closed_at, f.value, f.threshold, f.source, f.source_date, f.next_step, f.evidence, \
+         f.waived_by, f.waived_at, f.waived_reason, f.waived_until \
+         FROM finding f JOIN device d ON d.key = f.device "
+    };
+}
+
+/// Worst first: the words' order is not the alphabet's.
+macro_rules! rank {
+    () => {
+        "CASE f.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
+    };
+}
+
+/// $1: the moment.
+macro_rules! holds {
+    () => {
+        "f.opened_at <= $1 AND (f.closed_at IS NULL OR f.closed_at > $1)"
+    };
+}
+
+/// $1: the moment.
+macro_rules! waived {
+    () => {
+        "(f.waived_until IS NOT NULL AND f.waived_until > $1 AND f.waived_at <= $1)"
+    };
+}
+
+/// $1 moment, $2 state, $3 rule or '', $4 severity or '', $5 to $8 patterns.
+macro_rules! matching {
+    () => {
+        concat!(
+            "WHERE (($2 = 'closed' AND f.closed_at IS NOT NULL AND f.closed_at <= $1) OR ($2 = 'open' AND ",
+            holds!(),
+            " AND NOT ",
+            waived!(),
+            ") OR ($2 = 'waived' AND ",
+            holds!(),
+            " AND ",
+            waived!(),
+            ")) AND ($3 = '' OR f.rule = $3) AND ($4 = '' OR f.severity = $4) \
+             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $5 ESCAPE '!' \
+             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $6 ESCAPE '!' \
+             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' \
+             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $8 ESCAPE '!' "
+        )
+    };
+}
+
+queries! {
+    LIST = concat!(
+        columns!(), matching!(),
+        "AND (", rank!(), " > $9 OR (", rank!(), " = $9 AND (f.opened_at > $10 \
+         OR (f.opened_at = $10 AND f.id > $11)))) \
+         ORDER BY ", rank!(), ", f.opened_at, f.id LIMIT $12"
+    );
+    COUNT = concat!(
+        "SELECT count(*) FROM finding f JOIN device d ON d.key = f.device ", matching!()
+    );
+    GET = concat!(columns!(), "WHERE f.id = $1");
+    /// Those that hold, waived or not.
+    OF_DEVICE = concat!(
+        columns!(), "WHERE f.device = $2 AND ", holds!(), " ORDER BY ", rank!(), ", f.opened_at, f.id"
+    );
+    BY_DEVICES = concat!(
+        columns!(),
+        "WHERE f.device > $2 AND f.device <= $3 AND ", holds!(), " ORDER BY f.device, f.opened_at, f.id"
+    );
+    SHORT = concat!(
+        "SELECT f.device, f.rule, f.severity FROM finding f WHERE ", holds!(), " AND NOT ", waived!()
+    );
+    EXPIRED = "SELECT DISTINCT f.device FROM finding f WHERE f.closed_at IS NULL \
+               AND f.waived_until > $1 AND f.waived_until <= $2";
+    OPEN = "INSERT INTO finding (device, rule, subject, severity, opened_at, value, threshold, \
+            source, source_date, next_step, evidence) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+            ON CONFLICT (device, rule, subject) WHERE closed_at IS NULL DO NOTHING";
+    UPDATE = "UPDATE finding SET severity = $2, value = $3, threshold = $4, source = $5, \
+              source_date = $6, next_step = $7, evidence = $8 WHERE id = $1";
+    CLOSE = "UPDATE finding SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL";
+    WAIVE = "UPDATE finding SET waived_by = $2, waived_at = $3, waived_reason = $4, \
+             waived_until = $5 WHERE id = $1 AND closed_at IS NULL";
+    UNWAIVE = "UPDATE finding SET waived_until = $2 \
+               WHERE id = $1 AND closed_at IS NULL AND waived_until > $2";
+}
+
+/// Which findings are asked for; all of it is judged at `at`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingQuery {
+    /// The moment.
+    pub at: Timestamp,
+    /// In this state then.
+    pub state: FindingState,
+    /// Of this rule.
+    pub rule: Option<String>,
+    /// Of this severity.
+    pub severity: Option<Severity>,
+    /// Words that all stand in host name, subject or value; the first four count.
+    pub words: Vec<String>,
+}
+
+/// The place of a finding in the list: severity, since when, number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindingPosition {
+    /// 0 for critical, 1 for warning, 2 for info.
+    pub rank: i64,
+    /// Since when it holds.
+    pub since: Timestamp,
+    /// Its number.
+    pub id: i64,
+}
+
+#[derive(Debug, FromRow)]
+struct Row {
+    id: i64,
+    device: i64,
+    uuid: String,
+    hostname: String,
+    rule: String,
+    subject: String,
+    severity: String,
+    opened_at: i64,
+    closed_at: Option<i64>,
+    value: String,
+    threshold: String,
+    source: String,
+    source_date: Option<i64>,
+    next_step: String,
+    evidence: String,
+    waived_by: Option<String>,
+    waived_at: Option<i64>,
+    waived_reason: Option<String>,
+    waived_until: Option<i64>,
+}
+
+impl Row {
+    fn device(&self) -> Result<DeviceKey, Error> {
+        device_key(self.device)
+    }
+
+    fn severity(&self) -> Result<Severity, Error> {
+        severity(&self.severity)
+    }
+
+    fn evidence(&self) -> Result<BTreeMap<String, serde_json::Value>, Error> {
+        serde_json::from_str(&self.evidence)
+            .map_err(|error| Error::Damaged(format!("evidence of finding {}: {error}", self.id)))
+    }
+
+    fn finding(self, at: Timestamp) -> Result<Finding, Error> {
+        let (severity, evidence) = (self.severity()?, self.evidence()?);
+        let closed_at = self.closed_at.filter(|closed| *closed <= at.0).map(Timestamp);
+        let waiver = match (self.waived_by, self.waived_at, self.waived_until) {
+            (Some(by), Some(from), Some(until)) if from <= at.0 && at.0 < until => Some(Waiver {
+                by,
+                reason: self.waived_reason.unwrap_or_default(),
+                until: Timestamp(until),
+            }),
+            _ => None,
+        };
+        let state = match (closed_at, &waiver) {
+            (Some(_), _) => FindingState::Closed,
+            (None, Some(_)) => FindingState::Waived,
+            (None, None) => FindingState::Open,
+        };
+        Ok(Finding {
+            id: self.id,
+            device_id: self
+                .uuid
+                .parse::<DeviceId>()
+                .map_err(|_| Error::Damaged(format!("device id `{}`", self.uuid)))?,
+            hostname: self.hostname,
+            title: Rule::from_word(&self.rule)
+                .map_or_else(|| self.rule.replace('_', " "), |rule| rule.title().to_owned()),
+            rule: self.rule,
+            severity,
+            state,
+            since: Timestamp(self.opened_at),
+            closed_at,
+            subject: Some(self.subject).filter(|subject| !subject.is_empty()),
+            value: self.value,
+            threshold: self.threshold,
+            source: self.source,
+            source_date: self.source_date.map(Timestamp),
+            next_step: self.next_step,
+            evidence,
+            waiver,
+        })
+    }
+}
+
+fn device_key(number: i64) -> Result<DeviceKey, Error> {
+    let key = u32::try_from(number).map_err(|_| Error::Damaged(format!("device {number}")))?;
+    Ok(DeviceKey(key))
+}
+
+fn severity(word: &str) -> Result<Severity, Error> {
+    Severity::from_word(word).ok_or_else(|| Error::Damaged(format!("severity `{word}`")))
+}
+
+/// A word as a LIKE pattern; `!` takes the meaning from `%` and `_`.
+fn pattern(word: Option<&String>) -> String {
+    let Some(word) = word else { return "%".to_owned() };
+    let mut pattern = String::from("%");
+    for letter in word.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+fn json(evidence: &BTreeMap<String, serde_json::Value>) -> Result<String, Error> {
+    serde_json::to_string(evidence).map_err(|error| Error::Damaged(format!("evidence: {error}")))
+}
+
+impl Store {
+    /// A page of findings, worst first, then oldest first, and how many there are in all.
+    pub async fn findings(
+        &self,
+        query: &FindingQuery,
+        after: Option<FindingPosition>,
+        limit: usize,
+    ) -> Result<(Vec<Finding>, u64), Error> {
+        let after = after.unwrap_or(FindingPosition { rank: -1, since: Timestamp(0), id: 0 });
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (rule, severity) = (query.rule.as_deref(), query.severity.map(Severity::as_str));
+        let words = query.words.as_slice();
+        macro_rules! bound {
+            ($query:expr) => {
+                $query
+                    .bind(query.at.0)
+                    .bind(query.state.as_str())
+                    .bind(rule.unwrap_or_default())
+                    .bind(severity.unwrap_or_default())
+                    .bind(pattern(words.first()))
+                    .bind(pattern(words.get(1)))
+                    .bind(pattern(words.get(2)))
+                    .bind(pattern(words.get(3)))
+            };
+        }
+        let (rows, total): (Vec<Row>, i64) = on_backend!(self, read pool => {
+            let rows = bound!(sqlx::query_as(LIST))
+                .bind(after.rank)
+                .bind(after.since.0)
+                .bind(after.id)
+                .bind(limit)
+                .fetch_all(pool)
+                .await?;
+            (rows, bound!(sqlx::query_scalar(COUNT)).fetch_one(pool).await?)
+        });
+        let findings = rows.into_iter().map(|row| row.finding(query.at)).collect::<Result<_, _>>();
+        Ok((findings?, u64::try_from(total).unwrap_or_default()))
+    }
+
+    /// One finding by its number, as it stands at a moment.
+    pub async fn finding(&self, id: i64, at: Timestamp) -> Result<Option<Finding>, Error> {
+        let row: Option<Row> = on_backend!(self, read pool =>
+            sqlx::query_as(GET).bind(id).fetch_optional(pool).await?);
+        row.map(|row| row.finding(at)).transpose()
+    }
+
+    /// The findings of a device that held at a moment, waived ones included, worst first.
+    pub async fn findings_of(
+        &self,
+        device: DeviceKey,
+        at: Timestamp,
+    ) -> Result<Vec<Finding>, Error> {
+        let rows: Vec<Row> = on_backend!(self, read pool => sqlx::query_as(OF_DEVICE)
+            .bind(at.0)
+            .bind(i64::from(device.0))
+            .fetch_all(pool)
+            .await?);
+        rows.into_iter().map(|row| row.finding(at)).collect()
+    }
+
+    /// The findings that held at a moment, waived ones included, of the devices whose numbers are
+    /// above `after` up to `last`, in the order of the devices.
+    pub async fn findings_between(
+        &self,
+        after: Option<DeviceKey>,
+        last: DeviceKey,
+        at: Timestamp,
+    ) -> Result<Vec<(DeviceKey, Finding)>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let rows: Vec<Row> = on_backend!(self, read pool => sqlx::query_as(BY_DEVICES)
+            .bind(at.0)
+            .bind(after)
+            .bind(i64::from(last.0))
+            .fetch_all(pool)
+            .await?);
+        rows.into_iter().map(|row| Ok((row.device()?, row.finding(at)?))).collect()
+    }
+
+    /// Device, rule and severity of every finding that is open and not waived at a moment.
+    pub async fn open_findings(
+        &self,
+        at: Timestamp,
+    ) -> Result<Vec<(DeviceKey, String, Severity)>, Error> {
+        let rows: Vec<(i64, String, String)> = on_backend!(self, read pool =>
+            sqlx::query_as(SHORT).bind(at.0).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(device, rule, word)| Ok((device_key(device)?, rule, severity(&word)?)))
+            .collect()
+    }
+
+    /// Devices on which a waiver ended after `after` and not after `now`.
+    pub async fn expired_waivers(
+        &self,
+        after: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<DeviceKey>, Error> {
+        let devices: Vec<i64> = on_backend!(self, read pool =>
+            sqlx::query_scalar(EXPIRED).bind(after.0).bind(now.0).fetch_all(pool).await?);
+        devices.into_iter().map(device_key).collect()
+    }
+
+    /// What is held of a device's findings, as the rules compare it.
+    pub async fn open_flags(&self, device: DeviceKey) -> Result<Vec<OpenFlag>, Error> {
+        let rows: Vec<Row> = on_backend!(self, read pool => sqlx::query_as(OF_DEVICE)
+            .bind(i64::MAX - 1)
+            .bind(i64::from(device.0))
+            .fetch_all(pool)
+            .await?);
+        rows.into_iter().filter(|row| row.closed_at.is_none()).filter_map(flag).collect()
+    }
+
+    /// Writes what changed of a device's findings, in one transaction.
+    pub async fn change_findings(&self, device: DeviceKey, changes: &Changes) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            for (at, id) in &changes.close {
+                sqlx::query(CLOSE).bind(id).bind(at.0).execute(&mut *transaction).await?;
+            }
+            for (id, flag) in &changes.update {
+                sqlx::query(UPDATE)
+                    .bind(id)
+                    .bind(flag.severity.as_str())
+                    .bind(&flag.value)
+                    .bind(&flag.threshold)
+                    .bind(&flag.source)
+                    .bind(flag.source_date.map(|date| date.0))
+                    .bind(&flag.next_step)
+                    .bind(json(&flag.evidence)?)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            for (since, flag) in &changes.open {
+                sqlx::query(OPEN)
+                    .bind(i64::from(device.0))
+                    .bind(flag.rule.as_str())
+                    .bind(flag.subject.as_deref().unwrap_or_default())
+                    .bind(flag.severity.as_str())
+                    .bind(since.0)
+                    .bind(&flag.value)
+                    .bind(&flag.threshold)
+                    .bind(&flag.source)
+                    .bind(flag.source_date.map(|date| date.0))
+                    .bind(&flag.next_step)
+                    .bind(json(&flag.evidence)?)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// A person accepts an open finding until a moment. `false` when it is not open.
+    pub async fn waive_finding(
+        &self,
+        id: i64,
+        waiver: &Waiver,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let changed = on_backend!(self, write pool => sqlx::query(WAIVE)
+            .bind(id)
+            .bind(&waiver.by)
+            .bind(now.0)
+            .bind(&waiver.reason)
+            .bind(waiver.until.0)
+            .execute(pool)
+            .await?
+            .rows_affected());
+        Ok(changed > 0)
+    }
+
+    /// Ends a waiver now. `false` when there is none in force.
+    pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
+        let changed = on_backend!(self, write pool =>
+            sqlx::query(UNWAIVE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
+        Ok(changed > 0)
+    }
+}
+
+/// A row as the rules compare it; none for a rule this version no longer has, which is left alone.
+fn flag(row: Row) -> Option<Result<OpenFlag, Error>> {
+    let rule = Rule::from_word(&row.rule)?;
+    let read = |row: Row| {
+        let (severity, evidence) = (row.severity()?, row.evidence()?);
+        let flag = Flag {
+            rule,
+            severity,
+            subject: Some(row.subject).filter(|subject| !subject.is_empty()),
+            value: row.value,
+            threshold: row.threshold,
+            source: row.source,
+            source_date: row.source_date.map(Timestamp),
+            next_step: row.next_step,
+            evidence,
+        };
+        Ok(OpenFlag { id: row.id, since: Timestamp(row.opened_at), flag })
+    };
+    Some(read(row))
+}

@@ -1,0 +1,172 @@
+//! What the store remembers of the tables so that an unchanged check-in reads none of them.
+//!
+//! All of it is built from the tables at start and changed after a commit, never before.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rollcall_shared::{DeviceId, Digest, Timestamp};
+use uuid::Uuid;
+
+use super::device::{DeviceKey, LastReport};
+use super::enroll::KeyState;
+use super::title::Dictionary;
+
+/// How many of its last reports each device is known by.
+const RECENT_REPORTS: usize = 8;
+
+/// What is remembered of one device.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeviceState {
+    /// Whether any report was stored.
+    pub(crate) reported: bool,
+    /// Number of the last report.
+    pub(crate) seq: u64,
+    /// The last few reports.
+    pub(crate) recent: Recent,
+    /// What a report must say to be unchanged.
+    pub(crate) fingerprint: Option<Digest>,
+    /// When the last report was made, by the device's clock.
+    pub(crate) observed_at: Timestamp,
+    /// The newest moment of its history.
+    pub(crate) changed_at: Timestamp,
+    /// Digest of the notes as they are stored.
+    pub(crate) notes: Option<Digest>,
+    /// The digest of each section.
+    pub(crate) sections: BTreeMap<Arc<str>, Digest>,
+    /// When its seen values were written last.
+    pub(crate) values_at: Timestamp,
+    /// Reports that wait for the writer.
+    pub(crate) queued: u32,
+}
+
+/// The last few reports of a device: id, number and the beginning of the content's digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Recent(Vec<(Uuid, u64, [u8; 8])>);
+
+impl Recent {
+    /// Whether this id was stored, and if so, with the same content.
+    pub(crate) fn knows(&self, id: Uuid, content: &Digest) -> Option<bool> {
+        let (_, _, known) = self.0.iter().find(|(known, ..)| *known == id)?;
+        Some(content.0.starts_with(known))
+    }
+
+    /// Whether one of them has this number.
+    pub(crate) fn has_seq(&self, seq: u64) -> bool {
+        self.0.iter().any(|(_, known, _)| *known == seq)
+    }
+
+    pub(crate) fn push(&mut self, id: Uuid, seq: u64, content: &Digest) {
+        if self.0.len() >= RECENT_REPORTS {
+            self.0.remove(0);
+        }
+        let mut start = [0; 8];
+        start.copy_from_slice(&content.0[..8]);
+        self.0.push((id, seq, start));
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.0.len() * 32);
+        for (id, seq, start) in &self.0 {
+            out.extend_from_slice(id.as_bytes());
+            out.extend_from_slice(&seq.to_le_bytes());
+            out.extend_from_slice(start);
+        }
+        out
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let (rows, _) = bytes.as_chunks::<32>();
+        let row = |row: &[u8; 32]| {
+            let (mut id, mut seq, mut start) = ([0; 16], [0; 8], [0; 8]);
+            id.copy_from_slice(&row[..16]);
+            seq.copy_from_slice(&row[16..24]);
+            start.copy_from_slice(&row[24..]);
+            (Uuid::from_bytes(id), u64::from_le_bytes(seq), start)
+        };
+        Self(rows.iter().map(row).collect())
+    }
+}
+
+/// A contact without changes, which the writer has not written yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Contact {
+    pub(crate) report: LastReport,
+    pub(crate) report_id: Uuid,
+    pub(crate) content: Digest,
+    pub(crate) recent: Recent,
+    /// Set when the seen values are to be renewed: when they were written last.
+    pub(crate) renew_values: Option<Timestamp>,
+}
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    titles: RwLock<Dictionary>,
+    devices: RwLock<HashMap<DeviceKey, Arc<Mutex<DeviceState>>>>,
+    holders: RwLock<HashMap<Digest, (DeviceKey, Arc<str>)>>,
+    keys: RwLock<HashMap<DeviceId, KeyState>>,
+    contacts: Mutex<HashMap<DeviceKey, Contact>>,
+}
+
+impl Memory {
+    pub(crate) fn titles(&self) -> RwLockReadGuard<'_, Dictionary> {
+        self.titles.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn titles_mut(&self) -> RwLockWriteGuard<'_, Dictionary> {
+        self.titles.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of a device; an empty state for one that never reported.
+    pub(crate) fn device(&self, key: DeviceKey) -> Arc<Mutex<DeviceState>> {
+        let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = devices.get(&key) {
+            return Arc::clone(state);
+        }
+        drop(devices);
+        let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(devices.entry(key).or_default())
+    }
+
+    /// A device that holds this content of this section.
+    pub(crate) fn holder(&self, section: &str, digest: &Digest) -> Option<DeviceKey> {
+        let holders = self.holders.read().unwrap_or_else(PoisonError::into_inner);
+        holders.get(digest).filter(|(_, name)| &**name == section).map(|(device, _)| *device)
+    }
+
+    /// A device came to hold some contents and gave up others.
+    pub(crate) fn hold(
+        &self,
+        device: DeviceKey,
+        gone: impl IntoIterator<Item = Digest>,
+        come: impl IntoIterator<Item = (Arc<str>, Digest)>,
+    ) {
+        let mut holders = self.holders.write().unwrap_or_else(PoisonError::into_inner);
+        for digest in gone {
+            if holders.get(&digest).is_some_and(|(holder, _)| *holder == device) {
+                holders.remove(&digest);
+            }
+        }
+        for (name, digest) in come {
+            holders.entry(digest).or_insert((device, name));
+        }
+    }
+
+    pub(crate) fn keys(&self) -> RwLockReadGuard<'_, HashMap<DeviceId, KeyState>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keys_mut(&self) -> RwLockWriteGuard<'_, HashMap<DeviceId, KeyState>> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn contacts(&self) -> MutexGuard<'_, HashMap<DeviceKey, Contact>> {
+        lock(&self.contacts)
+    }
+}
+
+/// Locks; a holder that panicked left nothing half done that matters.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

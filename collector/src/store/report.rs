@@ -1,0 +1,92 @@
+//! A report made ready for the writer: checked, parsed, packed; what is left needs the tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rollcall_shared::{Digest, Note, Timestamp};
+use uuid::Uuid;
+
+use super::device::{DeviceKey, DeviceRow, LastReport};
+use super::title::{Title, TitleText};
+use crate::codec::extra::Extra;
+
+/// A report that was checked and needs only the tables now.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The device that sent it.
+    pub device: DeviceKey,
+    /// Names the report.
+    pub report_id: Uuid,
+    /// Digest of what it says; equal for a repetition.
+    pub content: Digest,
+    /// Digest of what the next report must say to be unchanged.
+    pub fingerprint: Digest,
+    /// All but the sections.
+    pub report: LastReport,
+    /// What it says of each section; sections it knows nothing new of are not in it.
+    pub sections: BTreeMap<Arc<str>, PreparedSection>,
+    /// Why sections are absent or incomplete, by section.
+    pub notes: BTreeMap<String, Vec<Note>>,
+}
+
+/// What a report says of one section.
+#[derive(Debug, Clone)]
+pub enum PreparedSection {
+    /// It has this content, whose body was not sent.
+    Claimed(Digest),
+    /// It has this text.
+    Document {
+        /// Digest by which the content is known.
+        digest: Digest,
+        /// The text as it is stored.
+        text: String,
+        /// The text packed.
+        packed: Vec<u8>,
+    },
+    /// The software, title by title.
+    Software {
+        /// Digest by which the content is known.
+        digest: Digest,
+        /// Each title once.
+        rows: Vec<(TitleText, Extra)>,
+        /// Sources that could not be read this time: what they said before stays.
+        unread: Vec<String>,
+    },
+    /// The agent looked, and there is none.
+    Gone,
+}
+
+/// How the writer answers.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It is durably stored.
+    Stored(Box<Applied>),
+    /// It was stored before.
+    Duplicate,
+    /// An older report arrived after a newer one: it was taken, the state is the newer one's.
+    Late,
+    /// These sections must be sent with their bodies. Nothing was stored.
+    Want(Vec<String>),
+    /// The same id came with other content. Nothing was stored.
+    Conflict,
+    /// The numbers fork while the hardware differs. Nothing was stored.
+    CloneSuspected {
+        /// Which values differ.
+        evidence: String,
+    },
+}
+
+/// What a stored report made of the device.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The device as it is now.
+    pub row: DeviceRow,
+    /// Its sorted titles.
+    pub titles: Arc<[u32]>,
+    /// Titles that nobody had before this batch of reports.
+    pub new_titles: Arc<[Title]>,
+    /// The moment it stands at in the history.
+    pub at: Timestamp,
+    /// Set when the computer was turned back: the number to go on from.
+    pub next_seq: Option<u64>,
+}

@@ -1,0 +1,540 @@
+//! The one task that writes reports: drains its queue into one transaction, commits, changes the
+//! memory, then answers. So an answer always follows the commit, and memory never runs ahead.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall_shared::{Digest, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::device::{COLUMNS, DeviceColumns, DeviceKey, DeviceRow, LastReport, key_of};
+use super::load::SOFTWARE_NAME;
+use super::memory::{Contact, lock};
+use super::plan::{self, Document, Loaded, Plan, ReportRow, SoftwareRow, Working};
+use super::report::{Outcome, Prepared, PreparedSection};
+use super::statement::{insert, select_in};
+use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
+
+queries! {
+    RENEW_VALUES = "UPDATE seen_value SET last_at = $3 WHERE device = $1 AND last_at = $2";
+}
+
+/// Reports of one transaction.
+const BATCH: usize = 256;
+/// Reports that may wait. At 64 MiB a report in the worst case this is memory, not comfort.
+const QUEUE: usize = 1024;
+/// How often contacts without changes are written.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The writer's door.
+#[derive(Debug)]
+pub(super) struct Handle(mpsc::Sender<Job>);
+
+enum Job {
+    Report(Box<Prepared>, oneshot::Sender<Result<Outcome, Error>>),
+    Flush(oneshot::Sender<Result<(), Error>>),
+}
+
+type Waiting = (Box<Prepared>, oneshot::Sender<Result<Outcome, Error>>);
+
+impl Store {
+    /// Stores a report and returns after the durable commit. [`Error::Busy`] when too many wait.
+    pub async fn write_report(&self, prepared: Prepared) -> Result<Outcome, Error> {
+        let state = self.memory().device(prepared.device);
+        lock(&state).queued += 1;
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Report(Box::new(prepared), answer);
+        let sent = self.inner.writer.0.try_send(job);
+        let outcome = match sent {
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(closed()),
+            Ok(()) => {
+                // The caller may go away (a cut connection) while the writer still works: the
+                // count is given back by the writer, not here.
+                return answered.await.unwrap_or_else(|_| Err(closed()));
+            }
+        };
+        let mut state = lock(&state);
+        state.queued = state.queued.saturating_sub(1);
+        outcome
+    }
+
+    /// Writes the contacts that were only noted in memory; to call before the program ends.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.inner.writer.0.send(Job::Flush(answer)).await.map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable(sqlx::Error::PoolClosed)
+}
+
+/// Starts the writer. It ends when the last [`Store`] is gone and its queue is empty.
+pub(super) fn start(tables: Arc<Tables>) -> Handle {
+    let (sender, jobs) = mpsc::channel(QUEUE);
+    tokio::spawn(run(tables, jobs));
+    Handle(sender)
+}
+
+async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
+    let mut tick = tokio::time::interval(FLUSH);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut key_changes = None;
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            count = jobs.recv_many(&mut batch, BATCH) => {
+                if count == 0 {
+                    break;
+                }
+                let mut reports = Vec::with_capacity(count);
+                let mut flushes = Vec::new();
+                for job in batch.drain(..) {
+                    match job {
+                        Job::Report(prepared, answer) => reports.push((prepared, answer)),
+                        Job::Flush(answer) => flushes.push(answer),
+                    }
+                }
+                write_and_answer(&tables, reports).await;
+                for answer in flushes {
+                    // Whoever asked may be gone.
+                    let _ = answer.send(tables.write_contacts().await);
+                }
+            }
+            _ = tick.tick() => {
+                if let Err(error) = tables.write_contacts().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error,
+                        "last check-ins are not written yet; they are kept in memory");
+                }
+                follow_keys(&tables, &mut key_changes).await;
+            }
+        }
+    }
+    if let Err(error) = tables.write_contacts().await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the last check-ins could not be written before the end"
+        );
+    }
+}
+
+/// Another program on this database (the command line) may have revoked a key.
+async fn follow_keys(tables: &Tables, known: &mut Option<i64>) {
+    let Ok(now) = tables.key_changes().await else { return };
+    if known.is_some_and(|known| known != now)
+        && let Err(error) = tables.load_keys().await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "keys could not be read anew");
+        return;
+    }
+    *known = Some(now);
+}
+
+async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
+    if reports.is_empty() {
+        return;
+    }
+    let all: Vec<&Prepared> = reports.iter().map(|(prepared, _)| &**prepared).collect();
+    let result = tables.write_reports(&all).await;
+    let outcomes: Vec<Result<Outcome, Error>> = match result {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(Error::Unavailable(error)) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                reports = all.len(),
+                "reports could not be written now; their agents will send them again"
+            );
+            let text = error.to_string();
+            let again = || Error::Unavailable(sqlx::Error::Io(std::io::Error::other(text.clone())));
+            all.iter().map(|_| Err(again())).collect()
+        }
+        Err(_) => one_by_one(tables, &all).await,
+    };
+    for ((prepared, answer), outcome) in reports.into_iter().zip(outcomes) {
+        let state = tables.memory().device(prepared.device);
+        {
+            let mut state = lock(&state);
+            state.queued = state.queued.saturating_sub(1);
+        }
+        // A caller that is gone gets its answer when it sends the report again: a duplicate.
+        let _ = answer.send(outcome);
+    }
+}
+
+/// One report that fails must not fail the others.
+async fn one_by_one(tables: &Tables, reports: &[&Prepared]) -> Vec<Result<Outcome, Error>> {
+    // Another program may have numbered titles in the meantime.
+    if let Err(error) = tables.load_titles().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "titles could not be read anew");
+    }
+    let mut outcomes = Vec::with_capacity(reports.len());
+    for report in reports {
+        let outcome = tables.write_reports(&[*report]).await;
+        if let Err(error) = &outcome {
+            tracing::error!(error = error as &dyn std::error::Error, device.key = report.device.0,
+                report.id = %report.report_id, "a report could not be stored");
+        }
+        outcomes.push(outcome.map(|mut outcomes| outcomes.remove(0)));
+    }
+    outcomes
+}
+
+type LoadedReport = (i64, i64, String, i64, i64, i64, String, String, String, String);
+type LoadedDocument = (i64, String, i64, Vec<u8>, Vec<u8>);
+type LoadedSoftware = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+const LOAD_REPORTS: &str = "SELECT device, seq, report_id, observed_at, received_at,
+    clock_error_ms, vitals, agent, cost, hardware_ids FROM device_report WHERE device";
+const LOAD_DOCUMENTS: &str = "SELECT device, name, at, digest, document FROM section WHERE device";
+const LOAD_SOFTWARE: &str =
+    "SELECT device, first_at, at, digest, titles, extra FROM software WHERE device";
+
+impl Tables {
+    /// Writes a batch in one transaction.
+    async fn write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
+        let devices: BTreeSet<DeviceKey> = reports.iter().map(|report| report.device).collect();
+        let (document_holders, software_holders) = self.holders(reports);
+        let plan = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let keys = numbers(&devices);
+            let head = format!("{COLUMNS} WHERE d.key");
+            let rows = select_in!(tx, DeviceColumns, &head, &keys);
+            let last = select_in!(tx, LoadedReport, LOAD_REPORTS, &keys);
+            let mut loaded = Loaded::default();
+            loaded.rows(rows)?;
+            loaded.reports(last)?;
+            for (device, contact) in &*self.memory().contacts() {
+                loaded.overlay(*device, contact);
+            }
+            let mut documents = document_holders;
+            documents.extend(reports.iter().filter(|report| {
+                plan::touches_documents(report, loaded.reports.get(&report.device))
+            }).map(|report| report.device));
+            let rows = select_in!(tx, LoadedDocument, LOAD_DOCUMENTS, &numbers(&documents));
+            loaded.documents(rows)?;
+            let mut software = software_holders;
+            software.extend(&devices);
+            let rows = select_in!(tx, LoadedSoftware, LOAD_SOFTWARE, &numbers(&software));
+            loaded.software(rows)?;
+
+            let plan = plan::plan(self.memory(), reports, &loaded)?;
+
+            insert!(tx, "INSERT INTO title (id, hash, source, name, version, architecture,
+                  publisher, source_package, source_version) ", &plan.titles, |b, title| {
+                b.push_bind(i64::from(title.id)).push_bind(title.text.hash());
+                for part in title.text.parts() {
+                    b.push_bind(part.to_owned());
+                }
+            }, "");
+            let working: Vec<&Working> = plan.devices.values().collect();
+            let rows: Vec<_> = working.iter().filter(|one| one.row_changed).collect();
+            for piece in super::statement::pieces(&rows) {
+                let mut query = super::statement::builder(&tx, UPDATE_DEVICES);
+                query.push_values(piece, |mut b, one| {
+                    let (row, summary) = (&one.row, &one.row.summary);
+                    b.push_bind(i64::from(row.key.0))
+                        .push_bind(summary.hostname.clone())
+                        .push_bind(summary.serial.clone())
+                        .push_bind(summary.manufacturer.clone())
+                        .push_bind(summary.model.clone())
+                        .push_bind(summary.os_name.clone())
+                        .push_bind(summary.class.map(|class| class.as_str().to_owned()))
+                        .push_bind(serde_json::to_string(summary).unwrap_or_default())
+                        .push_bind(row.first_report_at.map(|at| at.0));
+                });
+                query.push(") AS new WHERE device.key = new.column1");
+                query.build().execute(&mut *tx).await?;
+            }
+            let rows: Vec<(&Working, &ReportRow)> =
+                working.iter().filter_map(|one| Some((*one, one.report.as_ref()?))).collect();
+            insert!(tx, INSERT_REPORTS, &rows, |b, pair| {
+                let (one, row) = pair;
+                b.push_bind(i64::from(one.row.key.0));
+                push_report!(b, row.report, row.report_id, row.content, row.recent);
+                b.push_bind(row.fingerprint.0.to_vec())
+                    .push_bind(row.changed_at.0)
+                    .push_bind(text(&row.report.hardware_ids));
+            }, UPSERT_REPORTS);
+            insert!(tx, INSERT_SEEN, &rows, |b, pair| {
+                b.push_bind(i64::from(pair.0.row.key.0)).push_bind(pair.1.report.received_at.0);
+            }, UPSERT_SEEN);
+            let rows: Vec<(&Working, &Arc<str>, &Document)> = working.iter().flat_map(|one| {
+                one.changed_documents.iter().filter_map(|name| {
+                    Some((*one, name, one.documents.get(name)?))
+                })
+            }).collect();
+            insert!(tx, "INSERT INTO section (device, name, at, digest, document) ", &rows,
+                |b, row| {
+                    b.push_bind(i64::from(row.0.row.key.0))
+                        .push_bind(row.1.to_string())
+                        .push_bind(row.2.at.0)
+                        .push_bind(row.2.digest.0.to_vec())
+                        .push_bind(row.2.packed.clone());
+                }, " ON CONFLICT (device, name) DO UPDATE SET at = excluded.at,
+                    digest = excluded.digest, document = excluded.document");
+            insert!(tx, "INSERT INTO section_past (device, name, at, received_at, before) ",
+                &plan.pasts, |b, row| {
+                    b.push_bind(i64::from(row.device.0))
+                        .push_bind(row.name.to_string())
+                        .push_bind(row.at.0)
+                        .push_bind(row.received_at.0)
+                        .push_bind(row.bytes.clone());
+                }, "");
+            let rows: Vec<(&Working, &String)> =
+                working.iter().filter_map(|one| Some((*one, one.notes.as_ref()?))).collect();
+            insert!(tx, "INSERT INTO section_note (device, notes) ", &rows, |b, row| {
+                b.push_bind(i64::from(row.0.row.key.0)).push_bind(row.1.clone());
+            }, " ON CONFLICT (device) DO UPDATE SET notes = excluded.notes");
+            let rows: Vec<(&Working, &SoftwareRow)> = working.iter()
+                .filter(|one| one.software_changed)
+                .filter_map(|one| Some((*one, one.software.as_ref()?)))
+                .collect();
+            insert!(tx, "INSERT INTO software (device, first_at, at, digest, titles, extra) ",
+                &rows, |b, row| {
+                    b.push_bind(i64::from(row.0.row.key.0))
+                        .push_bind(row.1.first_at.0)
+                        .push_bind(row.1.at.0)
+                        .push_bind(row.1.digest.0.to_vec())
+                        .push_bind(row.1.titles.clone())
+                        .push_bind(row.1.extra.clone());
+                }, " ON CONFLICT (device) DO UPDATE SET at = excluded.at,
+                    digest = excluded.digest, titles = excluded.titles, extra = excluded.extra");
+            insert!(tx, "INSERT INTO software_change (device, at, received_at, delta) ",
+                &plan.deltas, |b, row| {
+                    b.push_bind(i64::from(row.device.0))
+                        .push_bind(row.at.0)
+                        .push_bind(row.received_at.0)
+                        .push_bind(row.bytes.clone());
+                }, "");
+            let rows: Vec<_> = working.iter().flat_map(|one| {
+                let (values, at) = one.values.as_ref().map_or((&[][..], Timestamp(0)),
+                    |(values, at)| (values.as_slice(), *at));
+                values.iter().map(move |value| (one.row.key, value, at))
+            }).collect();
+            insert!(tx, "INSERT INTO seen_value (device, kind, value, label, first_at, last_at) ",
+                &rows, |b, row| {
+                    b.push_bind(i64::from(row.0.0))
+                        .push_bind(row.1.0)
+                        .push_bind(row.1.1.clone())
+                        .push_bind(row.1.2.clone())
+                        .push_bind(row.2.0)
+                        .push_bind(row.2.0);
+                }, " ON CONFLICT (device, kind, value) DO UPDATE SET last_at = excluded.last_at,
+                    label = coalesce(excluded.label, seen_value.label)");
+            insert!(tx, "INSERT INTO decision (device, at, kind, evidence) ", &plan.decisions,
+                |b, row| {
+                    b.push_bind(i64::from(row.device.0))
+                        .push_bind(row.at.0)
+                        .push_bind(row.kind.as_str())
+                        .push_bind(row.evidence.clone());
+                }, "");
+            tx.commit().await?;
+            plan
+        });
+        Ok(self.remember(plan))
+    }
+
+    /// Devices whose contents the reports claim: of documents, of software.
+    fn holders(&self, reports: &[&Prepared]) -> (BTreeSet<DeviceKey>, BTreeSet<DeviceKey>) {
+        let (mut documents, mut software) = (BTreeSet::new(), BTreeSet::new());
+        for (name, section) in reports.iter().flat_map(|report| &report.sections) {
+            if let PreparedSection::Claimed(digest) = section
+                && let Some(holder) = self.memory().holder(name, digest)
+            {
+                if &**name == SOFTWARE_NAME {
+                    software.insert(holder);
+                } else {
+                    documents.insert(holder);
+                }
+            }
+        }
+        (documents, software)
+    }
+
+    /// Changes the memory after the commit.
+    fn remember(&self, plan: Plan) -> Vec<Outcome> {
+        {
+            let mut dictionary = self.memory().titles_mut();
+            for title in plan.titles {
+                dictionary.add(title);
+            }
+        }
+        for (device, working) in plan.devices {
+            if working.report.is_none() {
+                continue;
+            }
+            self.memory().contacts().remove(&device);
+            let shared = self.memory().device(device);
+            let mut state = lock(&shared);
+            let come: Vec<(Arc<str>, Digest)> = working
+                .state
+                .sections
+                .iter()
+                .filter(|(name, digest)| state.sections.get(*name) != Some(*digest))
+                .map(|(name, digest)| (Arc::clone(name), *digest))
+                .collect();
+            let gone: Vec<Digest> = state
+                .sections
+                .iter()
+                .filter(|(name, digest)| working.state.sections.get(*name) != Some(*digest))
+                .map(|(_, digest)| *digest)
+                .collect();
+            let queued = state.queued;
+            *state = working.state;
+            state.queued = queued;
+            drop(state);
+            self.memory().hold(device, gone, come);
+        }
+        plan.outcomes
+    }
+
+    /// Writes the contacts without changes.
+    async fn write_contacts(&self) -> Result<(), Error> {
+        let contacts: HashMap<DeviceKey, Contact> = self.memory().contacts().clone();
+        if contacts.is_empty() {
+            return Ok(());
+        }
+        let rows: BTreeMap<DeviceKey, &Contact> =
+            contacts.iter().map(|(device, contact)| (*device, contact)).collect();
+        let rows: Vec<(DeviceKey, &Contact)> = rows.into_iter().collect();
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            for piece in super::statement::pieces(&rows) {
+                let mut query = super::statement::builder(&tx, UPDATE_REPORTS);
+                query.push_values(piece, |mut b, row| {
+                    let contact = row.1;
+                    b.push_bind(i64::from(row.0.0));
+                    push_report!(b, contact.report, contact.report_id, contact.content,
+                        contact.recent);
+                });
+                query.push(") AS new WHERE device_report.device = new.column1");
+                query.build().execute(&mut *tx).await?;
+            }
+            insert!(tx, INSERT_SEEN, &rows, |b, row| {
+                b.push_bind(i64::from(row.0.0)).push_bind(row.1.report.received_at.0);
+            }, UPSERT_SEEN);
+            for (device, contact) in &rows {
+                if let Some(before) = contact.renew_values {
+                    sqlx::query(RENEW_VALUES)
+                        .bind(i64::from(device.0))
+                        .bind(before.0)
+                        .bind(contact.report.received_at.0)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            tx.commit().await?;
+        });
+        // Those that came meanwhile stay.
+        self.memory().contacts().retain(|device, contact| {
+            contacts.get(device).is_none_or(|written| written.report_id != contact.report_id)
+        });
+        Ok(())
+    }
+}
+
+const UPDATE_DEVICES: &str = "UPDATE device SET hostname = new.column2, serial = new.column3,
+    manufacturer = new.column4, model = new.column5, os_name = new.column6, class = new.column7,
+    summary = new.column8, first_report_at = new.column9 FROM (";
+const INSERT_REPORTS: &str = "INSERT INTO device_report (device, seq, report_id, content, recent,
+    observed_at, received_at, clock_error_ms, vitals, agent, cost, fingerprint, changed_at,
+    hardware_ids) ";
+const UPSERT_REPORTS: &str = " ON CONFLICT (device) DO UPDATE SET seq = excluded.seq,
+    report_id = excluded.report_id, content = excluded.content, recent = excluded.recent,
+    observed_at = excluded.observed_at, received_at = excluded.received_at,
+    clock_error_ms = excluded.clock_error_ms, vitals = excluded.vitals, agent = excluded.agent,
+    cost = excluded.cost, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at,
+    hardware_ids = excluded.hardware_ids";
+const UPDATE_REPORTS: &str = "UPDATE device_report SET seq = new.column2,
+    report_id = new.column3, content = new.column4, recent = new.column5,
+    observed_at = new.column6, received_at = new.column7, clock_error_ms = new.column8,
+    vitals = new.column9, agent = new.column10, cost = new.column11 FROM (";
+const INSERT_SEEN: &str = "INSERT INTO device_seen (device, at) ";
+const UPSERT_SEEN: &str = " ON CONFLICT (device) DO UPDATE SET at = excluded.at";
+
+/// The columns that a report with and one without changes write alike.
+macro_rules! push_report {
+    ($b:ident, $report:expr, $report_id:expr, $content:expr, $recent:expr) => {{
+        let report = &$report;
+        $b.push_bind(i64::try_from(report.seq).unwrap_or(i64::MAX))
+            .push_bind($report_id.to_string())
+            .push_bind($content.0.to_vec())
+            .push_bind($recent.to_bytes())
+            .push_bind(report.observed_at.0)
+            .push_bind(report.received_at.0)
+            .push_bind(report.clock_error_ms)
+            .push_bind(text(&report.vitals))
+            .push_bind(text(&report.agent))
+            .push_bind(text(&report.cost));
+    }};
+}
+use push_report;
+
+fn text<T: serde::Serialize>(value: &T) -> String {
+    // These types hold nothing that JSON cannot: no maps with other keys than texts, no NaN.
+    serde_json::to_string(value).unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn numbers(devices: &BTreeSet<DeviceKey>) -> Vec<i64> {
+    devices.iter().map(|device| i64::from(device.0)).collect()
+}
+
+impl Loaded {
+    fn rows(&mut self, rows: Vec<DeviceColumns>) -> Result<(), Error> {
+        for row in rows {
+            let row = DeviceRow::from_row(row)?;
+            self.rows.insert(row.key, row);
+        }
+        Ok(())
+    }
+
+    fn reports(&mut self, rows: Vec<LoadedReport>) -> Result<(), Error> {
+        for (device, seq, _, observed_at, received_at, clock, vitals, agent, cost, ids) in rows {
+            let damaged = |_| Error::Damaged(format!("the last report of device {device}"));
+            let report = LastReport {
+                seq: u64::try_from(seq).unwrap_or_default(),
+                observed_at: Timestamp(observed_at),
+                received_at: Timestamp(received_at),
+                clock_error_ms: clock,
+                vitals: serde_json::from_str(&vitals).map_err(damaged)?,
+                agent: serde_json::from_str(&agent).map_err(damaged)?,
+                cost: serde_json::from_str(&cost).map_err(damaged)?,
+                hardware_ids: serde_json::from_str(&ids).map_err(damaged)?,
+            };
+            self.reports.insert(key_of(device)?, report);
+        }
+        Ok(())
+    }
+
+    fn overlay(&mut self, device: DeviceKey, contact: &Contact) {
+        if let Some(report) = self.reports.get_mut(&device) {
+            let hardware_ids = std::mem::take(&mut report.hardware_ids);
+            *report = LastReport { hardware_ids, ..contact.report.clone() };
+        }
+    }
+
+    fn documents(&mut self, rows: Vec<LoadedDocument>) -> Result<(), Error> {
+        for (device, name, at, digest, packed) in rows {
+            let row = Document { at: Timestamp(at), digest: digest_of(&digest, device)?, packed };
+            self.documents.entry(key_of(device)?).or_default().insert(name, row);
+        }
+        Ok(())
+    }
+
+    fn software(&mut self, rows: Vec<LoadedSoftware>) -> Result<(), Error> {
+        for (device, first_at, at, digest, titles, extra) in rows {
+            let (first_at, at) = (Timestamp(first_at), Timestamp(at));
+            let digest = digest_of(&digest, device)?;
+            let row = SoftwareRow { first_at, at, digest, titles, extra };
+            self.software.insert(key_of(device)?, row);
+        }
+        Ok(())
+    }
+}
+
+fn digest_of(bytes: &[u8], device: i64) -> Result<Digest, Error> {
+    Digest::from_slice(bytes).ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
+}
