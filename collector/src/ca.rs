@@ -80,6 +80,13 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), certificate_pem, digest, issuer })
     }
 
+    /// The CA's hash in this folder, if there is one; its key is not needed.
+    pub fn digest_in(folder: &Path) -> Option<Digest> {
+        let path = folder.join(CA_CERTIFICATE);
+        let pem = read(&path).ok()?;
+        Some(Digest::of(tls::certificates(pem.as_bytes(), &path).ok()?.first()?))
+    }
+
     /// The server's certificate for these names, made anew when it is missing, ends soon or lacks
     /// a name. Its chain ends in the CA, so that agents can compare its hash.
     pub fn server_files(&self, names: &[String], now: Timestamp) -> Result<Files, CaError> {

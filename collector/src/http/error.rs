@@ -150,6 +150,7 @@ impl From<store::Error> for Error {
                 tracing::error!(error.message = %cause, "the database is not available");
                 Self::Busy { retry_after_s: 15 }
             }
+            store::Error::Busy => Self::Busy { retry_after_s: 5 },
             other => Self::internal(other),
         }
     }

@@ -1,17 +1,25 @@
 //! What the doors remember between requests: who guesses passwords, which keys were looked up.
 //! All of it may be lost at a restart.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rollcall_shared::Timestamp;
+use rollcall_shared::time::HOUR_MS;
 use tokio::sync::Semaphore;
 
+use super::agent::Evidence;
 use super::password::Passwords;
 use super::throttle::Throttle;
+use crate::store::device::DeviceKey;
 
 /// Check-ins and enrolments worked on at the same time; more are asked to come back.
 const AGENT_REQUESTS: usize = 64;
+
+/// Copies of one device that may get keys of their own in an hour: a classroom from one image.
+const REKEYS_AN_HOUR: u32 = 200;
 
 /// The state of the doors.
 #[derive(Debug)]
@@ -23,6 +31,8 @@ pub struct Guard {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) agent_requests: Arc<Semaphore>,
+    pub(crate) evidence: Evidence,
+    rekeys: Mutex<HashMap<DeviceKey, (Timestamp, u32)>>,
     admin_exists: AtomicBool,
 }
 
@@ -35,6 +45,8 @@ impl Guard {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             agent_requests: Arc::new(Semaphore::new(AGENT_REQUESTS)),
+            evidence: Evidence::default(),
+            rekeys: Mutex::default(),
             admin_exists: AtomicBool::new(false),
         }
     }
@@ -42,6 +54,18 @@ impl Guard {
     /// Whether an administrator is known to exist. Once true, it stays so.
     pub(crate) fn admin_exists(&self) -> bool {
         self.admin_exists.load(Ordering::Relaxed)
+    }
+
+    /// Counts a copy that asks for a key of its own; `false` when one device has too many: a
+    /// hostile holder of a key could otherwise make devices without end.
+    pub(crate) fn may_rekey(&self, device: DeviceKey, now: Timestamp) -> bool {
+        let mut rekeys = self.rekeys.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = rekeys.entry(device).or_insert((now, 0));
+        if now.since(entry.0) >= HOUR_MS {
+            *entry = (now, 0);
+        }
+        entry.1 += 1;
+        entry.1 <= REKEYS_AN_HOUR
     }
 
     pub(crate) fn note_admin_exists(&self) {

@@ -4,6 +4,7 @@
 use rollcall_shared::api::token::EnrollmentToken;
 use rollcall_shared::{Digest, Timestamp};
 
+use super::enroll::TokenGrant;
 use super::{Error, Store, on_backend, queries};
 
 queries! {
@@ -13,6 +14,9 @@ queries! {
     LIST = "SELECT id, label, site, department, created_at, created_by, expires_at, \
             uses_allowed, uses, needs_approval, allows_reenrollment, revoked_at \
             FROM enrollment_token ORDER BY id DESC";
+    GRANT = "SELECT site, department, needs_approval, allows_reenrollment FROM enrollment_token \
+             WHERE digest = $1 AND expires_at > $2 AND revoked_at IS NULL \
+             AND (uses_allowed IS NULL OR uses < uses_allowed)";
     REVOKE = "UPDATE enrollment_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 }
 
@@ -79,6 +83,24 @@ impl Store {
             .fetch_one(pool)
             .await?);
         Ok(EnrollmentToken { id, uses: 0, revoked_at: None, ..token.clone() })
+    }
+
+    /// What a token would give now, without using it; `None` for every token that gives nothing.
+    pub async fn token_grant(
+        &self,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Option<TokenGrant>, Error> {
+        let found: Option<(Option<String>, Option<String>, bool, bool)> =
+            on_backend!(self, read pool =>
+                sqlx::query_as(GRANT).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
+        let grant = |(site, department, needs_approval, allows_reenrollment)| TokenGrant {
+            site,
+            department,
+            needs_approval,
+            allows_reenrollment,
+        };
+        Ok(found.map(grant))
     }
 
     /// All tokens, newest first.

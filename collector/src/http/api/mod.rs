@@ -1,8 +1,10 @@
 //! The API for programs, as JSON.
 
-use super::Routes;
+mod health;
+
+use super::{Access, Routes};
 
 /// Its routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::new().get("/api/health", Access::Public, health::get)
 }

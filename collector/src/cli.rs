@@ -1,0 +1,178 @@
+//! The command line: what can be asked, and which function answers.
+
+mod health;
+mod token;
+mod user;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, Raw};
+use crate::failure::{Exit, Failure};
+use crate::store::Store;
+use crate::{folder, serve, up};
+
+/// Keeps the inventory of your computers: what they are, what they run, what changed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rollcall",
+    version,
+    after_help = "Begin with `rollcall up`: it needs no configuration and prints what to do next."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start here: a complete collector on this computer, without any configuration
+    Up(up::Options),
+    /// Run the collector from a configuration, as a service does
+    Serve(Settings),
+    /// Show the configuration in effect and where each value comes from
+    Config(Settings),
+    /// Make, list and revoke enrolment tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Make accounts, list them, give new passwords
+    #[command(subcommand)]
+    User(user::Command),
+    /// Ask whether a collector works
+    Health(health::Options),
+}
+
+/// The configuration file and what overrides it.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    raw: Raw,
+}
+
+impl Settings {
+    /// The configuration in effect.
+    pub fn resolve(&self) -> Result<Config, Failure> {
+        let file = self.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
+        self.raw.clone().or(file).resolve()
+    }
+}
+
+/// Which collector's data an administrative command works on.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Where {
+    /// Configuration file of `rollcall serve`
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_CONFIG")]
+    config: Option<PathBuf>,
+    /// Data folder of `rollcall up`
+    #[arg(long, value_name = "FOLDER", env = "ROLLCALL_DATA")]
+    data: Option<PathBuf>,
+    /// Database, when it is not in the data folder
+    #[arg(long, value_name = "URL", env = "ROLLCALL_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl Where {
+    fn resolve(&self) -> Result<Config, Failure> {
+        let flags =
+            Raw { data: self.data.clone(), database: self.database.clone(), ..Raw::default() };
+        let file = self.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
+        let usual = self.config.is_none().then(|| folder::usual(crate::cli::environment));
+        flags.or(file).or(Raw { data: usual, ..Raw::default() }).resolve()
+    }
+
+    /// The collector's tables and what its join strings carry, without a listener.
+    async fn open(&self) -> Result<App, Failure> {
+        let config = self.resolve()?;
+        let missing = config.database.strip_prefix("sqlite:").map(PathBuf::from);
+        if let Some(path) = missing.filter(|path| !path.exists()) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("there is no collector's database at {}", path.display()),
+            )
+            .next("Name its folder with --data or its file with --config, or run `rollcall up`."));
+        }
+        let store = Store::open(&config.database).await?;
+        crate::start::beside(&config, store).await
+    }
+}
+
+/// A folder from the environment.
+pub(crate) fn environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Runs the command that the arguments name; the exit code.
+pub fn main() -> u8 {
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli.command, &matches)),
+        Err(error) => Err(Failure::of(Exit::Internal, &error)),
+    };
+    match ended {
+        Ok(()) => 0,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "rollcall: {failure}");
+            failure.exit as u8
+        }
+    }
+}
+
+async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
+    match command {
+        Command::Up(options) => up::run(options).await,
+        Command::Serve(settings) => serve::run(&settings).await,
+        Command::Config(settings) => show_config(&settings, matches.subcommand_matches("config")),
+        Command::Token(command) => token::run(command).await,
+        Command::User(command) => user::run(command).await,
+        Command::Health(options) => health::run(&options).await,
+    }
+}
+
+/// Writes a line to standard output; a closed pipe ends it quietly.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn show_config(settings: &Settings, matches: Option<&ArgMatches>) -> Result<(), Failure> {
+    let file = settings.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
+    let from_file = file.values();
+    let merged = settings.raw.clone().or(file).or(Raw::defaults());
+    let values = merged.values();
+    for key in Raw::keys() {
+        let origin = match matches.and_then(|matches| matches.value_source(key)) {
+            Some(ValueSource::CommandLine) => "flag",
+            Some(ValueSource::EnvVariable) => "environment",
+            _ if from_file.contains_key(key) => "file",
+            _ => "default",
+        };
+        let value = match values.get(key) {
+            Some(value) if key == "database" => crate::config::without_password(value),
+            Some(value) => value.clone(),
+            None => continue,
+        };
+        say(format_args!("{:<44} # {origin}", format!("{key} = {value}")));
+    }
+    settings.resolve().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,122 @@
+//! `rollcall user`: accounts from the command line. Passwords never stand in the arguments.
+
+use std::io::Read as _;
+
+use clap::Subcommand;
+use rollcall_shared::api::account::Role;
+
+use super::{Where, say};
+use crate::failure::{Exit, Failure};
+use crate::http::password;
+use crate::secret::Secret;
+use crate::store;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make an account and print its first password
+    Add {
+        /// Sign-in name
+        name: String,
+        /// What the person may do: helpdesk, auditor, it or admin
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Read the password from standard input instead of making one
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Give an account a new password and end its sessions
+    Reset {
+        /// Sign-in name
+        name: String,
+        /// Read the password from standard input instead of making one
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List the accounts
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::from_word(word).ok_or_else(|| "one of helpdesk, auditor, it, admin".to_owned())
+}
+
+pub(super) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Add { name, role, password_stdin, place } => {
+            let name = password::check_name(&name)
+                .map_err(|why| Failure::new(Exit::Usage, why))?
+                .to_lowercase();
+            let app = place.open().await?;
+            let (text, hash) = new_password(&name, password_stdin)?;
+            let made = app.store.create_account(&name, role, &hash, app.clock.now()).await;
+            if matches!(made, Err(store::Error::Conflict)) {
+                return Err(Failure::new(Exit::Conflict, format!("`{name}` exists already"))
+                    .next(format!("Give it a new password with `rollcall user reset {name}`.")));
+            }
+            made?;
+            told(&name, text.as_deref());
+        }
+        Command::Reset { name, password_stdin, place } => {
+            let app = place.open().await?;
+            let Some(found) = app.store.account_by_name(&name).await? else {
+                return Err(Failure::new(Exit::Usage, format!("there is no account `{name}`"))
+                    .next("See `rollcall user list`."));
+            };
+            let name = found.account.name;
+            let (text, hash) = new_password(&name, password_stdin)?;
+            app.store.set_password(found.account.id, &hash).await?;
+            told(&name, text.as_deref());
+        }
+        Command::List { json, place } => {
+            let app = place.open().await?;
+            let accounts = app.store.accounts().await?;
+            if json {
+                say(serde_json::json!({ "schema_version": 1, "accounts": accounts }));
+                return Ok(());
+            }
+            for account in accounts {
+                let disabled = if account.disabled_at.is_some() { "  disabled" } else { "" };
+                say(format_args!("{:<9} {}{disabled}", account.role.as_str(), account.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A password (when it was made here) and its hash.
+fn new_password(name: &str, from_stdin: bool) -> Result<(Option<String>, String), Failure> {
+    let (shown, text) = if from_stdin {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        password::check_password(&text, name).map_err(|why| Failure::new(Exit::Usage, why))?;
+        (None, text)
+    } else {
+        let made = Secret::random("").map_err(|error| Failure::of(Exit::Internal, &error))?;
+        let text: String = made.reveal().chars().take(24).collect();
+        (Some(text.clone()), text)
+    };
+    let hash = password::hash_now(&text)
+        .ok_or_else(|| Failure::new(Exit::Internal, "the password could not be hashed"))?;
+    Ok((shown, hash))
+}
+
+fn told(name: &str, password: Option<&str>) {
+    match password {
+        Some(password) => say(format_args!("{name} may sign in with this password:\n{password}")),
+        None => say(format_args!("{name} may sign in with the new password.")),
+    }
+}

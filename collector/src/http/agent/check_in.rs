@@ -1,0 +1,73 @@
+//! `POST /agent/v1/check-in`: who speaks, may it speak, and what does it say.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use rollcall_shared::problem::kind;
+use rollcall_shared::report::{CheckIn, CheckInAnswer};
+
+use super::envelope::{Envelope, refused};
+use super::place;
+use crate::app::App;
+use crate::http::Error;
+use crate::ingest::{self, Refusal};
+use crate::store::enroll::KeyState;
+
+pub(super) async fn post(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Json<CheckInAnswer>, Error> {
+    let _place = place(&app)?;
+    let envelope = Envelope::take(request).await?;
+    let key = known_key(&app, &envelope)?;
+    let seq = envelope.seq;
+    let check_in: CheckIn = envelope.open().await?;
+    if check_in.seq != seq {
+        return Err(Error::Refused {
+            status: StatusCode::BAD_REQUEST,
+            kind: "bad-request",
+            detail: "the signed number is not the report's number".to_owned(),
+            field: Some("seq".to_owned()),
+        });
+    }
+    Ok(Json(ingest::check_in(&app, key.device, check_in).await?))
+}
+
+/// The key that made the signature, when it may be used.
+pub(super) fn known_key(app: &App, envelope: &Envelope) -> Result<KeyState, Error> {
+    let id = envelope.key_id.parse().map_err(|_| refused())?;
+    let key = app.store.key_of_device(id).ok_or_else(refused)?;
+    envelope.verify(&key.public_key)?;
+    // Only who holds the key learns that it was revoked.
+    if key.revoked || key.retired {
+        return Err(Error::Refused {
+            status: StatusCode::FORBIDDEN,
+            kind: kind::DEVICE_REVOKED,
+            detail: "this device was revoked or taken out of service; enrol it again if it \
+                     shall report"
+                .to_owned(),
+            field: None,
+        });
+    }
+    Ok(key)
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let told = |status, kind, field| Self::Refused {
+            status,
+            kind,
+            detail: refusal.to_string(),
+            field,
+        };
+        match refusal {
+            Refusal::ReportConflict(_) => told(StatusCode::CONFLICT, kind::REPORT_CONFLICT, None),
+            Refusal::CloneSuspected => told(StatusCode::CONFLICT, kind::CLONE_SUSPECTED, None),
+            Refusal::BadSection { ref section, .. } => {
+                told(StatusCode::UNPROCESSABLE_ENTITY, kind::BAD_SECTION, Some(section.clone()))
+            }
+            Refusal::Busy { retry_after_s } => Self::Busy { retry_after_s },
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Starting and running the collector, the same for `up` and `serve`: tables, certificate,
+//! listener, the jobs that happen by themselves, and an orderly end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::app::{App, Inner};
+use crate::ca::Authority;
+use crate::clock::Clock;
+use crate::config::{Config, Tls, public_url};
+use crate::failure::{Exit, Failure};
+use crate::fleet::Fleet;
+use crate::http::{self, Guard};
+use crate::server::{self, Limits, Listening};
+use crate::store::Store;
+use crate::tls::Certificate;
+
+/// How often certificate files are looked at.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(30);
+/// How often our own server certificate is looked at.
+const OWN_CERTIFICATE_CHECK: Duration = Duration::from_secs(24 * 3600);
+
+/// A collector whose tables are open and whose port is taken.
+pub struct Started {
+    /// The collector.
+    pub app: App,
+    /// Where it listens.
+    pub bound: SocketAddr,
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    authority: Option<(Authority, Vec<String>)>,
+    limits: Limits,
+}
+
+/// Opens everything that can fail, so that a failure is told before anything is promised.
+pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
+    let store = Store::open(&config.database).await?;
+    let listener = bind(config.listen).await?;
+    let bound = listener.local_addr().map_err(|error| Failure::of(Exit::Internal, &error))?;
+    let computer = computer_name();
+    let public_url = public_url(config, bound, computer.as_deref());
+    let now = clock.now();
+    let (certificate, authority) = match &config.tls {
+        Tls::Proxy => (None, None),
+        Tls::Files(files) => {
+            let certificate = Certificate::open(files.clone())
+                .map_err(|error| Failure::of(Exit::Permission, &error))?;
+            (Some(certificate), None)
+        }
+        Tls::Own => {
+            let opened = Authority::open(&config.data, now).and_then(|authority| {
+                let host = host_of(&public_url);
+                let names = crate::ca::names(bound.ip(), host.as_deref(), computer.as_deref());
+                let files = authority.server_files(&names, now)?;
+                Ok((Certificate::open(files)?, (authority, names)))
+            });
+            let (certificate, authority) =
+                opened.map_err(|error| Failure::of(Exit::Permission, &error))?;
+            (Some(certificate), Some(authority))
+        }
+    };
+    store.put_setting(PUBLIC_URL, &public_url).await?;
+    let app = App::new(Inner {
+        store,
+        fleet: Fleet::default(),
+        clock,
+        public_url,
+        ca_digest: authority.as_ref().map(|(authority, _)| authority.digest),
+        guard: Guard::new(config.trusted_proxies.clone(), config.tls != Tls::Proxy),
+    });
+    let limits = Limits {
+        connections: config.connections,
+        connections_per_address: config.connections_per_address,
+        ..Limits::default()
+    };
+    Ok(Started { app, bound, listener, certificate, authority, limits })
+}
+
+/// The settings under which other programs of this computer find what the running one decided.
+const PUBLIC_URL: &str = "public_url";
+
+/// The same collector for a command beside the running one: tables, address and CA hash, without
+/// a listener.
+pub async fn beside(config: &Config, store: Store) -> Result<App, Failure> {
+    let remembered: Option<String> = store.setting(PUBLIC_URL).await?;
+    let configured = public_url(config, config.listen, computer_name().as_deref());
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => remembered.unwrap_or(configured),
+    };
+    let own = config.tls == Tls::Own;
+    Ok(App::new(Inner {
+        store,
+        fleet: Fleet::default(),
+        clock: Clock::system(),
+        public_url,
+        ca_digest: own.then(|| Authority::digest_in(&config.data)).flatten(),
+        guard: Guard::default(),
+    }))
+}
+
+impl Started {
+    /// Serves until `stop` is ready, then finishes what is being answered.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let Self { app, bound: _, listener, certificate, authority, limits } = self;
+        let tls = certificate
+            .as_ref()
+            .map(Certificate::server_config)
+            .transpose()
+            .map_err(|error| Failure::of(Exit::Internal, &error))?;
+        let (stopping, stopped) = watch::channel(false);
+        let jobs = tokio::spawn(jobs(app.clone(), certificate, authority, stopped));
+        let listening = Listening {
+            listener,
+            tls,
+            router: http::router(app.clone()),
+            limits,
+            proxies: app.guard.trusted_proxies.clone(),
+        };
+        server::serve(listening, stop).await;
+        let _ = stopping.send(true);
+        let _ = jobs.await;
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::new(
+            Exit::Conflict,
+            format!(
+                "port {} on {} is taken, perhaps by another collector",
+                address.port(),
+                address.ip()
+            ),
+        )
+        .next(format!(
+            "See who holds it with `ss -ltnp sport = :{0}`, or choose another port with \
+             --listen {1}:{2}.",
+            address.port(),
+            address.ip(),
+            address.port().wrapping_add(1)
+        )),
+        io::ErrorKind::PermissionDenied => Failure::new(
+            Exit::Permission,
+            format!("this user may not listen on port {}", address.port()),
+        )
+        .next("Choose a port above 1023 with --listen, or give the service that right."),
+        io::ErrorKind::AddrNotAvailable => {
+            Failure::new(Exit::Usage, format!("this computer has no address {}", address.ip()))
+                .next("Give one of its addresses with --listen, or 0.0.0.0 for all of them.")
+        }
+        _ => Failure::new(Exit::Internal, format!("listening on {address} failed: {error}")),
+    })
+}
+
+/// What happens by itself while the collector runs.
+async fn jobs(
+    app: App,
+    certificate: Option<Arc<Certificate>>,
+    authority: Option<(Authority, Vec<String>)>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut look = tokio::time::interval(CERTIFICATE_CHECK);
+    let mut renew = tokio::time::interval(OWN_CERTIFICATE_CHECK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = renew.tick() => {
+                if let Some((authority, names)) = &authority
+                    && let Err(error) = authority.server_files(names, app.clock.now())
+                {
+                    tracing::error!(
+                        error.chain = http::error::chain(&error),
+                        "the server's certificate could not be renewed"
+                    );
+                }
+            }
+            _ = look.tick() => refresh(certificate.as_deref()),
+        }
+    }
+}
+
+fn refresh(certificate: Option<&Certificate>) {
+    match certificate.map(Certificate::refresh) {
+        None | Some(Ok(false)) => {}
+        Some(Ok(true)) => tracing::info!("the new certificate is in use"),
+        Some(Err(error)) => tracing::error!(
+            error.chain = http::error::chain(&error),
+            "the changed certificate cannot be used; the old one stays in use"
+        ),
+    }
+}
+
+/// Ready when the system asks the program to stop.
+pub async fn asked_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            },
+            Err(_) => interrupted.await,
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
+
+/// This computer's name, where the system tells it.
+pub fn computer_name() -> Option<String> {
+    let name = std::fs::read_to_string(Path::new("/proc/sys/kernel/hostname"))
+        .ok()
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+        .or_else(|| std::env::var("HOSTNAME").ok())?;
+    let name = name.trim().to_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
+fn host_of(url: &str) -> Option<String> {
+    let authority = url.split_once("://")?.1;
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next()?,
+        None => authority.split(':').next()?,
+    };
+    Some(host.to_owned())
+}
