@@ -69,6 +69,10 @@ impl Address {
             return Err(bad());
         }
         let authority = uri.authority().ok_or_else(bad)?;
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none() {
+            return Err(bad());
+        }
         let tls = uri.scheme_str() == Some("https");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });

@@ -150,7 +150,9 @@ fn one_of(
 
 fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let distance = |name: &str| strsim::damerau_levenshtein(key, name);
-    known.iter().copied().min_by_key(|name| distance(name)).filter(|name| distance(name) <= 4)
+    let near_enough = key.len() / 3 + 1;
+    let nearest = known.iter().copied().min_by_key(|name| distance(name));
+    nearest.filter(|name| distance(name) <= near_enough)
 }
 
 /// The effective configuration.

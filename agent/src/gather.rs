@@ -13,7 +13,7 @@ use crate::clock::{self, Stopwatch};
 use crate::hardware_ids;
 use crate::host::Host;
 use crate::merge;
-use crate::source::{Gathered, Platform, SOURCES, Source};
+use crate::source::{Gathered, Platform, SOURCES, Source, vitals};
 
 /// What the configuration and the collector's settings say about looking.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ fn gather_from(sources: &[Source], host: &Host, options: &Options) -> Gathering 
         body(&sections, "network"),
         host.value("/etc/machine-id").as_deref(),
     );
-    let vitals = without_switched_off(Vitals::default(), is_off);
+    let vitals = without_switched_off(vitals::vitals(host), is_off);
     Gathering {
         sections,
         vitals,

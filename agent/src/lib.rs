@@ -37,3 +37,6 @@ pub use agent::{Agent, EnrollOutcome, OnceOutcome};
 pub use config::Config;
 pub use error::Error;
 pub use paths::Paths;
+
+#[cfg(test)]
+mod tests;

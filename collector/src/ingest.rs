@@ -1,9 +1,27 @@
 //! A check-in as one story: verified request, who is it, what is new, store, answer.
+//!
+//! Most check-ins say nothing new; they end after one look into memory. The others are checked and
+//! made ready here, side by side, and then written one after another by the store's writer.
 
-use rollcall_shared::report::{CheckIn, CheckInAnswer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rollcall_shared::report::{CheckIn, CheckInAnswer, SectionState, Settings, limits};
+use rollcall_shared::section::{SECTIONS, Section, Software};
+use rollcall_shared::{Digest, Note, NoteKind, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::store::{self, device::DeviceKey};
+use crate::codec::extra::Extra;
+use crate::codec::{document, sanitise};
+use crate::fleet::Fleet;
+use crate::job::evaluate;
+use crate::store::contact::Contacted;
+use crate::store::device::{DeviceKey, LastReport};
+use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
+use crate::store::title::TitleText;
+use crate::store::{self, Store};
 
 /// How a check-in ends that is not answered with 200.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +48,23 @@ pub enum Refusal {
     },
     /// Anything else.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(store::Error),
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Busy => Self::Busy { retry_after_s: spread(5, 30) },
+            store::Error::Unavailable(_) => Self::Busy { retry_after_s: spread(15, 60) },
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// A number between the two, so that agents do not come back all at once.
+fn spread(from: u32, to: u32) -> u32 {
+    let [a, b, ..] = *uuid::Uuid::new_v4().as_bytes();
+    from + u32::from(u16::from_le_bytes([a, b])) % (to - from + 1)
 }
 
 /// Takes a check-in whose signature was verified for `device`. Returns after the durable commit.
@@ -39,6 +73,304 @@ pub async fn check_in(
     device: DeviceKey,
     check_in: CheckIn,
 ) -> Result<CheckInAnswer, Refusal> {
-    let _ = (app, device, check_in);
-    todo!()
+    let now = app.clock.now();
+    let report_id = check_in.report_id;
+    let (answer, applied) = store_report(&app.store, device, check_in, now).await?;
+    if let Some(applied) = applied {
+        tell_fleet(&app.fleet, *applied);
+        if let Err(error) = evaluate::device(app, device, now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, device.key = device.0,
+                report.id = %report_id, "a stored report could not be judged; the next sweep will");
+        }
+    } else if answer.stored && !answer.duplicate {
+        app.fleet.device_seen(device, now);
+    }
+    Ok(CheckInAnswer { settings: app.store.agent_settings(), ..answer })
 }
+
+fn tell_fleet(fleet: &Fleet, applied: Applied) {
+    fleet.device_applied(applied.row, applied.titles);
+}
+
+/// The same without the fleet and the findings: checks, stores and answers with the settings left
+/// at their defaults. What was applied comes beside the answer.
+pub async fn store_report(
+    store: &Store,
+    device: DeviceKey,
+    check_in: CheckIn,
+    now: Timestamp,
+) -> Result<(CheckInAnswer, Option<Box<Applied>>), Refusal> {
+    let mut answer = CheckInAnswer {
+        report_id: check_in.report_id,
+        stored: true,
+        duplicate: false,
+        want: Vec::new(),
+        server_time: now,
+        next_seq: None,
+        settings: Settings::default(),
+    };
+    let checked = envelope(check_in, device, now)?;
+    let report_id = checked.report_id;
+    match store.note_contact(
+        device,
+        report_id,
+        checked.content,
+        checked.fingerprint,
+        &checked.report,
+    ) {
+        Contacted::Noted => return Ok((answer, None)),
+        Contacted::Duplicate => {
+            answer.duplicate = true;
+            return Ok((answer, None));
+        }
+        Contacted::Conflict => return Err(Refusal::ReportConflict(report_id)),
+        Contacted::Changed => {}
+    }
+    let want = checked.missing(store);
+    if !want.is_empty() {
+        return Ok((CheckInAnswer { stored: false, want, ..answer }, None));
+    }
+    // Unpacking and packing some megabytes must not hold up the other requests of this thread.
+    let prepared = if checked.body_bytes() > LARGE_BODIES {
+        let work = tokio::task::spawn_blocking(move || checked.prepare());
+        work.await.map_err(|_| Refusal::Busy { retry_after_s: spread(15, 60) })??
+    } else {
+        checked.prepare()?
+    };
+    match store.write_report(prepared).await? {
+        Outcome::Stored(applied) => {
+            answer.next_seq = applied.next_seq;
+            Ok((answer, Some(applied)))
+        }
+        Outcome::Late => Ok((answer, None)),
+        Outcome::Duplicate => Ok((CheckInAnswer { duplicate: true, ..answer }, None)),
+        Outcome::Want(want) => Ok((CheckInAnswer { stored: false, want, ..answer }, None)),
+        Outcome::Conflict => Err(Refusal::ReportConflict(report_id)),
+        Outcome::CloneSuspected { evidence } => {
+            tracing::warn!(device.key = device.0, report.id = %report_id, evidence,
+                "the same key speaks from two computers");
+            Err(Refusal::CloneSuspected)
+        }
+    }
+}
+
+/// Above this the bodies of a report are read on a thread for such work.
+const LARGE_BODIES: usize = 64 * 1024;
+
+/// A check-in whose outside is checked; its bodies are not read yet.
+struct Checked {
+    device: DeviceKey,
+    report_id: uuid::Uuid,
+    content: Digest,
+    fingerprint: Digest,
+    report: LastReport,
+    sections: BTreeMap<String, SectionState>,
+    /// The digest by which a section's content is known here.
+    digests: BTreeMap<String, Digest>,
+    notes: BTreeMap<String, Vec<Note>>,
+}
+
+/// Checks names and numbers, cleans the small values and makes the digests.
+fn envelope(check_in: CheckIn, device: DeviceKey, now: Timestamp) -> Result<Checked, Refusal> {
+    let CheckIn {
+        report_id,
+        seq,
+        observed_at,
+        sent_at,
+        agent,
+        hardware_ids,
+        vitals,
+        sections,
+        cost,
+        dropped_reports,
+    } = check_in;
+    if sections.len() > limits::SECTIONS {
+        return Err(bad("*", format!("a report has at most {} sections", limits::SECTIONS)));
+    }
+    if let Some(name) = sections.keys().find(|name| !is_section_name(name)) {
+        let name: String = name.chars().take(64).collect();
+        return Err(bad(&name, "a section's name is 1 to 64 of a-z, 0-9 and _".to_owned()));
+    }
+    if dropped_reports > 0 {
+        tracing::warn!(device.key = device.0, dropped_reports, "the agent had to drop old reports");
+    }
+    let agent = clean("agent", agent)?;
+    let hardware_ids = clean("hardware_ids", hardware_ids)?;
+    let vitals = clean("vitals", vitals)?;
+    let mut notes = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    for (name, state) in &sections {
+        let these: Vec<Note> = clean(name, state.notes.clone())?;
+        if let Some(digest) = state.digest {
+            digests.insert(name.clone(), effective(device, name, digest, &these));
+        }
+        if !these.is_empty() {
+            notes.insert(name.clone(), these);
+        }
+    }
+    let sessions: Vec<&str> = vitals.sessions.iter().map(|one| one.user.as_str()).collect();
+    let fingerprint = digest_of(&(&digests, &notes, &hardware_ids, &agent, sessions))?;
+    let content = digest_of(&(report_id, seq, observed_at, &vitals, fingerprint))?;
+    let report = LastReport {
+        seq,
+        observed_at,
+        received_at: now,
+        clock_error_ms: sent_at.since(now),
+        vitals,
+        agent,
+        cost,
+        hardware_ids,
+    };
+    Ok(Checked { device, report_id, content, fingerprint, report, sections, digests, notes })
+}
+
+fn is_section_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// A small value in its sanitised form.
+fn clean<T: Serialize + DeserializeOwned>(name: &str, value: T) -> Result<T, Refusal> {
+    let text = serde_json::to_string(&value).map_err(|error| bad(name, error.to_string()))?;
+    match sanitise::json(&text).map_err(|why| bad(name, why.to_string()))? {
+        std::borrow::Cow::Borrowed(_) => Ok(value),
+        std::borrow::Cow::Owned(clean) => {
+            serde_json::from_str(&clean).map_err(|error| bad(name, error.to_string()))
+        }
+    }
+}
+
+fn digest_of(value: &impl Serialize) -> Result<Digest, Refusal> {
+    let bytes = serde_json::to_vec(value).map_err(|error| bad("*", error.to_string()))?;
+    Ok(Digest::of(&bytes))
+}
+
+/// The digest by which a section is known here. A software list some of whose sources could not be
+/// read is completed by what this device had before; that mixture is its own, and known under a
+/// digest that nobody else has, so the whole list is asked for once all sources speak again.
+fn effective(device: DeviceKey, name: &str, digest: Digest, notes: &[Note]) -> Digest {
+    let unread = unread_sources(name, notes);
+    if unread.is_empty() {
+        return digest;
+    }
+    let text = format!("{digest} of {} without {}", device.0, unread.join(", "));
+    Digest::of(text.as_bytes())
+}
+
+/// Sources of the software list that could not be read this time. Unknown is never "gone".
+fn unread_sources(name: &str, notes: &[Note]) -> Vec<String> {
+    if name != SOFTWARE {
+        return Vec::new();
+    }
+    notes
+        .iter()
+        .filter(|note| {
+            matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut | NoteKind::NeedsPrivilege)
+        })
+        .filter_map(|note| note.source.clone())
+        .collect()
+}
+
+const SOFTWARE: &str = "software";
+
+impl Checked {
+    /// Sections that came without a body and that nobody holds.
+    fn missing(&self, store: &Store) -> Vec<String> {
+        self.sections
+            .iter()
+            .filter(|(_, state)| state.body.is_none())
+            .filter_map(|(name, _)| Some((name, self.digests.get(name)?)))
+            .filter(|(name, digest)| !store.holds(self.device, name, digest))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.sections.values().filter_map(|state| Some(state.body.as_ref()?.get().len())).sum()
+    }
+
+    /// Reads the bodies.
+    fn prepare(self) -> Result<Prepared, Refusal> {
+        let mut sections = BTreeMap::new();
+        for (name, state) in &self.sections {
+            let notes = self.notes.get(name).map(Vec::as_slice).unwrap_or_default();
+            let section = match (&state.body, state.digest, self.digests.get(name)) {
+                (Some(body), Some(sent), Some(known)) => {
+                    Some(read_body(name, body.get(), sent, *known, notes)?)
+                }
+                (Some(_), None, _) | (Some(_), _, None) => {
+                    return Err(bad(name, "a body needs its digest".to_owned()));
+                }
+                (None, _, Some(known)) => Some(PreparedSection::Claimed(*known)),
+                (None, ..) if notes.iter().any(|note| note.kind == NoteKind::NotFound) => {
+                    Some(PreparedSection::Gone)
+                }
+                (None, ..) => None,
+            };
+            if let Some(section) = section {
+                sections.insert(name_of(name), section);
+            }
+        }
+        Ok(Prepared {
+            device: self.device,
+            report_id: self.report_id,
+            content: self.content,
+            fingerprint: self.fingerprint,
+            report: self.report,
+            sections,
+            notes: self.notes,
+        })
+    }
+}
+
+fn read_body(
+    name: &str,
+    body: &str,
+    sent: Digest,
+    known: Digest,
+    notes: &[Note],
+) -> Result<PreparedSection, Refusal> {
+    if Digest::of(body.as_bytes()) != sent {
+        return Err(bad(name, "its bytes do not give its digest".to_owned()));
+    }
+    let text = sanitise::json(body).map_err(|why| bad(name, why.to_string()))?;
+    if name == SOFTWARE {
+        let rows: Vec<Software> =
+            serde_json::from_str(&text).map_err(|error| bad(name, error.to_string()))?;
+        return Ok(PreparedSection::Software {
+            digest: known,
+            rows: rows.into_iter().map(split).collect(),
+            unread: unread_sources(name, notes),
+        });
+    }
+    if let Some(Err(error)) = Section::from_json(name, &text) {
+        return Err(bad(name, error.to_string()));
+    }
+    // Pages read unknown sections as values; what cannot be read there is refused here.
+    if !SECTIONS.iter().any(|info| info.name == name)
+        && let Err(error) = serde_json::from_str::<serde_json::Value>(&text)
+    {
+        return Err(bad(name, error.to_string()));
+    }
+    let packed = document::compress(&text);
+    Ok(PreparedSection::Document { digest: known, text: text.into_owned(), packed })
+}
+
+/// An installation as its title and what is the device's own.
+fn split(software: Software) -> (TitleText, Extra) {
+    let text = TitleText::of(&software);
+    let Software { installed_at, size_bytes, scope, origin, .. } = software;
+    (text, Extra { installed_at, size_bytes, scope, origin })
+}
+
+fn name_of(name: &str) -> Arc<str> {
+    name.into()
+}
+
+fn bad(section: &str, why: String) -> Refusal {
+    Refusal::BadSection { section: section.to_owned(), why }
+}
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -37,6 +37,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// From there, or from the last answer, to the end of a request's headers.
     pub headers: Duration,
+    /// A request's whole body may take so long to arrive.
+    pub body: Duration,
     /// Nothing could be written for so long.
     pub write: Duration,
     /// What is being answered when the collector stops may take so long.
@@ -50,6 +52,7 @@ impl Default for Limits {
             connections_per_address: 256,
             handshake: Duration::from_secs(10),
             headers: Duration::from_secs(15),
+            body: Duration::from_secs(60),
             write: Duration::from_secs(30),
             stop: Duration::from_secs(10),
         }
@@ -146,7 +149,10 @@ impl Connection {
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let Self { peer, router, limits, watcher, _place } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request: Request = request.map(Body::new);
+            let until = Instant::now() + limits.body;
+            let mut request: Request = request.map(|body| {
+                Body::new(Timed { body, until: Box::pin(tokio::time::sleep_until(until)) })
+            });
             request.extensions_mut().insert(Peer(peer));
             router.clone().oneshot(request)
         });
@@ -198,6 +204,40 @@ impl Drop for Seat {
                 counts.remove(address);
             }
         }
+    }
+}
+
+/// A request's body that must be there by a moment.
+struct Timed {
+    body: Incoming,
+    until: Pin<Box<Sleep>>,
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            Poll::Pending => match self.until.as_mut().poll(context) {
+                Poll::Ready(()) => {
+                    Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
+                }
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -261,5 +301,112 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Unstuck<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(context);
         self.watch(context, polled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    struct Running {
+        address: SocketAddr,
+        stop: Option<oneshot::Sender<()>>,
+        ended: tokio::task::JoinHandle<()>,
+    }
+
+    async fn running(limits: Limits) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/", get(async || "hello"))
+            .route("/echo", post(async |body: Bytes| body))
+            .route(
+                "/slow",
+                get(async || {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    "done"
+                }),
+            );
+        let (stop, stopped) = oneshot::channel::<()>();
+        let listening = Listening { listener, tls: None, router, limits, proxies: Vec::new() };
+        let ended = tokio::spawn(serve(listening, async {
+            let _ = stopped.await;
+        }));
+        Running { address, stop: Some(stop), ended }
+    }
+
+    /// Sends these bytes and reads until the other side closes.
+    async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn tiny() -> Limits {
+        Limits {
+            connections_per_address: 3,
+            headers: Duration::from_millis(100),
+            body: Duration::from_millis(100),
+            ..Limits::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_silent_and_the_slow_are_closed() {
+        let running = running(tiny()).await;
+        // Each returns only because the collector closes the connection.
+        assert!(!exchange(running.address, b"").await.contains("hello"));
+        assert!(
+            !exchange(running.address, b"GET / HTTP/1.1\r\nhost: x\r\n").await.contains("hello")
+        );
+        let half = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc";
+        assert!(!exchange(running.address, half).await.contains("200 OK"));
+        let kept = exchange(running.address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(kept.contains("hello"), "answered, then closed for its silence: {kept}");
+    }
+
+    #[tokio::test]
+    async fn one_address_has_so_many_connections() {
+        let limits = Limits { headers: Duration::from_secs(60), ..tiny() };
+        let running = running(limits).await;
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let mut first = [0; 12];
+            stream.read_exact(&mut first).await.unwrap();
+            held.push(stream);
+        }
+        assert_eq!(exchange(running.address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await, "");
+        held.clear();
+        // The places come back when the collector notices; until then it says nothing.
+        loop {
+            let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            if exchange(running.address, request).await.contains("hello") {
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_being_answered_is_finished_before_the_end() {
+        let mut running = running(Limits::default()).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        // Another connection answered: the first is being worked on by now.
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        assert!(exchange(running.address, request).await.contains("hello"));
+        running.stop.take().unwrap().send(()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+        running.ended.await.unwrap();
+        assert!(TcpStream::connect(running.address).await.is_err(), "the port is free");
     }
 }

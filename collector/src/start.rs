@@ -115,8 +115,9 @@ impl Started {
             .map(Certificate::server_config)
             .transpose()
             .map_err(|error| Failure::of(Exit::Internal, &error))?;
+        let fleet = crate::job::spawn(&app);
         let (stopping, stopped) = watch::channel(false);
-        let jobs = tokio::spawn(jobs(app.clone(), certificate, authority, stopped));
+        let certificates = tokio::spawn(certificates(app.clone(), certificate, authority, stopped));
         let listening = Listening {
             listener,
             tls,
@@ -126,7 +127,10 @@ impl Started {
         };
         server::serve(listening, stop).await;
         let _ = stopping.send(true);
-        let _ = jobs.await;
+        let _ = certificates.await;
+        fleet.abort();
+        // What was only noted in memory is written; reports are durable already.
+        app.store.flush().await?;
         Ok(())
     }
 }
@@ -161,8 +165,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// What happens by itself while the collector runs.
-async fn jobs(
+/// Keeps the certificates good while the collector runs.
+async fn certificates(
     app: App,
     certificate: Option<Arc<Certificate>>,
     authority: Option<(Authority, Vec<String>)>,

@@ -8,18 +8,18 @@ use crate::host::Host;
 
 /// The time zone of the observed computer; UTC where it cannot be read.
 #[derive(Debug, Clone)]
-pub struct LocalTime(TimeZone);
+pub(crate) struct LocalTime(TimeZone);
 
 impl LocalTime {
     /// Reads the zone's rules from `/etc/localtime`.
-    pub fn of(host: &Host) -> Self {
+    pub(crate) fn of(host: &Host) -> Self {
         let rules = host.read("/etc/localtime").ok();
         let zone = rules.and_then(|bytes| TimeZone::tzif("Local", &bytes).ok());
         Self(zone.unwrap_or(TimeZone::UTC))
     }
 
     /// A moment as logs write it, e.g. `2026-11-23 14:16:38`, also with two spaces or a `T`.
-    pub fn moment(&self, text: &str) -> Option<Timestamp> {
+    pub(crate) fn moment(&self, text: &str) -> Option<Timestamp> {
         let (date, time) = text.trim().split_once([' ', 'T'])?;
         let moment: DateTime = format!("{date}T{}", time.trim_start()).parse().ok()?;
         let zoned = self.0.to_ambiguous_zoned_datetime(moment).compatible().ok()?;

@@ -1,10 +1,5 @@
 //! The sources: where facts about a computer are read, each declared once, as data.
 
-mod local_time;
-pub mod os;
-pub mod software;
-mod text;
-
 use rollcall_shared::Note;
 use rollcall_shared::section::Section;
 
@@ -14,12 +9,20 @@ pub mod battery;
 pub mod cpu;
 pub mod firmware;
 pub mod gpu;
+mod local_time;
 pub mod memory;
 pub mod network;
+pub mod os;
+pub mod security;
+pub mod software;
 pub mod storage;
 pub mod system;
+mod text;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
+pub mod update;
+pub mod user;
+pub mod vitals;
 pub mod volume;
 
 /// One place where facts are read.
@@ -109,10 +112,13 @@ pub const SOURCES: &[Source] = &[
     network::SOURCE,
     gpu::SOURCE,
     battery::SOURCE,
+    user::ACCOUNTS,
     software::DPKG,
     software::RPM,
     software::APK,
     software::PACMAN,
     software::SNAP,
     software::FLATPAK,
+    update::UPDATES,
+    security::PROTECTION,
 ];

@@ -10,7 +10,10 @@ use rollcall_shared::report::limits::STRING_BYTES;
 const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
 /// Calls `on_line` with every line, without its end.
-pub fn for_each_line(mut reader: impl BufRead, mut on_line: impl FnMut(&[u8])) -> io::Result<()> {
+pub(crate) fn for_each_line(
+    mut reader: impl BufRead,
+    mut on_line: impl FnMut(&[u8]),
+) -> io::Result<()> {
     let mut carried: Vec<u8> = Vec::new();
     loop {
         let buffer = match reader.fill_buf() {
@@ -49,7 +52,7 @@ fn carry(carried: &mut Vec<u8>, more: &[u8]) {
 
 /// One step through a file of stanzas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// A field; further lines of a long value are left out.
     Field(&'a [u8], &'a [u8]),
     /// The stanza is complete.
@@ -58,7 +61,10 @@ pub enum Step<'a> {
 
 /// Walks through stanzas of `Name: value` lines with empty lines between them, as dpkg, apt and
 /// apk write them.
-pub fn for_each_field(reader: impl BufRead, mut on_step: impl FnMut(Step<'_>)) -> io::Result<()> {
+pub(crate) fn for_each_field(
+    reader: impl BufRead,
+    mut on_step: impl FnMut(Step<'_>),
+) -> io::Result<()> {
     let mut inside = false;
     for_each_line(reader, |line| match line.first() {
         None | Some(b'\r') if line.trim_ascii().is_empty() => {
@@ -84,7 +90,7 @@ pub fn for_each_field(reader: impl BufRead, mut on_step: impl FnMut(Step<'_>)) -
 
 /// The bytes as text without surrounding space, no longer than a report allows; bytes that are
 /// not UTF-8 become `U+FFFD`.
-pub fn clip(bytes: &[u8]) -> String {
+pub(crate) fn clip(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes.trim_ascii());
     if text.len() <= STRING_BYTES {
         return text.into_owned();
@@ -97,18 +103,18 @@ pub fn clip(bytes: &[u8]) -> String {
 }
 
 /// The same, or nothing when nothing is left.
-pub fn some(bytes: &[u8]) -> Option<String> {
+pub(crate) fn some(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.trim_ascii();
     (!bytes.is_empty()).then(|| clip(bytes))
 }
 
 /// A decimal number.
-pub fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+pub(crate) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     std::str::from_utf8(bytes.trim_ascii()).ok()?.parse().ok()
 }
 
 /// A value as a shell would read it: without its quotes and backslashes.
-pub fn unquote(value: &str) -> String {
+pub(crate) fn unquote(value: &str) -> String {
     let value = value.trim();
     let quoted = |quote: char| {
         value.strip_prefix(quote).and_then(|inner| inner.strip_suffix(quote)).map(str::to_owned)
@@ -129,13 +135,28 @@ pub fn unquote(value: &str) -> String {
 }
 
 /// `KEY=value` lines as in os-release, quotes taken off; comments left out.
-pub fn assignments(text: &str) -> impl Iterator<Item = (&str, String)> {
+pub(crate) fn assignments(text: &str) -> impl Iterator<Item = (&str, String)> {
     text.lines().filter_map(|line| {
         let line = line.trim();
         let (key, value) = line.split_once('=')?;
         let key = key.trim();
         (!line.starts_with('#') && !key.is_empty()).then(|| (key, unquote(value)))
     })
+}
+
+/// Whether `text` has the form of `pattern`, in which `*` stands for anything.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]
@@ -157,7 +178,10 @@ mod tests {
         let mut seen = String::new();
         for_each_field(&b"\n\nA: 1\n more\nB:2\r\n\n\nC: 3"[..], |step| match step {
             Step::Field(name, value) => {
-                seen.push_str(&format!("{}={} ", clip(name), clip(value)));
+                seen += &clip(name);
+                seen += "=";
+                seen += &clip(value);
+                seen += " ";
             }
             Step::End => seen.push_str("| "),
         })

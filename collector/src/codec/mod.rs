@@ -4,6 +4,7 @@ pub mod delta;
 pub mod document;
 pub mod extra;
 pub mod ids;
+pub mod sanitise;
 mod varint;
 
 /// Stored bytes that do not mean anything.

@@ -178,8 +178,8 @@ impl DemoDevice {
     pub fn id(&self) -> DeviceId {
         let mut random = Random::of(&[2, self.number]);
         let mut bytes = [0; 10];
-        bytes[..8].copy_from_slice(&random.next().to_be_bytes());
-        bytes[8..].copy_from_slice(&random.next().to_be_bytes()[..2]);
+        bytes[..8].copy_from_slice(&random.bits().to_be_bytes());
+        bytes[8..].copy_from_slice(&random.bits().to_be_bytes()[..2]);
         DeviceId(uuid::Builder::from_unix_timestamp_millis(ID_MS, &bytes).into_uuid())
     }
 
@@ -197,7 +197,7 @@ impl DemoDevice {
     pub fn hardware_ids(&self) -> HardwareIds {
         let mut random = Random::of(&[3, self.number]);
         let uuid = uuid::Builder::from_random_bytes(
-            (u128::from(random.next()) << 64 | u128::from(random.next())).to_be_bytes(),
+            (u128::from(random.bits()) << 64 | u128::from(random.bits())).to_be_bytes(),
         );
         HardwareIds {
             serial: Some(self.serial.clone()),
@@ -219,7 +219,7 @@ impl DemoDevice {
             "Apple Inc." => "f0:18:98",
             _ => "52:54:00",
         };
-        let rest = Random::of(&[4, self.number, adapter]).next().to_be_bytes();
+        let rest = Random::of(&[4, self.number, adapter]).bits().to_be_bytes();
         format!("{prefix}:{:02x}:{:02x}:{:02x}", rest[0], rest[1], rest[2])
     }
 

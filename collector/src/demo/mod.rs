@@ -53,7 +53,7 @@ impl<'a> Reports<'a> {
         let mut random = Random::of(&[20, device.number, self.seq]);
         let report_id = uuid::Builder::from_unix_timestamp_millis(
             u64::try_from(at.0).unwrap_or_default(),
-            &(u128::from(random.next()) << 64 | u128::from(random.next())).to_be_bytes()[..10]
+            &(u128::from(random.bits()) << 64 | u128::from(random.bits())).to_be_bytes()[..10]
                 .try_into()
                 .unwrap_or_default(),
         );

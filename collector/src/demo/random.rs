@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same each time.
 
-/// A stream of numbers from a seed (SplitMix64).
+/// A stream of numbers from a seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -9,14 +9,14 @@ impl Random {
     pub fn of(parts: &[u64]) -> Self {
         let mut random = Self(0x0052_4f4c_4c43_414c);
         for part in parts {
-            random.0 = random.next() ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            random.0 = random.bits() ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
-        random.next();
+        random.bits();
         random
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,7 +26,7 @@ impl Random {
 
     /// A number below `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next().checked_rem(end).unwrap_or(0)
+        self.bits().checked_rem(end).unwrap_or(0)
     }
 
     /// A number from `low` to `high`.
@@ -40,7 +40,7 @@ impl Random {
     }
 
     /// One of them; an empty list is a fault of the caller and gives its default.
-    pub fn pick<'a, T: Copy + Default>(&mut self, list: &'a [T]) -> T {
+    pub fn pick<T: Copy + Default>(&mut self, list: &[T]) -> T {
         let at = usize::try_from(self.below(list.len() as u64)).unwrap_or(0);
         list.get(at).copied().unwrap_or_default()
     }

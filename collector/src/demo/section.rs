@@ -22,6 +22,7 @@ use super::random::{Random, number_of};
 const GIB: u64 = 1 << 30;
 const GB: u64 = 1_000_000_000;
 
+#[expect(clippy::unnecessary_wraps, reason = "most fields are optional")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -352,9 +353,10 @@ pub(super) fn vitals(device: &DemoDevice, state: &State<'_>) -> Vitals {
             point: point(device).to_owned(),
             size_bytes,
             // Little in bytes as well: a large disk is nearly full only when little is left.
-            available_bytes: match device.trouble.full_disk {
-                true => (size_bytes / 100 * free_percent).min(15 * GB),
-                false => size_bytes / 100 * free_percent,
+            available_bytes: if device.trouble.full_disk {
+                (size_bytes / 100 * free_percent).min(15 * GB)
+            } else {
+                size_bytes / 100 * free_percent
             },
         }],
         memory_available_bytes: Some(device.memory_gib * GIB / 100 * (20 + random.below(60))),

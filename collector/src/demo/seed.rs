@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::report::CheckIn;
 use rollcall_shared::time::HOUR_MS;
 use tokio::task::JoinSet;
 
@@ -73,10 +74,7 @@ async fn one(app: &App, number: u64, now: Timestamp, judge_each: bool) -> Result
     let last = moments.last().copied();
     for at in moments {
         let then = app.with_clock(Clock::test(at));
-        send(&then, device, &mut reports, at).await?;
-        if judge_each || Some(at) == last {
-            evaluate::device(&then, device, at).await?;
-        }
+        send(&then, device, &mut reports, at, judge_each).await?;
     }
     if demo.cloned {
         note_clone(app, device, &demo, last.unwrap_or(first)).await?;
@@ -116,21 +114,40 @@ async fn enroll(app: &App, demo: &DemoDevice, at: Timestamp) -> Result<Option<De
     }))
 }
 
-/// Sends one report; comes back while the queue is full.
+/// Sends one report; comes back while the queue is full. Measurements leave the judging out.
 async fn send(
     app: &App,
     device: DeviceKey,
     reports: &mut Reports<'_>,
     at: Timestamp,
+    judged: bool,
 ) -> Result<(), Error> {
     let check_in = reports.next_at(at)?;
     loop {
-        match ingest::check_in(app, device, check_in.clone()).await {
+        let taken = if judged {
+            ingest::check_in(app, device, check_in.clone()).await.map(|answer| answer.stored)
+        } else {
+            stored(app, device, check_in.clone(), at).await
+        };
+        match taken {
             Ok(_) => return Ok(()),
             Err(Refusal::Busy { .. }) => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+async fn stored(
+    app: &App,
+    device: DeviceKey,
+    check_in: CheckIn,
+    at: Timestamp,
+) -> Result<bool, Refusal> {
+    let (answer, applied) = ingest::store_report(&app.store, device, check_in, at).await?;
+    if let Some(applied) = applied {
+        app.fleet.device_applied(applied.row, applied.titles);
+    }
+    Ok(answer.stored)
 }
 
 async fn note_clone(

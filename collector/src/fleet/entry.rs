@@ -133,7 +133,7 @@ fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
     if let Some(user) = &summary.user {
         add("user", user, summary.user_full_name.as_deref());
     }
-    for serial in &summary.serial {
+    if let Some(serial) = &summary.serial {
         add("serial", serial, None);
     }
     for mac in &summary.macs {

@@ -123,7 +123,7 @@ impl Lookup {
         for user in summary.user.iter().chain(&summary.user_full_name) {
             lookup.add(MatchKind::User, false, user);
         }
-        for serial in &summary.serial {
+        if let Some(serial) = &summary.serial {
             lookup.add(MatchKind::Serial, false, serial);
         }
         for mac in &summary.macs {
@@ -136,14 +136,14 @@ impl Lookup {
             lookup.add(MatchKind::AssetTag, false, tag);
         }
         lookup.add(MatchKind::Model, false, &super::entry::maker_and_model(row));
-        for model in &summary.model {
+        if let Some(model) = &summary.model {
             lookup.add(MatchKind::Model, false, model);
         }
         lookup.add(MatchKind::Id, false, &row.id.to_string());
         for value in seen {
             let Some(kind) = MatchKind::from_word(&value.kind) else { continue };
             lookup.add(kind, true, &value.value);
-            for label in &value.label {
+            if let Some(label) = &value.label {
                 lookup.add(kind, true, label);
             }
         }

@@ -186,7 +186,8 @@ impl Asked<'_> {
 
 /// Gives an error its form. Other responses pass unchanged.
 pub(super) fn render(mut response: Response, asked: &Asked<'_>) -> Response {
-    let Some(Unrendered(error)) = response.extensions_mut().remove::<Unrendered>() else {
+    let unrendered = response.extensions_mut().remove::<Unrendered>();
+    let Some(Unrendered(error)) = unrendered.or_else(|| of_framework(&response)) else {
         return response;
     };
     let status = error.status();
@@ -211,6 +212,29 @@ pub(super) fn render(mut response: Response, asked: &Asked<'_>) -> Response {
         rendered.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     rendered
+}
+
+/// A refusal by the framework itself, e.g. of a form that cannot be read, told like ours.
+fn of_framework(response: &Response) -> Option<Unrendered> {
+    let status = response.status();
+    let plain = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !plain || !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let error = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        status => Error::Refused {
+            status,
+            kind: "bad-request",
+            detail: "the request could not be understood; check its path, query and body"
+                .to_owned(),
+            field: None,
+        },
+    };
+    Some(Unrendered(Arc::new(error)))
 }
 
 fn problem(error: &Error, detail: String, request_id: Option<String>) -> Response {

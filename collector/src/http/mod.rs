@@ -40,8 +40,12 @@ pub fn routes() -> Routes {
 
 /// The whole collector as one service.
 pub fn router(app: App) -> Router {
-    routes()
-        .into_router()
+    layers(routes().into_router(), app)
+}
+
+/// What stands around every route.
+fn layers(routes: Router<App>, app: App) -> Router {
+    routes
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
@@ -51,3 +55,6 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), door::around))
         .with_state(app)
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub async fn load(app: &App) -> Result<(), store::Error> {
         devices: app.store.devices().await?,
         sets: title_sets(app).await?,
         // After the sets, so that every number in them has its text.
-        titles: app.store.titles().await?.into_iter().map(title).collect(),
+        titles: app.store.titles().await?.iter().map(title).collect(),
         seen_values: app.store.all_seen_values().await?,
         findings: findings.into_iter().collect(),
     };
@@ -47,16 +47,16 @@ async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Er
     let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
     loop {
         let after = sets.last().map(|(device, _)| *device);
-        let mut page = app.store.title_sets_after(after).await?;
+        let page = app.store.title_sets(after).await?;
         if page.is_empty() {
             return Ok(sets);
         }
-        sets.append(&mut page);
+        sets.extend(page.into_iter().map(|(device, set)| (device, set.into())));
     }
 }
 
 /// A title of the tables as the fleet keeps it.
-pub(crate) fn title(title: store::title::Title) -> (u32, TitleText) {
+pub(crate) fn title(title: &store::title::Title) -> (u32, TitleText) {
     let [source, name, version, architecture, publisher, _, _] =
         title.text.parts().map(str::to_owned);
     (title.id, TitleText { source, name, version, architecture, publisher })

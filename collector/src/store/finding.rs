@@ -435,3 +435,7 @@ fn flag(row: Row) -> Option<Result<OpenFlag, Error>> {
     };
     Some(read(row))
 }
+
+#[cfg(test)]
+#[path = "finding_tests.rs"]
+mod tests;

@@ -1,13 +1,41 @@
 //! The present and the past of one device: sections, software, changes.
+//!
+//! The present stands in the tables; every earlier state is the present with the changes after it
+//! undone, newest first. So cutting old changes off never touches newer answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use rollcall_shared::api::change::Change;
+use rollcall_shared::api::change::{Change, ChangeKind};
 use rollcall_shared::section::Software;
-use rollcall_shared::{Note, Timestamp};
+use rollcall_shared::{DeviceId, Note, Timestamp};
 
-use super::device::DeviceKey;
-use super::{Error, Store};
+use super::device::{DeviceKey, key_of};
+use super::load::SOFTWARE_NAME;
+use super::{Error, Store, on_backend, queries};
+use crate::codec::delta::Delta;
+use crate::codec::extra::{self, Extra};
+use crate::codec::{Damaged, document, ids};
+use crate::domain::diff::{self, SectionChange};
+
+queries! {
+    FIRST = "SELECT first_report_at FROM device WHERE key = $1";
+    DOCUMENTS = "SELECT name, at, document FROM section WHERE device = $1";
+    NOTES = "SELECT notes FROM section_note WHERE device = $1";
+    PAST = "SELECT name, at, received_at, before FROM section_past
+        WHERE device = $1 AND at >= $2 AND at <= $3 ORDER BY at DESC, name";
+    SOFTWARE = "SELECT first_at, titles, extra FROM software WHERE device = $1";
+    DELTAS = "SELECT at, received_at, delta FROM software_change
+        WHERE device = $1 AND at >= $2 AND at <= $3 ORDER BY at DESC";
+    MOMENTS = "SELECT at FROM software_change WHERE device = $1 AND at < $2
+        UNION SELECT at FROM section_past WHERE device = $1 AND at < $2
+        ORDER BY at DESC LIMIT $3";
+    RECENT = "SELECT device, at FROM
+          (SELECT device, at FROM software_change ORDER BY at DESC LIMIT $1) AS one
+        UNION SELECT device, at FROM
+          (SELECT DISTINCT device, at FROM section_past ORDER BY at DESC LIMIT $1) AS two
+        ORDER BY at DESC, device LIMIT $1";
+    SETS = "SELECT device, titles FROM software WHERE device > $1 ORDER BY device LIMIT 1000";
+}
 
 /// A section as it was at some moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +57,14 @@ pub enum Past<T> {
     Known(T),
 }
 
+/// Rows of `section_past` and `software_change`, newest first.
+type PastRow = (String, i64, i64, Vec<u8>);
+type DeltaRow = (i64, i64, Vec<u8>);
+type SoftwareRow = (i64, Vec<u8>, Vec<u8>);
+
+/// The moments before any.
+const BEGINNING: Timestamp = Timestamp(i64::MIN);
+
 impl Store {
     /// All sections but `software`, now or at a past moment.
     pub async fn sections(
@@ -36,8 +72,55 @@ impl Store {
         device: DeviceKey,
         as_of: Option<Timestamp>,
     ) -> Result<Past<BTreeMap<String, StoredSection>>, Error> {
-        let _ = (device, as_of);
-        todo!()
+        let Some(first_at) = self.first_report_at(device).await? else {
+            return Ok(Past::NotKnown);
+        };
+        if as_of.is_some_and(|as_of| as_of < first_at) {
+            return Ok(Past::NotKnown);
+        }
+        let mut states = self.documents(device).await?;
+        let mut notes = BTreeMap::new();
+        match as_of {
+            None => notes = self.notes(device).await?,
+            Some(as_of) => {
+                // Newest first: each patch leads one step further back.
+                for (name, at, _, patch) in self.past(device, first_at.min(as_of), None).await? {
+                    let state = states.entry(name).or_insert((String::new(), first_at));
+                    if Timestamp(at) > as_of {
+                        state.0 = undo(&state.0, &patch, device)?;
+                        state.1 = first_at; // Until an older change says since when.
+                    } else if state.1 < Timestamp(at) {
+                        state.1 = Timestamp(at);
+                    }
+                }
+            }
+        }
+        let mut sections: BTreeMap<String, StoredSection> = states
+            .into_iter()
+            .filter(|(_, (text, _))| !text.is_empty())
+            .map(|(name, (text, changed_at))| {
+                let notes = notes.remove(&name).unwrap_or_default();
+                (name, StoredSection { json: Some(text), changed_at, notes })
+            })
+            .collect();
+        for (name, notes) in notes {
+            if name != SOFTWARE_NAME {
+                sections.entry(name).or_insert(StoredSection {
+                    json: None,
+                    changed_at: first_at,
+                    notes,
+                });
+            }
+        }
+        Ok(Past::Known(sections))
+    }
+
+    /// Today's notes of all sections, `software` included.
+    pub async fn notes(&self, device: DeviceKey) -> Result<BTreeMap<String, Vec<Note>>, Error> {
+        let text: Option<String> = on_backend!(self, read pool =>
+            sqlx::query_scalar(NOTES).bind(i64::from(device.0)).fetch_optional(pool).await?);
+        let damaged = |_| Error::Damaged(format!("the notes of device {}", device.0));
+        text.map_or(Ok(BTreeMap::new()), |text| serde_json::from_str(&text).map_err(damaged))
     }
 
     /// The installed software, now or at a past moment, sorted by name.
@@ -46,8 +129,43 @@ impl Store {
         device: DeviceKey,
         as_of: Option<Timestamp>,
     ) -> Result<Past<Vec<Software>>, Error> {
-        let _ = (device, as_of);
-        todo!()
+        let Some((first_at, now, extras)) = self.software_now(device).await? else {
+            return Ok(match (self.first_report_at(device).await?, as_of) {
+                // It reported, and there never was a list of software.
+                (Some(first_at), as_of) if as_of.is_none_or(|as_of| as_of >= first_at) => {
+                    Past::Known(Vec::new())
+                }
+                _ => Past::NotKnown,
+            });
+        };
+        if as_of.is_some_and(|as_of| as_of < first_at) {
+            return Ok(Past::NotKnown);
+        }
+        let mut set = now.clone();
+        if let Some(as_of) = as_of {
+            for (at, _, delta) in self.deltas(device, as_of, None).await? {
+                if Timestamp(at) > as_of {
+                    set = decode_delta(&delta, device)?.undo(&set);
+                }
+            }
+        }
+        let mut extras: HashMap<u32, Extra> = now.into_iter().zip(extras).collect();
+        let dictionary = self.memory().titles();
+        let mut software: Vec<Software> = set
+            .iter()
+            .filter_map(|id| {
+                Some(dictionary.text(*id)?.with(extras.remove(id).unwrap_or_default()))
+            })
+            .collect();
+        software.sort_by(|a, b| {
+            (a.name.to_lowercase(), &a.name, &a.version, &a.source).cmp(&(
+                b.name.to_lowercase(),
+                &b.name,
+                &b.version,
+                &b.source,
+            ))
+        });
+        Ok(Past::Known(software))
     }
 
     /// Changes of one device, newest first, all of one moment together: at least `limit` of them
@@ -59,14 +177,220 @@ impl Store {
         before: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Change>, Error> {
-        let _ = (device, before, limit);
-        todo!()
+        let mut steps = Steps::new(self, device).await?;
+        let mut changes = Vec::new();
+        let mut end = None; // Everything at or after this moment was undone.
+        loop {
+            let page = self.moments(device, end, PAGE).await?;
+            for &at in &page {
+                let shown = before.is_none_or(|before| at < before);
+                steps.back(self, at, shown.then_some(&mut changes)).await?;
+                if shown && changes.len() >= limit {
+                    return Ok(changes);
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(changes);
+            }
+            end = page.last().copied();
+        }
     }
 
     /// The newest changes of the whole fleet: device and moment of each report that changed
     /// something, newest first.
     pub async fn recently_changed(&self, limit: u32) -> Result<Vec<(DeviceKey, Timestamp)>, Error> {
-        let _ = limit;
-        todo!()
+        let rows: Vec<(i64, i64)> = on_backend!(self, read pool =>
+            sqlx::query_as(RECENT).bind(i64::from(limit)).fetch_all(pool).await?);
+        rows.into_iter().map(|(device, at)| Ok((key_of(device)?, Timestamp(at)))).collect()
     }
+
+    /// The sorted titles of devices after `last`, some at a time, for building the fleet; empty at
+    /// the end.
+    pub async fn title_sets(
+        &self,
+        last: Option<DeviceKey>,
+    ) -> Result<Vec<(DeviceKey, Vec<u32>)>, Error> {
+        let last = last.map_or(-1, |last| i64::from(last.0));
+        let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(SETS).bind(last).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(device, set)| Ok((key_of(device)?, decode_ids(&set, device)?)))
+            .collect()
+    }
+
+    async fn first_report_at(&self, device: DeviceKey) -> Result<Option<Timestamp>, Error> {
+        let first: Option<Option<i64>> = on_backend!(self, read pool =>
+            sqlx::query_scalar(FIRST).bind(i64::from(device.0)).fetch_optional(pool).await?);
+        Ok(first.flatten().map(Timestamp))
+    }
+
+    /// The present text of each section, and since when.
+    async fn documents(
+        &self,
+        device: DeviceKey,
+    ) -> Result<BTreeMap<String, (String, Timestamp)>, Error> {
+        let rows: Vec<(String, i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(DOCUMENTS).bind(i64::from(device.0)).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(name, at, packed)| {
+                let text = document::decompress(&packed).map_err(|why| damaged(device, &why))?;
+                Ok((name, (text, Timestamp(at))))
+            })
+            .collect()
+    }
+
+    /// The present set of titles with what is the device's own, and since when it is known.
+    async fn software_now(
+        &self,
+        device: DeviceKey,
+    ) -> Result<Option<(Timestamp, Vec<u32>, Vec<Extra>)>, Error> {
+        let row: Option<SoftwareRow> = on_backend!(self, read pool =>
+            sqlx::query_as(SOFTWARE).bind(i64::from(device.0)).fetch_optional(pool).await?);
+        let Some((first_at, titles, extra)) = row else { return Ok(None) };
+        let set = decode_ids(&titles, i64::from(device.0))?;
+        let extras = extra::decode(&extra, set.len()).map_err(|why| damaged(device, &why))?;
+        Ok(Some((Timestamp(first_at), set, extras)))
+    }
+
+    /// Patches from `from` on, newest first; only those at exactly one moment when `only`.
+    async fn past(
+        &self,
+        device: DeviceKey,
+        from: Timestamp,
+        only: Option<Timestamp>,
+    ) -> Result<Vec<PastRow>, Error> {
+        let to = only.map_or(i64::MAX, |at| at.0);
+        let from = only.unwrap_or(from);
+        Ok(on_backend!(self, read pool => sqlx::query_as(PAST)
+            .bind(i64::from(device.0))
+            .bind(from.0)
+            .bind(to)
+            .fetch_all(pool)
+            .await?))
+    }
+
+    async fn deltas(
+        &self,
+        device: DeviceKey,
+        from: Timestamp,
+        only: Option<Timestamp>,
+    ) -> Result<Vec<DeltaRow>, Error> {
+        let to = only.map_or(i64::MAX, |at| at.0);
+        let from = only.unwrap_or(from);
+        Ok(on_backend!(self, read pool => sqlx::query_as(DELTAS)
+            .bind(i64::from(device.0))
+            .bind(from.0)
+            .bind(to)
+            .fetch_all(pool)
+            .await?))
+    }
+
+    /// Moments at which something changed, newest first, those before `end`.
+    async fn moments(
+        &self,
+        device: DeviceKey,
+        end: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Timestamp>, Error> {
+        let rows: Vec<i64> = on_backend!(self, read pool => sqlx::query_scalar(MOMENTS)
+            .bind(i64::from(device.0))
+            .bind(end.map_or(i64::MAX, |end| end.0))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(pool)
+            .await?);
+        Ok(rows.into_iter().map(Timestamp).collect())
+    }
+}
+
+/// How many moments are read at once.
+const PAGE: usize = 100;
+
+/// A device on its way back in time.
+struct Steps {
+    device: DeviceKey,
+    texts: BTreeMap<String, String>,
+}
+
+impl Steps {
+    async fn new(store: &Store, device: DeviceKey) -> Result<Self, Error> {
+        let texts = store.documents(device).await?;
+        let texts = texts.into_iter().map(|(name, (text, _))| (name, text)).collect();
+        Ok(Self { device, texts })
+    }
+
+    /// Undoes what changed at this moment and says what it was.
+    async fn back(
+        &mut self,
+        store: &Store,
+        at: Timestamp,
+        mut changes: Option<&mut Vec<Change>>,
+    ) -> Result<(), Error> {
+        for (_, received_at, delta) in store.deltas(self.device, BEGINNING, Some(at)).await? {
+            let delta = decode_delta(&delta, self.device)?;
+            if let Some(changes) = changes.as_deref_mut() {
+                let dictionary = store.memory().titles();
+                let list = |ids: &[u32]| -> Vec<Software> {
+                    let title = |id: &u32| Some(dictionary.text(*id)?.with(Extra::default()));
+                    ids.iter().filter_map(title).collect()
+                };
+                let found = diff::software(&list(&delta.removed), &list(&delta.added));
+                let received_at = Timestamp(received_at);
+                changes
+                    .extend(found.into_iter().map(|c| change(c, SOFTWARE_NAME, at, received_at)));
+            }
+        }
+        for (name, _, received_at, patch) in store.past(self.device, BEGINNING, Some(at)).await? {
+            let newer = self.texts.get(&name).map_or("", String::as_str);
+            let older = undo(newer, &patch, self.device)?;
+            if let Some(changes) = changes.as_deref_mut() {
+                let found = section_changes(&name, &older, newer);
+                let received_at = Timestamp(received_at);
+                changes.extend(found.into_iter().map(|c| change(c, &name, at, received_at)));
+            }
+            self.texts.insert(name, older);
+        }
+        Ok(())
+    }
+}
+
+/// A section that came or went is one change of its own.
+fn section_changes(name: &str, older: &str, newer: &str) -> Vec<SectionChange> {
+    let whole =
+        |kind| vec![SectionChange { kind, subject: name.to_owned(), before: None, after: None }];
+    match (older.is_empty(), newer.is_empty()) {
+        (true, false) => whole(ChangeKind::Added),
+        (false, true) => whole(ChangeKind::Removed),
+        _ => diff::changes(name, Some(older), newer),
+    }
+}
+
+fn change(found: SectionChange, section: &str, at: Timestamp, received_at: Timestamp) -> Change {
+    let SectionChange { kind, subject, before, after } = found;
+    Change {
+        device_id: DeviceId(uuid::Uuid::nil()),
+        hostname: String::new(),
+        at,
+        received_at,
+        section: section.to_owned(),
+        kind,
+        subject,
+        before,
+        after,
+    }
+}
+
+fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
+    document::undo(newer, patch).map_err(|why| damaged(device, &why))
+}
+
+fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
+    Delta::decode(bytes).map_err(|why| damaged(device, &why))
+}
+
+fn decode_ids(bytes: &[u8], device: i64) -> Result<Vec<u32>, Error> {
+    ids::decode(bytes).map_err(|why| Error::Damaged(format!("device {device}: {why}")))
+}
+
+fn damaged(device: DeviceKey, why: &Damaged) -> Error {
+    Error::Damaged(format!("device {}: {why}", device.0))
 }

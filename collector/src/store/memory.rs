@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use rollcall_shared::report::Settings;
 use rollcall_shared::{DeviceId, Digest, Timestamp};
 use uuid::Uuid;
 
@@ -107,6 +108,8 @@ pub(crate) struct Memory {
     holders: RwLock<HashMap<Digest, (DeviceKey, Arc<str>)>>,
     keys: RwLock<HashMap<DeviceId, KeyState>>,
     contacts: Mutex<HashMap<DeviceKey, Contact>>,
+    /// What agents are told.
+    pub(super) settings: RwLock<Settings>,
 }
 
 impl Memory {

@@ -16,10 +16,13 @@ pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod title;
-pub mod title_set;
 pub mod token;
 
+mod batch;
+pub mod contact;
 mod dialect;
+pub mod follow;
+mod late;
 mod load;
 mod memory;
 mod open;
@@ -203,12 +206,18 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("decision", decision::QUERIES),
+    ("device", device::QUERIES),
+    ("enroll", enroll::QUERIES),
+    ("follow", follow::QUERIES),
+    ("history", history::QUERIES),
+    ("late", late::QUERIES),
+    ("load", load::QUERIES),
     ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
-    ("title_set", title_set::QUERIES),
+    ("writer", writer::QUERIES),
 ];
 
 /// A stored role.

@@ -362,7 +362,7 @@ impl Plan {
 
     /// The sorted numbers of these titles with their extras; new titles get numbers. Titles of
     /// sources that could not be read stay.
-    fn number(
+    pub(super) fn number(
         &mut self,
         memory: &Memory,
         working: &Working,
@@ -401,7 +401,17 @@ impl Plan {
 }
 
 impl Working {
-    fn load(memory: &Memory, device: DeviceKey, loaded: &Loaded) -> Result<Self, Error> {
+    /// Its present titles.
+    pub(super) fn titles(&self) -> &[u32] {
+        &self.titles
+    }
+
+    /// The present text of a section; empty when there is none.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.texts.get(name).map_or("", String::as_str)
+    }
+
+    pub(super) fn load(memory: &Memory, device: DeviceKey, loaded: &Loaded) -> Result<Self, Error> {
         let row = loaded
             .rows
             .get(&device)

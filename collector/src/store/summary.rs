@@ -8,9 +8,7 @@ use rollcall_shared::section::{Network, Os, System, Users};
 use serde::de::DeserializeOwned;
 
 use super::device::Summary;
-
-/// The sections a summary is derived from.
-pub(super) const SECTIONS: &[&str] = &["system", "os", "network", "user"];
+use crate::domain::hardware;
 
 /// One value to remember: kind, value, label.
 pub(super) type Value = (&'static str, String, Option<String>);
@@ -27,25 +25,25 @@ pub(super) fn renew(
     let users: Option<Users> = read(texts, "user");
     if let Some(system) = &system {
         summary.hostname.clone_from(&system.hostname);
-        summary.manufacturer.clone_from(&system.manufacturer);
-        summary.model.clone_from(&system.model);
-        summary.serial.clone_from(&system.serial);
+        summary.manufacturer = hardware::display_manufacturer(system);
+        summary.model = hardware::display_model(system);
+        // A bad read (no rights, a reset firmware) does not take a good value away.
+        summary.serial = hardware::display_serial(system).or_else(|| summary.serial.take());
         summary.firmware_asset_tag.clone_from(&system.asset_tag);
     }
     if let Some(os) = &os {
-        summary.os_name.clone_from(&os.name);
+        summary.os_name = hardware::os_display(os);
+    }
+    if let (Some(system), Some(os)) = (&system, &os) {
+        summary.class = Some(hardware::class_of(system, os));
     }
     if let Some(network) = &network {
-        summary.macs = network.interfaces.iter().filter_map(|one| one.mac.clone()).collect();
-        summary.addresses = network
-            .interfaces
-            .iter()
-            .flat_map(|one| &one.addresses)
-            .map(|address| address.split('/').next().unwrap_or_default().to_owned())
-            .collect();
+        summary.macs = hardware::macs(network);
+        summary.addresses = hardware::addresses(network);
     }
-    if let Some(session) = vitals.sessions.first() {
-        summary.user = Some(session.user.clone());
+    if let Some(person) = hardware::person_of(users.as_ref(), vitals) {
+        summary.user = Some(person.user);
+        summary.user_full_name = person.full_name;
     }
     values(summary, users.as_ref(), vitals)
 }

@@ -1,19 +1,19 @@
 //! The one task that writes reports: drains its queue into one transaction, commits, changes the
 //! memory, then answers. So an answer always follows the commit, and memory never runs ahead.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_shared::{Digest, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::device::{COLUMNS, DeviceColumns, DeviceKey, DeviceRow, LastReport, key_of};
-use super::load::SOFTWARE_NAME;
+use super::batch::load_batch;
+use super::device::DeviceKey;
 use super::memory::{Contact, lock};
-use super::plan::{self, Document, Loaded, Plan, ReportRow, SoftwareRow, Working};
-use super::report::{Outcome, Prepared, PreparedSection};
-use super::statement::{insert, select_in};
+use super::plan::{self, Document, Plan, ReportRow, SoftwareRow, Working};
+use super::report::{Outcome, Prepared};
+use super::statement::insert;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 
 queries! {
@@ -109,7 +109,10 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
                     tracing::warn!(error = &error as &dyn std::error::Error,
                         "last check-ins are not written yet; they are kept in memory");
                 }
-                follow_keys(&tables, &mut key_changes).await;
+                if let Err(error) = tables.follow(&mut key_changes).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error,
+                        "keys and settings could not be read anew; those known before hold");
+                }
             }
         }
     }
@@ -119,18 +122,6 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
             "the last check-ins could not be written before the end"
         );
     }
-}
-
-/// Another program on this database (the command line) may have revoked a key.
-async fn follow_keys(tables: &Tables, known: &mut Option<i64>) {
-    let Ok(now) = tables.key_changes().await else { return };
-    if known.is_some_and(|known| known != now)
-        && let Err(error) = tables.load_keys().await
-    {
-        tracing::warn!(error = &error as &dyn std::error::Error, "keys could not be read anew");
-        return;
-    }
-    *known = Some(now);
 }
 
 async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
@@ -154,6 +145,10 @@ async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
         Err(_) => one_by_one(tables, &all).await,
     };
     for ((prepared, answer), outcome) in reports.into_iter().zip(outcomes) {
+        let outcome = match outcome {
+            Ok(Outcome::Late) => tables.write_late(&prepared).await,
+            outcome => outcome,
+        };
         let state = tables.memory().device(prepared.device);
         {
             let mut state = lock(&state);
@@ -182,44 +177,12 @@ async fn one_by_one(tables: &Tables, reports: &[&Prepared]) -> Vec<Result<Outcom
     outcomes
 }
 
-type LoadedReport = (i64, i64, String, i64, i64, i64, String, String, String, String);
-type LoadedDocument = (i64, String, i64, Vec<u8>, Vec<u8>);
-type LoadedSoftware = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>);
-
-const LOAD_REPORTS: &str = "SELECT device, seq, report_id, observed_at, received_at,
-    clock_error_ms, vitals, agent, cost, hardware_ids FROM device_report WHERE device";
-const LOAD_DOCUMENTS: &str = "SELECT device, name, at, digest, document FROM section WHERE device";
-const LOAD_SOFTWARE: &str =
-    "SELECT device, first_at, at, digest, titles, extra FROM software WHERE device";
-
 impl Tables {
     /// Writes a batch in one transaction.
     async fn write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
-        let devices: BTreeSet<DeviceKey> = reports.iter().map(|report| report.device).collect();
-        let (document_holders, software_holders) = self.holders(reports);
         let plan = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let keys = numbers(&devices);
-            let head = format!("{COLUMNS} WHERE d.key");
-            let rows = select_in!(tx, DeviceColumns, &head, &keys);
-            let last = select_in!(tx, LoadedReport, LOAD_REPORTS, &keys);
-            let mut loaded = Loaded::default();
-            loaded.rows(rows)?;
-            loaded.reports(last)?;
-            for (device, contact) in &*self.memory().contacts() {
-                loaded.overlay(*device, contact);
-            }
-            let mut documents = document_holders;
-            documents.extend(reports.iter().filter(|report| {
-                plan::touches_documents(report, loaded.reports.get(&report.device))
-            }).map(|report| report.device));
-            let rows = select_in!(tx, LoadedDocument, LOAD_DOCUMENTS, &numbers(&documents));
-            loaded.documents(rows)?;
-            let mut software = software_holders;
-            software.extend(&devices);
-            let rows = select_in!(tx, LoadedSoftware, LOAD_SOFTWARE, &numbers(&software));
-            loaded.software(rows)?;
-
+            let loaded = load_batch!(tx, self, reports);
             let plan = plan::plan(self.memory(), reports, &loaded)?;
 
             insert!(tx, "INSERT INTO title (id, hash, source, name, version, architecture,
@@ -335,23 +298,6 @@ impl Tables {
             plan
         });
         Ok(self.remember(plan))
-    }
-
-    /// Devices whose contents the reports claim: of documents, of software.
-    fn holders(&self, reports: &[&Prepared]) -> (BTreeSet<DeviceKey>, BTreeSet<DeviceKey>) {
-        let (mut documents, mut software) = (BTreeSet::new(), BTreeSet::new());
-        for (name, section) in reports.iter().flat_map(|report| &report.sections) {
-            if let PreparedSection::Claimed(digest) = section
-                && let Some(holder) = self.memory().holder(name, digest)
-            {
-                if &**name == SOFTWARE_NAME {
-                    software.insert(holder);
-                } else {
-                    documents.insert(holder);
-                }
-            }
-        }
-        (documents, software)
     }
 
     /// Changes the memory after the commit.
@@ -476,65 +422,4 @@ use push_report;
 fn text<T: serde::Serialize>(value: &T) -> String {
     // These types hold nothing that JSON cannot: no maps with other keys than texts, no NaN.
     serde_json::to_string(value).unwrap_or_else(|_| "{}".to_owned())
-}
-
-fn numbers(devices: &BTreeSet<DeviceKey>) -> Vec<i64> {
-    devices.iter().map(|device| i64::from(device.0)).collect()
-}
-
-impl Loaded {
-    fn rows(&mut self, rows: Vec<DeviceColumns>) -> Result<(), Error> {
-        for row in rows {
-            let row = DeviceRow::from_row(row)?;
-            self.rows.insert(row.key, row);
-        }
-        Ok(())
-    }
-
-    fn reports(&mut self, rows: Vec<LoadedReport>) -> Result<(), Error> {
-        for (device, seq, _, observed_at, received_at, clock, vitals, agent, cost, ids) in rows {
-            let damaged = |_| Error::Damaged(format!("the last report of device {device}"));
-            let report = LastReport {
-                seq: u64::try_from(seq).unwrap_or_default(),
-                observed_at: Timestamp(observed_at),
-                received_at: Timestamp(received_at),
-                clock_error_ms: clock,
-                vitals: serde_json::from_str(&vitals).map_err(damaged)?,
-                agent: serde_json::from_str(&agent).map_err(damaged)?,
-                cost: serde_json::from_str(&cost).map_err(damaged)?,
-                hardware_ids: serde_json::from_str(&ids).map_err(damaged)?,
-            };
-            self.reports.insert(key_of(device)?, report);
-        }
-        Ok(())
-    }
-
-    fn overlay(&mut self, device: DeviceKey, contact: &Contact) {
-        if let Some(report) = self.reports.get_mut(&device) {
-            let hardware_ids = std::mem::take(&mut report.hardware_ids);
-            *report = LastReport { hardware_ids, ..contact.report.clone() };
-        }
-    }
-
-    fn documents(&mut self, rows: Vec<LoadedDocument>) -> Result<(), Error> {
-        for (device, name, at, digest, packed) in rows {
-            let row = Document { at: Timestamp(at), digest: digest_of(&digest, device)?, packed };
-            self.documents.entry(key_of(device)?).or_default().insert(name, row);
-        }
-        Ok(())
-    }
-
-    fn software(&mut self, rows: Vec<LoadedSoftware>) -> Result<(), Error> {
-        for (device, first_at, at, digest, titles, extra) in rows {
-            let (first_at, at) = (Timestamp(first_at), Timestamp(at));
-            let digest = digest_of(&digest, device)?;
-            let row = SoftwareRow { first_at, at, digest, titles, extra };
-            self.software.insert(key_of(device)?, row);
-        }
-        Ok(())
-    }
-}
-
-fn digest_of(bytes: &[u8], device: i64) -> Result<Digest, Error> {
-    Digest::from_slice(bytes).ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
 }

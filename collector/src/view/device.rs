@@ -1,13 +1,19 @@
 //! One device: its detail, software, changes and people, now or at a past moment.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rollcall_shared::api::Page;
 use rollcall_shared::api::change::Change;
-use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, Person, SectionView};
-use rollcall_shared::{DeviceId, Timestamp};
+use rollcall_shared::api::device::{
+    DeviceDetail, DeviceSoftware, DeviceSummary, IdentityDecision, Person, SectionView,
+};
+use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 
 use super::devices::Row;
 use super::{Error, cursor, past};
 use crate::app::App;
+use crate::fleet::Entry;
 use crate::store::device::{DeviceKey, DeviceRow};
 use crate::store::history::Past;
 
@@ -69,10 +75,10 @@ pub async fn detail(
 async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error> {
     Ok(DeviceDetail {
         summary: summary_now(app, &row),
-        sections: std::collections::BTreeMap::new(),
+        sections: BTreeMap::new(),
         vitals: None,
         vitals_at: None,
-        hardware_ids: rollcall_shared::HardwareIds::default(),
+        hardware_ids: HardwareIds::default(),
         agent: None,
         cost: None,
         findings: app.store.findings_of(row.key, app.clock.now()).await?,
@@ -88,7 +94,7 @@ async fn decisions(
     app: &App,
     key: DeviceKey,
     as_of: Option<Timestamp>,
-) -> Result<Vec<rollcall_shared::api::device::IdentityDecision>, Error> {
+) -> Result<Vec<IdentityDecision>, Error> {
     let mut decisions = app.store.decisions(key).await?;
     if let Some(at) = as_of {
         decisions.retain(|decision| decision.at <= at);
@@ -100,23 +106,20 @@ async fn decisions(
 async fn row(app: &App, id: DeviceId) -> Result<Option<DeviceRow>, Error> {
     app.fleet.ready().await;
     let known = app.fleet.read().by_id(id).map(|entry| entry.row.clone());
-    match known {
-        Some(row) => Ok(Some(row)),
-        None => Ok(app.store.device(id).await?),
+    if known.is_some() {
+        return Ok(known);
     }
+    Ok(app.store.device(id).await?)
 }
 
-fn summary_now(app: &App, row: &DeviceRow) -> rollcall_shared::api::device::DeviceSummary {
+fn summary_now(app: &App, row: &DeviceRow) -> DeviceSummary {
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    match fleet.entry(row.key) {
-        Some(entry) => Row::new(entry, &policy, now).summary(),
-        None => {
-            let entry =
-                crate::fleet::Entry::new(row.clone(), std::sync::Arc::default(), Vec::new());
-            Row::new(&entry, &policy, now).summary()
-        }
+    if let Some(entry) = fleet.entry(row.key) {
+        return Row::new(entry, &policy, now).summary();
     }
+    let entry = Entry::new(row.clone(), Arc::default(), Vec::new());
+    Row::new(&entry, &policy, now).summary()
 }
 
 /// The installed software, sorted by name.

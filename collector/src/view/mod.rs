@@ -37,6 +37,6 @@ pub(crate) async fn ready(app: &crate::app::App) {
     let unknown = app.fleet.read().unknown_titles().to_vec();
     if !unknown.is_empty() {
         let texts = app.store.set_titles(&unknown);
-        app.fleet.titles_added(texts.into_iter().map(crate::job::load::title).collect());
+        app.fleet.titles_added(texts.iter().map(crate::job::load::title).collect());
     }
 }

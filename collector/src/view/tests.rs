@@ -1,1 +1,237 @@
+//! Lists, facets, search and titles over a small fleet in memory.
 
+use std::sync::Arc;
+
+use rollcall_shared::api::device::{DeviceClass, DeviceFilter, DeviceSort, Presence};
+use rollcall_shared::api::finding::Severity;
+use rollcall_shared::api::search::MatchKind;
+use rollcall_shared::api::software::SoftwareFilter;
+use rollcall_shared::time::{DAY_MS, HOUR_MS};
+use rollcall_shared::{DeviceId, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::app::{App, Inner};
+use crate::clock::Clock;
+use crate::fleet::{Fleet, OpenFindings, TitleText};
+use crate::store::device::{DeviceKey, DeviceRow, Summary};
+use crate::store::{Store, testing};
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+/// An app over this store whose clock stands still.
+pub(crate) fn app(store: Store, now: Timestamp) -> App {
+    App::new(Inner {
+        store,
+        fleet: Fleet::default(),
+        clock: Clock::test(now),
+        public_url: "https://127.0.0.1:8443".to_owned(),
+        ca_digest: None,
+        guard: crate::http::Guard::default(),
+    })
+}
+
+fn row(key: u32, hostname: &str, os_name: &str) -> DeviceRow {
+    DeviceRow {
+        key: DeviceKey(key),
+        id: DeviceId(Uuid::from_u128(u128::from(key) + 1)),
+        enrolled_at: NOW.plus_ms(-90 * DAY_MS),
+        pending: false,
+        retired_at: None,
+        demo: false,
+        site: Some(if key.is_multiple_of(2) { "Berlin" } else { "Lyon" }.to_owned()),
+        department: None,
+        asset_tag: None,
+        summary: Summary {
+            hostname: hostname.to_owned(),
+            class: Some(DeviceClass::Laptop),
+            os_name: os_name.to_owned(),
+            model: Some(format!("Model {}", key % 3)),
+            ..Summary::default()
+        },
+        last_seen_at: Some(NOW.plus_ms(-HOUR_MS * i64::from(key))),
+        first_report_at: Some(NOW.plus_ms(-80 * DAY_MS)),
+    }
+}
+
+/// 40 devices; every 10th is long gone; titles 0 to 2 are versions of one package.
+async fn fleet(folder: &std::path::Path) -> App {
+    let app = app(testing::sqlite(folder).await, NOW);
+    let title = |version: &str| TitleText {
+        source: "dpkg".to_owned(),
+        name: "openssl".to_owned(),
+        version: version.to_owned(),
+        architecture: "amd64".to_owned(),
+        publisher: "Debian".to_owned(),
+    };
+    let other = TitleText { name: "bash".to_owned(), ..title("5.2") };
+    app.fleet.titles_added(vec![
+        (0, title("3.0.9-1")),
+        (1, title("3.0.10-1")),
+        (2, title("3.0.2-1")),
+        (3, other),
+    ]);
+    for key in 0..40 {
+        let os = if key < 30 { "Debian GNU/Linux 12" } else { "Ubuntu 24.04" };
+        let mut row = row(key, &format!("lt-{:04}", 39 - key), os);
+        if key.is_multiple_of(10) {
+            row.last_seen_at = Some(NOW.plus_ms(-30 * DAY_MS));
+        }
+        let titles: Arc<[u32]> = Arc::from([key % 3, 3]);
+        app.fleet.device_applied(row, titles);
+    }
+    let open = OpenFindings::of([("missing", Severity::Warning), ("clock_wrong", Severity::Info)]);
+    app.fleet.findings_changed(DeviceKey(10), open);
+    let open = OpenFindings::of([("missing", Severity::Warning), ("missing", Severity::Critical)]);
+    app.fleet.findings_changed(DeviceKey(20), open);
+    app
+}
+
+async fn all(app: &App, filter: &DeviceFilter) -> Vec<String> {
+    let mut filter = DeviceFilter { limit: Some(7), ..filter.clone() };
+    let mut names = Vec::new();
+    loop {
+        let page = devices::list(app, &filter).await.unwrap();
+        names.extend(page.items.into_iter().map(|device| device.hostname));
+        match page.next_cursor {
+            Some(cursor) => filter.cursor = Some(cursor),
+            None => {
+                assert_eq!(names.len() as u64, page.total);
+                return names;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_show_every_device_once_in_every_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    for sort in DeviceSort::ALL {
+        for descending in [false, true] {
+            let filter = DeviceFilter { sort: Some(*sort), descending, ..DeviceFilter::default() };
+            let mut names = all(&app, &filter).await;
+            if *sort == DeviceSort::Hostname {
+                let first = if descending { "lt-0039" } else { "lt-0000" };
+                assert_eq!(names[0], first);
+            }
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), 40, "{sort:?} {descending}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_filter_narrows_and_facets_count_what_lists_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let facets = devices::facets(&app, &DeviceFilter::default()).await.unwrap();
+    let expected = [("Debian GNU/Linux 12".to_owned(), 30), ("Ubuntu 24.04".to_owned(), 10)];
+    assert_eq!(facets.os, expected);
+    assert_eq!(facets.rule, [("missing".to_owned(), 2), ("clock_wrong".to_owned(), 1)]);
+    let count = async |filter: DeviceFilter| all(&app, &filter).await.len() as u64;
+    let none = DeviceFilter::default;
+    for (os, expected) in &facets.os {
+        assert_eq!(count(DeviceFilter { os: Some(os.clone()), ..none() }).await, *expected);
+    }
+    for (model, expected) in &facets.model {
+        assert_eq!(count(DeviceFilter { model: Some(model.clone()), ..none() }).await, *expected);
+    }
+    for (site, expected) in &facets.site {
+        assert_eq!(count(DeviceFilter { site: Some(site.clone()), ..none() }).await, *expected);
+    }
+    for (word, expected) in &facets.presence {
+        let presence = Presence::from_word(word);
+        assert_eq!(count(DeviceFilter { presence, ..none() }).await, *expected);
+    }
+    for (rule, expected) in &facets.rule {
+        assert_eq!(count(DeviceFilter { rule: Some(rule.clone()), ..none() }).await, *expected);
+    }
+    let severity = Some(Severity::Critical);
+    assert_eq!(count(DeviceFilter { severity, ..none() }).await, 1);
+    assert_eq!(count(DeviceFilter { q: Some("LT-000".into()), ..none() }).await, 10);
+    let software = Some("openssl".to_owned());
+    let version = Some("3.0.9-1".to_owned());
+    assert_eq!(count(DeviceFilter { software: software.clone(), ..none() }).await, 40);
+    let filter = DeviceFilter { software, software_version: version, ..none() };
+    assert_eq!(count(filter).await, 14);
+}
+
+#[tokio::test]
+async fn wrong_questions_are_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let field = async |filter: DeviceFilter| match devices::list(&app, &filter).await {
+        Err(Error::Invalid { field, .. }) => field,
+        other => panic!("{other:?}"),
+    };
+    let none = DeviceFilter::default;
+    assert_eq!(field(DeviceFilter { limit: Some(501), ..none() }).await, "limit");
+    assert_eq!(field(DeviceFilter { cursor: Some("x".into()), ..none() }).await, "cursor");
+    let version = Some("1".to_owned());
+    let filter = DeviceFilter { software_version: version, ..none() };
+    assert_eq!(field(filter).await, "software_version");
+    // A cursor of one order is none of another.
+    let page = devices::list(&app, &DeviceFilter { limit: Some(5), ..none() }).await.unwrap();
+    let filter =
+        DeviceFilter { cursor: page.next_cursor, sort: Some(DeviceSort::LastSeen), ..none() };
+    assert_eq!(field(filter).await, "cursor");
+}
+
+#[tokio::test]
+async fn titles_are_counted_and_versions_sorted() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let page = software::titles(&app, &SoftwareFilter::default()).await.unwrap();
+    let names: Vec<_> = page.items.iter().map(|t| (t.name.as_str(), t.versions)).collect();
+    assert_eq!(names, [("bash", 1), ("openssl", 3)]);
+    let filter = SoftwareFilter { q: Some("DEBIAN ssl".into()), ..SoftwareFilter::default() };
+    assert_eq!(software::titles(&app, &filter).await.unwrap().total, 1);
+    let filter = SoftwareFilter { limit: Some(1), ..SoftwareFilter::default() };
+    let first = software::titles(&app, &filter).await.unwrap();
+    let filter = SoftwareFilter { cursor: first.next_cursor, ..filter };
+    let second = software::titles(&app, &filter).await.unwrap();
+    assert_eq!((second.items[0].name.as_str(), second.next_cursor), ("openssl", None));
+    let detail = software::detail(&app, "dpkg", "openssl").await.unwrap().unwrap();
+    let versions: Vec<_> =
+        detail.versions.iter().map(|v| (v.version.as_str(), v.devices)).collect();
+    assert_eq!(versions, [("3.0.10-1", 13), ("3.0.9-1", 14), ("3.0.2-1", 13)]);
+    assert_eq!((detail.devices, detail.publisher.as_deref()), (40, Some("Debian")));
+    assert!(software::detail(&app, "rpm", "openssl").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_best_answer_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let answer = search::search(&app, "lt-0003", 5).await.unwrap();
+    assert_eq!((answer.total, answer.hits[0].device.hostname.as_str()), (1, "lt-0003"));
+    assert_eq!((answer.hits[0].matched, answer.hits[0].past), (MatchKind::Hostname, false));
+    let mut renamed = row(0, "nb-new", "Debian GNU/Linux 12");
+    renamed.summary.macs = vec!["8c:8c:aa:12:34:56".to_owned()];
+    app.fleet.device_applied(renamed, Arc::default());
+    let answer = search::search(&app, "lt-0039", 5).await.unwrap();
+    assert!(answer.hits[0].past);
+    assert_eq!(answer.hits[0].device.hostname, "nb-new");
+    assert_eq!(search::search(&app, "AA-12-34", 5).await.unwrap().total, 1);
+    let answer = search::search(&app, "lt", 5).await.unwrap();
+    assert_eq!((answer.total, answer.hits.len()), (40, 5));
+    assert_eq!(search::search(&app, " ", 5).await.unwrap().total, 0);
+    assert!(search::search(&app, &"x".repeat(300), 5).await.is_err());
+}
+
+#[tokio::test]
+async fn the_overview_adds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let found = overview::overview(&app).await.unwrap();
+    assert_eq!(found.devices, 40);
+    assert_eq!(found.fresh + found.stale + found.missing, 40);
+    assert_eq!((found.missing, found.titles), (4, 2));
+    // One missing device of every ten lies outside of the last 24 hours, as do late ones.
+    assert_eq!(found.seen_by_hour.iter().sum::<u64>(), 21);
+    let rules: Vec<_> = found.rules.iter().map(|r| (r.rule.as_str(), r.severity, r.open)).collect();
+    let expected = [("missing", Severity::Critical, 2), ("clock_wrong", Severity::Info, 1)];
+    assert_eq!(rules, expected);
+}

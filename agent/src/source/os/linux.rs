@@ -13,7 +13,7 @@ const TRACES: &[&str] = &[
     "/var/log/installer",
     "/var/log/installer/syslog",
     "/var/log/anaconda",
-    "/root/anaconda-ks.cfg",
+    "/var/log/anaconda/anaconda.log",
     "/var/log/YaST2/y2start.log",
     "/lost+found",
 ];

@@ -75,7 +75,7 @@ pub(crate) fn state(status: &[u8]) -> (bool, bool) {
 }
 
 /// Reads stanzas into `rows`. A stanza without a `Status` counts: images without dpkg have none.
-pub fn parse(
+pub(crate) fn parse(
     reader: impl BufRead,
     installed_at: &dyn Fn(&str, &str) -> Option<Timestamp>,
     rows: &mut Vec<Software>,

@@ -53,11 +53,11 @@ pub async fn get(
         Some(word) => Profile::from_word(word)
             .ok_or_else(|| Error::invalid("profile", "write `spreadsheet` or `raw`"))?,
     };
+    let now = app.clock.now();
     let as_of = match parameters.as_of.as_deref() {
         None | Some("") => None,
-        Some(text) => Some(moment(text)?),
+        Some(text) => Some(moment(text, now)?),
     };
-    let now = app.clock.now();
     if as_of.is_some_and(|at| at > now) {
         return Err(Error::invalid("as_of", "it lies in the future"));
     }
@@ -73,12 +73,16 @@ pub async fn get(
     Ok((headers, known, Body::new(Streamed(rows))).into_response())
 }
 
-/// A moment, or the last millisecond of a day.
-fn moment(text: &str) -> Result<Timestamp, Error> {
-    let day_end = |day: Timestamp| day.plus_ms(rollcall_shared::time::DAY_MS - 1);
-    text.parse().ok().or_else(|| Timestamp::from_date(text).map(day_end)).ok_or_else(|| {
-        Error::invalid("as_of", "write it as 2026-11-23 or 2026-11-23T10:15:00Z")
-    })
+/// A moment, or the last millisecond of a day; of the day that is not over yet, the present.
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
+    let day_end = |day: Timestamp| {
+        let end = day.plus_ms(rollcall_shared::time::DAY_MS - 1);
+        if day <= now { end.min(now) } else { end }
+    };
+    text.parse()
+        .ok()
+        .or_else(|| Timestamp::from_date(text).map(day_end))
+        .ok_or_else(|| Error::invalid("as_of", "write it as 2026-11-23 or 2026-11-23T10:15:00Z"))
 }
 
 struct Streamed(Rows);

@@ -1,17 +1,75 @@
-//! The pages for people.
+//! The pages for people, one file per page: its types, its handler, its tests.
+//!
+//! Pages read through `view` and change things through the same functions as the API. They work
+//! without scripts; nothing here knows SQL.
 
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse as _, Response};
+mod account;
+mod act;
+mod asset;
+mod card;
+mod collected;
+mod device;
+mod devices;
+mod enroll;
+mod error;
+mod exports;
+mod filters;
+mod findings;
+mod home;
+mod icons;
+mod once;
+mod params;
+mod search;
+mod set_up;
+mod shell;
+mod sign_in;
+mod software;
+mod theme;
+mod visit;
 
-use super::Routes;
+#[cfg(test)]
+mod sample;
+
+use rollcall_shared::api::account::Role;
+
+use super::{Access, Routes};
+
+pub use error::error_page;
+
+const EVERYBODY: Access = Access::Role(Role::Helpdesk);
+const IT: Access = Access::Role(Role::It);
 
 /// Its routes.
 pub fn routes() -> Routes {
     Routes::new()
-}
-
-/// The page that says what went wrong; `request_id` is there when the fault is ours.
-pub fn error_page(status: StatusCode, detail: &str, request_id: Option<&str>) -> Response {
-    let _ = (detail, request_id);
-    (status, Html(format!("<!doctype html><title>{status}</title>"))).into_response()
+        .get("/assets/{version}/{name}", Access::Public, asset::get)
+        .post("/theme", Access::Public, theme::post)
+        .get("/sign-in", Access::Public, sign_in::get)
+        .post("/sign-in", Access::Public, sign_in::post)
+        .get("/set-up", Access::Public, set_up::get)
+        .post("/set-up", Access::Public, set_up::post)
+        .get("/", EVERYBODY, home::get)
+        .get("/search", EVERYBODY, search::get)
+        .get("/devices", EVERYBODY, devices::get)
+        .get("/devices/{id}", EVERYBODY, device::get)
+        .post("/devices/{id}/notes", EVERYBODY, act::notes)
+        .post("/devices/{id}/approve", IT, act::approve)
+        .post("/devices/{id}/retire", IT, act::retire)
+        .post("/devices/{id}/unretire", IT, act::unretire)
+        .post("/findings/{id}/waive", IT, act::waive)
+        .post("/findings/{id}/unwaive", IT, act::unwaive)
+        .get("/software", EVERYBODY, software::get)
+        .get("/software/title", EVERYBODY, software::title)
+        .get("/findings", EVERYBODY, findings::get)
+        .get("/collected", EVERYBODY, collected::get)
+        .get("/account", EVERYBODY, account::get)
+        .post("/account/tokens", EVERYBODY, account::create)
+        .post("/account/tokens/{id}/revoke", EVERYBODY, account::revoke)
+        .post("/sign-out", EVERYBODY, account::sign_out)
+        .get("/exports", Access::Reader, exports::get)
+        .get("/enroll", IT, enroll::get)
+        .post("/enroll", IT, enroll::create)
+        .get("/enroll/{id}", IT, enroll::token)
+        .get("/enroll/{id}/arrivals", IT, enroll::arrivals)
+        .post("/enroll/{id}/revoke", IT, enroll::revoke)
 }

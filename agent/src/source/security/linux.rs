@@ -1,0 +1,210 @@
+//! Where a Linux system shows how it is protected.
+
+use std::collections::BTreeSet;
+
+use rollcall_shared::section::security::{Protection, Ssh};
+use rollcall_shared::section::{Section, Security};
+
+use super::parse::{self, SshLine};
+use crate::host::{Host, HostError};
+use crate::source::Gathered;
+use crate::source::text::matches_pattern;
+
+/// How deep configuration files may include one another.
+const DEPTH_LIMIT: usize = 8;
+const FILES_LIMIT: usize = 200;
+
+/// A product against malware: its name, where it lives, and what its processes are called (the
+/// kernel cuts names after 15 letters).
+struct Product(&'static str, &'static [&'static str], &'static [&'static str]);
+
+const PRODUCTS: &[Product] = &[
+    Product("Bitdefender", &["/opt/bitdefender-security-tools"], &["bdsecd", "epagd"]),
+    Product("ClamAV", &["/usr/sbin/clamd", "/usr/bin/clamscan"], &["clamd"]),
+    Product("CrowdStrike Falcon", &["/opt/CrowdStrike"], &["falcon-sensor", "falcon-sensor-b"]),
+    Product("ESET", &["/opt/eset"], &["oaeventd", "odfeeder", "sciond"]),
+    Product("Kaspersky", &["/opt/kaspersky/kesl"], &["kesl"]),
+    Product("Microsoft Defender", &["/opt/microsoft/mdatp"], &["wdavdaemon"]),
+    Product("SentinelOne", &["/opt/sentinelone"], &["s1-agent", "s1-orchestrator"]),
+    Product("Sophos", &["/opt/sophos-spl", "/opt/sophos-av"], &["sophos_watchdog", "savd"]),
+    Product("Trend Micro", &["/opt/ds_agent"], &["ds_agent"]),
+    Product("Wazuh", &["/var/ossec"], &["wazuh-agentd", "ossec-agentd"]),
+];
+
+pub(super) fn gather(host: &Host) -> Gathered {
+    let mut notes = Vec::new();
+    let processes = processes(host);
+    let security = Security {
+        firewalls: firewalls(host, &processes),
+        malware_protection: malware_protection(host, &processes),
+        disk_encryption: disk_encryption(host),
+        mandatory_access: mandatory_access(host),
+        ssh: ssh(host).unwrap_or_else(|error| {
+            notes.push(error.into());
+            None
+        }),
+        sudo_without_password: sudo(host).unwrap_or_else(|error| {
+            notes.push(error.into());
+            None
+        }),
+    };
+    Gathered { section: Some(Section::Security(security)), notes }
+}
+
+/// Names of the running processes; none for a system that is not running.
+fn processes(host: &Host) -> BTreeSet<String> {
+    let ids = host.list("/proc").unwrap_or_default();
+    let ids = ids.into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    ids.filter_map(|id| host.value(&format!("/proc/{id}/comm"))).collect()
+}
+
+/// Whether systemd starts a service with the system.
+fn starts(host: &Host, service: &str) -> bool {
+    ["multi-user", "sysinit", "basic", "network-pre"]
+        .iter()
+        .any(|target| host.exists(&format!("/etc/systemd/system/{target}.target.wants/{service}")))
+}
+
+fn firewalls(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
+    let found = |name: &str, enabled| Protection {
+        name: name.to_owned(),
+        enabled,
+        ..Protection::default()
+    };
+    let known = |on: bool| on.then_some(true);
+    let mut firewalls = Vec::new();
+    if host.exists("/usr/sbin/firewalld") || host.exists("/usr/bin/firewalld") {
+        let on = processes.contains("firewalld") || starts(host, "firewalld.service");
+        firewalls.push(found("firewalld", Some(on)));
+    }
+    let rules = ["/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables"];
+    if rules.iter().any(|path| host.exists(path)) {
+        let on = starts(host, "netfilter-persistent.service") || starts(host, "iptables.service");
+        firewalls.push(found("iptables", known(on)));
+    }
+    if host.exists("/etc/nftables.conf") || host.exists("/etc/sysconfig/nftables.conf") {
+        firewalls.push(found("nftables", known(starts(host, "nftables.service"))));
+    }
+    if let Ok(text) = host.read_text("/etc/ufw/ufw.conf") {
+        firewalls.push(found("ufw", Some(parse::ufw_enabled(&text))));
+    }
+    firewalls
+}
+
+fn malware_protection(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
+    let there = PRODUCTS.iter().filter(|Product(_, places, names)| {
+        places.iter().any(|path| host.exists(path))
+            || names.iter().any(|name| processes.contains(*name))
+    });
+    there
+        .map(|Product(name, _, names)| Protection {
+            name: (*name).to_owned(),
+            // A system that is not running has no processes to ask.
+            enabled: (!processes.is_empty())
+                .then(|| names.iter().any(|name| processes.contains(*name))),
+            ..Protection::default()
+        })
+        .collect()
+}
+
+/// Whether the root file system lies on an encrypted device; unknown where it lies on none, as in
+/// a container.
+fn disk_encryption(host: &Host) -> Option<bool> {
+    let (number, source) = parse::root_device(&host.read_text("/proc/self/mountinfo").ok()?)?;
+    let mut folder = format!("/sys/dev/block/{number}");
+    if !host.exists(&folder) {
+        let target = host.link(&source).ok();
+        let name =
+            target.as_deref().unwrap_or(source.strip_prefix("/dev/")?.as_ref()).file_name()?;
+        folder = format!("/sys/class/block/{}", name.to_string_lossy());
+    }
+    host.exists(&folder).then(|| is_encrypted(host, &folder, DEPTH_LIMIT))
+}
+
+fn is_encrypted(host: &Host, folder: &str, layers: usize) -> bool {
+    let own = host.value(&format!("{folder}/dm/uuid"));
+    if own.is_some_and(|uuid| uuid.starts_with("CRYPT-")) {
+        return true;
+    }
+    let Some(layers) = layers.checked_sub(1) else { return false };
+    let below = host.list(&format!("{folder}/slaves")).unwrap_or_default();
+    below.iter().any(|name| is_encrypted(host, &format!("/sys/class/block/{name}"), layers))
+}
+
+fn mandatory_access(host: &Host) -> Option<String> {
+    let mode = match host.value("/sys/fs/selinux/enforce").as_deref() {
+        Some("1") => "selinux enforcing",
+        Some(_) => "selinux permissive",
+        None => match host.value("/sys/module/apparmor/parameters/enabled").as_deref() {
+            Some("Y") => "apparmor",
+            Some(_) => "none",
+            None => {
+                let modules = host.value("/sys/kernel/security/lsm")?;
+                let named = |name: &str| modules.split(',').any(|module| module == name);
+                if named("apparmor") || named("selinux") {
+                    return None;
+                }
+                "none"
+            }
+        },
+    };
+    Some(mode.to_owned())
+}
+
+fn ssh(host: &Host) -> Result<Option<Ssh>, HostError> {
+    if !host.exists("/etc/ssh/sshd_config") {
+        return Ok(None);
+    }
+    let mut lines = Vec::new();
+    let mut files = 0;
+    ssh_file(host, "/etc/ssh/sshd_config", DEPTH_LIMIT, &mut files, &mut lines)?;
+    Ok(Some(parse::ssh(&lines)))
+}
+
+fn ssh_file(
+    host: &Host,
+    path: &str,
+    depth: usize,
+    files: &mut usize,
+    lines: &mut Vec<SshLine>,
+) -> Result<(), HostError> {
+    let Some(depth) = depth.checked_sub(1).filter(|_| *files < FILES_LIMIT) else { return Ok(()) };
+    *files += 1;
+    for line in parse::ssh_lines(&host.read_text(path)?) {
+        let SshLine::Include(patterns) = line else {
+            lines.push(line);
+            continue;
+        };
+        for pattern in patterns {
+            let pattern =
+                if pattern.starts_with('/') { pattern } else { format!("/etc/ssh/{pattern}") };
+            let Some((folder, file)) = pattern.rsplit_once('/') else { continue };
+            for name in host.list(folder).unwrap_or_default() {
+                if matches_pattern(file, &name) {
+                    ssh_file(host, &format!("{folder}/{name}"), depth, files, lines)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sudo(host: &Host) -> Result<Option<bool>, HostError> {
+    let text = match host.read_text("/etc/sudoers") {
+        Err(error) if error.is_not_found() => return Ok(None),
+        other => other?,
+    };
+    let mut found = parse::without_password(&text);
+    for folder in parse::sudo_folders(&text) {
+        let names = host.list(&folder).or_else(|error| match error {
+            HostError::NotFound { .. } => Ok(Vec::new()),
+            other => Err(other),
+        })?;
+        // sudo passes over names with a dot and backups.
+        let ours = |name: &&String| !name.contains('.') && !name.ends_with('~');
+        for name in names.iter().filter(ours).take(FILES_LIMIT) {
+            found |= parse::without_password(&host.read_text(&format!("{folder}/{name}"))?);
+        }
+    }
+    Ok(Some(found))
+}

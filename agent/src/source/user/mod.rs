@@ -1,0 +1,23 @@
+//! Accounts and groups of this computer, and directory accounts that signed in here.
+
+mod linux;
+mod parse;
+mod records;
+
+use super::{Platform, Privilege, Source};
+
+pub(crate) use records::records;
+
+/// The declaration.
+pub const ACCOUNTS: Source = Source {
+    name: "accounts",
+    section: "user",
+    about: "Accounts, groups and last sign-ins, from /etc/passwd, /etc/group and the sign-in logs",
+    platforms: &[Platform::Linux],
+    privilege: Privilege::Administrator,
+    programs: &[],
+    gather: linux::gather,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+use proptest::prelude::*;
+use rollcall_shared::section::user::{Account, AccountKind};
+use rollcall_shared::section::{Section, Users};
+
+use super::parse::{self, People};
+use super::{ACCOUNTS, records};
+use crate::host::Host;
+
+fn users(system: &str) -> Users {
+    let root = format!("{}/../tests/fixtures/user/{system}", env!("CARGO_MANIFEST_DIR"));
+    let gathered = (ACCOUNTS.gather)(&Host::at(root));
+    assert_eq!(gathered.notes, []);
+    match gathered.section {
+        Some(Section::User(users)) => users,
+        other => panic!("no users: {other:?}"),
+    }
+}
+
+fn account<'a>(users: &'a Users, name: &str) -> &'a Account {
+    users.accounts.iter().find(|account| account.name == name).unwrap()
+}
+
+#[test]
+fn people_services_and_the_directory_are_told_apart() {
+    let users = users("debian-12");
+    let anna = account(&users, "anna");
+    assert_eq!(anna.kind, Some(AccountKind::Person));
+    assert_eq!(anna.full_name.as_deref(), Some("Anna Berg"));
+    assert_eq!(anna.administrator, Some(true));
+    assert_eq!(anna.disabled, Some(false));
+    assert_eq!(anna.last_sign_in_at.unwrap().to_string(), "2026-11-20T08:00:00Z");
+    assert_eq!(anna.last_sign_in_from.as_deref(), Some("10.1.2.3"));
+
+    assert_eq!(account(&users, "daemon").kind, Some(AccountKind::System));
+    assert_eq!(account(&users, "nobody").kind, Some(AccountKind::System));
+    assert_eq!(account(&users, "daemon").disabled, Some(true));
+    assert_eq!(account(&users, "root").administrator, Some(true));
+
+    let directory = account(&users, "EXAMPLE\\bert");
+    assert_eq!(directory.kind, Some(AccountKind::Directory));
+    assert_eq!(directory.last_sign_in_at.unwrap().to_string(), "2026-11-21T09:30:00Z");
+
+    let sudo = users.groups.iter().find(|group| group.name == "sudo").unwrap();
+    assert_eq!(sudo.members, ["anna"]);
+    assert!(users.groups.iter().all(|group| group.name != "anna"));
+}
+
+/// The log's own first record and restarts are no people.
+#[test]
+fn nobody_is_called_wtmp_or_reboot() {
+    let users = users("debian-12");
+    assert!(
+        users.accounts.iter().all(|account| account.name != "wtmp" && account.name != "reboot")
+    );
+}
+
+#[test]
+fn other_ranges_and_groups_are_followed() {
+    let users = users("rhel-6");
+    assert_eq!(account(&users, "carl").kind, Some(AccountKind::Person));
+    assert_eq!(account(&users, "carl").administrator, Some(true));
+    assert_eq!(account(&users, "carl").disabled, None);
+    assert_eq!(users.accounts.len(), 2);
+}
+
+#[test]
+fn an_expired_account_is_disabled() {
+    let disabled = parse::disabled("a:$y$x:1:0:9:7::1:\nb:$y$x:1:0:9:7:::\nc:!:1\nd::1");
+    let found: Vec<bool> = disabled.into_values().collect();
+    assert_eq!(found, [true, false, true, false]);
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_it_panic(bytes: Vec<u8>, text in "([a-z+]{0,3}:|[0-9]{0,5}:|\\PC|\n){0,40}") {
+        let entries = parse::passwd(&text, People::parse(&text));
+        parse::groups(&text, &entries);
+        parse::disabled(&text);
+        records(&bytes).count();
+        records(&bytes.repeat(40)).count();
+    }
+}

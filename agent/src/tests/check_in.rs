@@ -1,0 +1,232 @@
+//! Check-ins: what is sent, what is remembered, what is kept for later.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rollcall_shared::problem::kind;
+use tempfile::TempDir;
+
+use super::collector::{Instead, TestCollector};
+use super::{Computer, open};
+use crate::agent::Agent;
+use crate::error::{Error, exit};
+
+async fn enrolled() -> (TestCollector, TempDir, Computer, Agent) {
+    let (collector, folder, computer) =
+        (TestCollector::start().await, tempfile::tempdir().unwrap(), Computer::new());
+    let mut agent = open(folder.path(), &computer);
+    agent.enroll(&collector.join()).await.unwrap();
+    (collector, folder, computer, agent)
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn waiting(agent: &Agent) -> usize {
+    agent.spool.seqs().unwrap().len()
+}
+
+#[tokio::test]
+async fn bodies_travel_once_and_a_change_takes_one_request() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    agent.once().await.unwrap();
+    agent.once().await.unwrap();
+    computer.rename("lt-0043");
+    agent.once().await.unwrap();
+    drop(agent);
+    // The memory of what the collector holds survives a restart.
+    open(folder.path(), &computer).once().await.unwrap();
+    let known = collector.known.lock().unwrap();
+    assert_eq!(
+        known.came,
+        [set(&["cpu", "software", "system"]), set(&[]), set(&["system"]), set(&[])]
+    );
+    drop(known);
+    assert_eq!(collector.names(), ["lt-0042", "lt-0042", "lt-0043", "lt-0043"]);
+    assert_eq!(collector.seqs(), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn what_the_collector_wants_is_sent_with_the_same_report() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    agent.once().await.unwrap();
+    collector.instead([Instead::Want(vec!["software".into(), "nonsense".into()])]);
+    agent.once().await.unwrap();
+    let known = collector.known.lock().unwrap();
+    assert_eq!(known.came[1..], [set(&[]), set(&["software"])]);
+    assert_eq!(known.stored.len(), 2);
+}
+
+#[tokio::test]
+async fn a_collector_that_always_wants_more_is_given_up_on() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    let want = Instead::Want(vec!["software".into()]);
+    collector.instead(vec![want; 9]);
+    let error = agent.once().await.unwrap_err();
+    assert_eq!(error.exit_code(), exit::UNREACHABLE);
+    assert_eq!(waiting(&agent), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_costs_a_resend_and_never_a_change() {
+    let (collector, _folder, computer, mut agent) = enrolled().await;
+    collector.instead([Instead::LoseAnswer]);
+    assert!(agent.once().await.is_err());
+    computer.rename("lt-0043");
+    let outcome = agent.once().await.unwrap();
+    assert_eq!(outcome.stored, 2);
+    assert_eq!(collector.names(), ["lt-0042", "lt-0043"]);
+    assert!(collector.known.lock().unwrap().duplicates > 0);
+    assert_eq!(waiting(&agent), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_the_collectors_word_is_tried_again() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    let html = |status| Instead::Answer(status, Vec::new(), b"<html>Please sign in".to_vec());
+    let redirect = Instead::Answer(
+        302,
+        vec![("location", "https://elsewhere.invalid/".to_owned())],
+        Vec::new(),
+    );
+    let foreign = br#"{"report_id":"00000000-0000-0000-0000-000000000000","stored":true,"server_time":"2026-11-23T10:15:00Z"}"#;
+    for instead in [
+        html(200),
+        html(400),
+        html(403),
+        html(404),
+        redirect,
+        Instead::Answer(200, Vec::new(), vec![b' '; 3 * 1024 * 1024]),
+        Instead::Answer(200, Vec::new(), foreign.to_vec()),
+        Instead::problem(401, kind::UNAUTHORISED),
+        Instead::problem(500, "internal"),
+    ] {
+        collector.instead([instead.clone()]);
+        assert!(agent.once().await.is_err(), "{instead:?}");
+        assert!(waiting(&agent) >= 1);
+    }
+    agent.once().await.unwrap();
+    assert_eq!(waiting(&agent), 0);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    let headers = vec![("retry-after", "120".to_owned())];
+    collector.instead([Instead::Answer(503, headers, Vec::new())]);
+    let error = agent.once().await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+    assert_eq!(error.exit_code(), exit::UNREACHABLE);
+}
+
+#[tokio::test]
+async fn one_bad_report_never_blocks_the_queue() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    collector.instead([Instead::problem(500, "internal")]);
+    agent.once().await.unwrap_err();
+    computer.rename("lt-0043");
+    collector.instead([Instead::problem(400, "invalid")]);
+    let outcome = agent.once().await.unwrap();
+    assert_eq!((outcome.stored, outcome.rejected.as_slice()), (1, &["because".to_owned()][..]));
+    assert_eq!(collector.names(), ["lt-0043"]);
+    let rejected = folder.path().join("state/spool/rejected");
+    assert_eq!(std::fs::read_dir(rejected).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_bad_section_is_sent_once_more_with_everything() {
+    let (collector, _folder, computer, mut agent) = enrolled().await;
+    agent.once().await.unwrap();
+    computer.rename("lt-0043");
+    collector.instead([Instead::problem(422, kind::BAD_SECTION)]);
+    assert_eq!(agent.once().await.unwrap().stored, 1);
+    assert_eq!(
+        collector.known.lock().unwrap().came[1..],
+        [set(&["system"]), set(&["cpu", "software", "system"])]
+    );
+    let bad = Instead::problem(422, kind::BAD_SECTION);
+    collector.instead([bad.clone(), bad]);
+    assert_eq!(agent.once().await.unwrap().rejected.len(), 1);
+}
+
+#[tokio::test]
+async fn offline_every_change_is_kept_and_arrives_in_order() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    for name in ["a", "a", "a", "b", "b", "b", "c"] {
+        computer.rename(name);
+        collector.instead([Instead::Answer(503, Vec::new(), Vec::new())]);
+        agent.once().await.unwrap_err();
+    }
+    drop(agent);
+    let mut agent = open(folder.path(), &computer);
+    agent.once().await.unwrap();
+    assert_eq!(collector.names(), ["a", "a", "b", "b", "c", "c"]);
+    assert!(collector.seqs().is_sorted());
+    assert_eq!(waiting(&agent), 0);
+}
+
+#[tokio::test]
+async fn a_copied_key_is_replaced_and_the_spool_kept() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    let old = agent.identity().unwrap().clone();
+    collector.instead([Instead::problem(409, kind::CLONE_SUSPECTED)]);
+    let outcome = agent.once().await.unwrap();
+    let new = agent.identity().unwrap().clone();
+    assert_eq!((outcome.stored, outcome.rekeyed), (1, Some(new.device_id)));
+    assert!(new.device_id != old.device_id && new.public_key != old.public_key);
+    drop(agent);
+    open(folder.path(), &computer).once().await.unwrap();
+    assert_eq!(collector.names().len(), 2);
+}
+
+#[tokio::test]
+async fn a_revoked_device_stops() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    collector.instead([Instead::problem(403, kind::DEVICE_REVOKED)]);
+    let error = agent.run(std::future::pending()).await.unwrap_err();
+    assert!(matches!(error, Error::Revoked));
+    assert_eq!(error.exit_code(), exit::REFUSED);
+    drop(agent);
+    let before = collector.known.lock().unwrap().requests;
+    let mut agent = open(folder.path(), &computer);
+    assert!(matches!(agent.once().await, Err(Error::Revoked)));
+    assert_eq!(collector.known.lock().unwrap().requests, before, "nobody was asked again");
+}
+
+#[tokio::test]
+async fn the_number_to_go_on_from_is_honoured() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    collector.instead([Instead::NextSeq(412)]);
+    agent.once().await.unwrap();
+    collector.instead([Instead::NextSeq(u64::MAX)]);
+    agent.once().await.unwrap();
+    agent.once().await.unwrap();
+    assert_eq!(collector.seqs(), [1, 412, 413]);
+}
+
+#[tokio::test]
+async fn what_the_collector_switches_off_is_not_looked_at() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    collector.known.lock().unwrap().sections_off = vec!["software".into(), "x".into()];
+    agent.once().await.unwrap();
+    agent.once().await.unwrap();
+    let known = collector.known.lock().unwrap();
+    assert!(known.stored[0].sections.contains_key("software"));
+    assert!(!known.stored[1].sections.contains_key("software"));
+}
+
+#[tokio::test]
+async fn runs_until_it_is_stopped() {
+    let (collector, _folder, _computer, mut agent) = enrolled().await;
+    let known = std::sync::Arc::clone(&collector.known);
+    let stored = async move {
+        while known.lock().unwrap().stored.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    agent.run(stored).await.unwrap();
+    let status = crate::status::Status::of(&agent, None, None);
+    assert_eq!((status.queued, status.url), (0, Some(collector.url.clone())));
+    assert_eq!(collector.names(), ["lt-0042"]);
+}

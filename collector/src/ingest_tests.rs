@@ -1,0 +1,537 @@
+//! Whole check-ins against both databases, without HTTP.
+
+use std::collections::BTreeMap;
+
+use rollcall_shared::api::change::ChangeKind;
+use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::report::{AgentInfo, Session, Vitals};
+use rollcall_shared::section::software::SoftwareScope;
+use rollcall_shared::section::{Memory, System};
+use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use rollcall_shared::{DeviceId, HardwareIds};
+use uuid::Uuid;
+
+use super::*;
+use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
+use crate::store::history::Past;
+use crate::store::testing::{postgres_url, store_test};
+
+const START: Timestamp = Timestamp(1_790_000_000_000);
+
+async fn enrolled(store: &Store, number: u8) -> DeviceKey {
+    let decision = Decision {
+        at: START,
+        kind: DecisionKind::Enrolled,
+        evidence: "a test".into(),
+        other: None,
+        actor: None,
+    };
+    let new = NewDevice {
+        id: DeviceId(Uuid::from_u128(u128::from(number) + 1)),
+        public_key: [number; 32],
+        hostname: format!("pc-{number}"),
+        hardware_ids: ids(number),
+        pending: false,
+        demo: false,
+    };
+    let grant = Permission::Grant(TokenGrant::default());
+    store.enroll(&grant, new, &decision).await.unwrap().unwrap().key
+}
+
+fn ids(number: u8) -> HardwareIds {
+    HardwareIds {
+        serial: Some(format!("PF3A1B{number:02X}")),
+        uuid: Some(format!("4c4c4544-0042-3510-8056-b9c04f4e4d{number:02x}")),
+        board_serial: None,
+        machine_id_digest: None,
+        macs: vec![format!("8c:8c:aa:12:34:{number:02x}")],
+    }
+}
+
+fn system(number: u8) -> Section {
+    Section::System(System {
+        hostname: format!("pc-{number}"),
+        serial: ids(number).serial,
+        ..System::default()
+    })
+}
+
+fn title(name: &str, version: &str) -> Software {
+    Software {
+        source: "dpkg".into(),
+        name: name.into(),
+        version: version.into(),
+        architecture: Some("amd64".into()),
+        installed_at: Some(Timestamp(START.0 - 1000)),
+        size_bytes: Some(4096),
+        scope: Some(SoftwareScope::Machine),
+        ..Software::default()
+    }
+}
+
+fn software(titles: &[(&str, &str)]) -> Section {
+    Section::Software(titles.iter().map(|(name, version)| title(name, version)).collect())
+}
+
+/// A report of a computer, one minute after the last number.
+fn report(number: u8, seq: u64, sections: &[Section]) -> CheckIn {
+    let at = START.plus_ms(i64::try_from(seq).unwrap() * MINUTE_MS);
+    CheckIn {
+        report_id: Uuid::from_u128(u128::from(number) << 64 | u128::from(seq)),
+        seq,
+        observed_at: at,
+        sent_at: at,
+        agent: AgentInfo { version: "0.1.0".into(), ..AgentInfo::default() },
+        hardware_ids: ids(number),
+        vitals: Vitals::default(),
+        sections: sections
+            .iter()
+            .map(|one| (one.name().to_owned(), SectionState::collected(one).unwrap()))
+            .collect(),
+        cost: rollcall_shared::report::Cost::default(),
+        dropped_reports: 0,
+    }
+}
+
+fn without_bodies(mut check_in: CheckIn) -> CheckIn {
+    check_in.sections.values_mut().for_each(|state| state.body = None);
+    check_in
+}
+
+/// Sends it as its sender would: it arrives a second after it was made.
+async fn send(
+    store: &Store,
+    device: DeviceKey,
+    check_in: CheckIn,
+) -> Result<CheckInAnswer, Refusal> {
+    let now = check_in.sent_at.plus_ms(1000);
+    Ok(store_report(store, device, check_in, now).await?.0)
+}
+
+async fn names(store: &Store, device: DeviceKey, as_of: Option<Timestamp>) -> Vec<String> {
+    match store.software(device, as_of).await.unwrap() {
+        Past::Known(list) => {
+            list.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
+        }
+        Past::NotKnown => vec!["not known".into()],
+    }
+}
+
+store_test!(a_first_report_is_stored_and_read_back, |store| {
+    let device = enrolled(&store, 1).await;
+    assert_eq!(store.software(device, None).await.unwrap(), Past::NotKnown);
+    let sections = [system(1), software(&[("bash", "5.2"), ("apt", "2.6")])];
+    let answer = send(&store, device, report(1, 1, &sections)).await.unwrap();
+    assert!(answer.stored && !answer.duplicate && answer.want.is_empty());
+
+    let Past::Known(list) = store.software(device, None).await.unwrap() else { panic!() };
+    assert_eq!(list, [title("apt", "2.6"), title("bash", "5.2")]);
+    let Past::Known(found) = store.sections(device, None).await.unwrap() else { panic!() };
+    let json = found["system"].json.as_deref().unwrap();
+    assert_eq!(json, system(1).to_json().unwrap().get());
+    let row = store.devices().await.unwrap().remove(0);
+    assert_eq!(row.summary.hostname, "pc-1");
+    assert_eq!(row.summary.serial.as_deref(), Some("PF3A1B01"));
+    assert_eq!(row.summary.software_count, 2);
+    assert_eq!(row.first_report_at, Some(START.plus_ms(MINUTE_MS)));
+    assert_eq!(row.last_seen_at, Some(START.plus_ms(MINUTE_MS + 1000)));
+    let before = START.plus_ms(MINUTE_MS - 1);
+    assert_eq!(store.software(device, Some(before)).await.unwrap(), Past::NotKnown);
+    assert_eq!(store.sections(device, Some(before)).await.unwrap(), Past::NotKnown);
+    assert!(store.changes(device, None, 10).await.unwrap().is_empty());
+    let values = store.seen_values(device).await.unwrap();
+    let kinds: Vec<&str> = values.iter().map(|value| value.kind.as_str()).collect();
+    assert_eq!(kinds, ["hostname", "serial"]);
+});
+
+store_test!(a_repetition_has_no_effect_and_another_content_is_refused, |store| {
+    let device = enrolled(&store, 1).await;
+    let first = report(1, 1, &[system(1), software(&[("bash", "5.2")])]);
+    send(&store, device, first.clone()).await.unwrap();
+    let later = |mut check_in: CheckIn| {
+        check_in.sent_at = check_in.sent_at.plus_ms(HOUR_MS);
+        check_in
+    };
+    let seen = store.devices().await.unwrap()[0].last_seen_at;
+    let answer = send(&store, device, later(first.clone())).await.unwrap();
+    assert!(answer.stored && answer.duplicate);
+    let answer = send(&store, device, without_bodies(later(first.clone()))).await.unwrap();
+    assert!(answer.duplicate);
+    let other = CheckIn { report_id: first.report_id, ..report(1, 1, &[system(2)]) };
+    let refused = send(&store, device, other).await;
+    assert!(matches!(refused, Err(Refusal::ReportConflict(_))), "{refused:?}");
+    // The same after a check-in without changes, which only memory knows yet.
+    let second = without_bodies(report(1, 2, &[system(1), software(&[("bash", "5.2")])]));
+    assert!(!send(&store, device, second.clone()).await.unwrap().duplicate);
+    assert!(send(&store, device, later(second.clone())).await.unwrap().duplicate);
+    assert!(send(&store, device, later(first)).await.unwrap().duplicate);
+    store.flush().await.unwrap();
+    assert!(send(&store, device, later(second)).await.unwrap().duplicate);
+    let now = store.devices().await.unwrap()[0].last_seen_at;
+    assert_eq!(now, seen.map(|seen| seen.plus_ms(MINUTE_MS)));
+});
+
+store_test!(an_unchanged_check_in_needs_no_bodies_and_moves_last_seen, |store| {
+    let device = enrolled(&store, 1).await;
+    let sections = [system(1), software(&[("bash", "5.2")])];
+    send(&store, device, report(1, 1, &sections)).await.unwrap();
+    let mut second = without_bodies(report(1, 2, &sections));
+    second.vitals.memory_available_bytes = Some(7);
+    assert!(send(&store, device, second).await.unwrap().stored);
+    for flushed in [false, true] {
+        if flushed {
+            store.flush().await.unwrap();
+        }
+        let last = store.last_report(device).await.unwrap().unwrap();
+        assert_eq!((last.seq, last.vitals.memory_available_bytes), (2, Some(7)));
+        assert_eq!(last.hardware_ids, ids(1));
+        let row = store.device_by_key(device).await.unwrap().unwrap();
+        assert_eq!(row.last_seen_at, Some(START.plus_ms(2 * MINUTE_MS + 1000)));
+    }
+    assert!(store.recently_changed(10).await.unwrap().is_empty());
+});
+
+store_test!(content_that_any_device_holds_is_not_asked_for_again, |store| {
+    let (one, two) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
+    let list = software(&[("bash", "5.2"), ("zsh", "5.9")]);
+    let memory = Section::Memory(Memory::default());
+    let sections = [list.clone(), memory.clone()];
+    let asked = send(&store, one, without_bodies(report(1, 1, &sections))).await.unwrap();
+    assert!(!asked.stored);
+    assert_eq!(asked.want, ["memory", "software"]);
+    assert_eq!(store.software(one, None).await.unwrap(), Past::NotKnown);
+    send(&store, one, report(1, 1, &sections)).await.unwrap();
+
+    let copied = send(&store, two, without_bodies(report(2, 1, &sections))).await.unwrap();
+    assert!(copied.stored, "{copied:?}");
+    assert_eq!(names(&store, two, None).await, ["bash 5.2", "zsh 5.9"]);
+    let Past::Known(found) = store.sections(two, None).await.unwrap() else { panic!() };
+    assert_eq!(found["memory"].json.as_deref(), Some(memory.to_json().unwrap().get()));
+
+    // The body of one section never becomes another section.
+    let mut strange = without_bodies(report(2, 2, &[memory]));
+    let state = strange.sections.remove("memory").unwrap();
+    strange.sections.insert("os".into(), state);
+    assert_eq!(send(&store, two, strange).await.unwrap().want, ["os"]);
+});
+
+store_test!(changes_are_told_newest_first_in_words, |store| {
+    let device = enrolled(&store, 1).await;
+    let renamed = Section::System(System { hostname: "renamed".into(), ..System::default() });
+    let steps = [
+        vec![system(1), software(&[("bash", "5.1"), ("vim", "9.0")])],
+        vec![system(1), software(&[("bash", "5.2"), ("vim", "9.0")])],
+        vec![renamed, software(&[("bash", "5.2"), ("zsh", "5.9")])],
+    ];
+    for (seq, sections) in (1..).zip(&steps) {
+        send(&store, device, report(1, seq, sections)).await.unwrap();
+    }
+    let changes = store.changes(device, None, 100).await.unwrap();
+    let told: Vec<(ChangeKind, &str)> =
+        changes.iter().map(|change| (change.kind, change.subject.as_str())).collect();
+    assert!(told.contains(&(ChangeKind::Removed, "vim")));
+    assert!(told.contains(&(ChangeKind::Added, "zsh")));
+    assert_eq!(told.last(), Some(&(ChangeKind::Upgraded, "bash")));
+    assert!(changes.iter().any(|change| change.section == "system"));
+    let (second, third) = (START.plus_ms(2 * MINUTE_MS), START.plus_ms(3 * MINUTE_MS));
+    assert_eq!(changes[0].at, third);
+    assert_eq!(changes[0].received_at, third.plus_ms(1000));
+    let older = store.changes(device, Some(third), 100).await.unwrap();
+    assert_eq!((older.len(), older[0].at), (1, second));
+    let recent = store.recently_changed(10).await.unwrap();
+    assert_eq!(recent, [(device, third), (device, second)]);
+    let values = store.seen_values(device).await.unwrap();
+    let hosts: Vec<&str> =
+        values.iter().filter(|v| v.kind == "hostname").map(|v| v.value.as_str()).collect();
+    assert_eq!(hosts, ["renamed", "pc-1"]);
+});
+
+store_test!(unknown_is_never_gone_and_not_found_is, |store| {
+    let device = enrolled(&store, 1).await;
+    let memory = Section::Memory(Memory::default());
+    let mut snap = title("firefox", "130");
+    snap.source = "snap".into();
+    let both = Section::Software(vec![title("bash", "5.2"), snap]);
+    send(&store, device, report(1, 1, &[memory.clone(), both.clone()])).await.unwrap();
+
+    // The memory could not be looked at, and snap did not answer.
+    let mut partial = report(1, 2, &[software(&[("bash", "5.3")])]);
+    let state = partial.sections.get_mut("software").unwrap();
+    state.notes.push(Note::new(NoteKind::TimedOut).from_source("snap"));
+    let failed = SectionState::absent(Note::new(NoteKind::Failed));
+    partial.sections.insert("memory".into(), failed);
+    send(&store, device, partial.clone()).await.unwrap();
+    assert_eq!(names(&store, device, None).await, ["bash 5.3", "firefox 130"]);
+    let Past::Known(found) = store.sections(device, None).await.unwrap() else { panic!() };
+    assert!(found["memory"].json.is_some());
+    assert_eq!(found["memory"].notes, [Note::new(NoteKind::Failed)]);
+
+    // The same again is no change; then snap answers, and has nothing installed.
+    let mut again = without_bodies(partial);
+    (again.report_id, again.seq) = (Uuid::from_u128(77), 3);
+    assert!(send(&store, device, again).await.unwrap().stored);
+    let whole = report(1, 4, &[software(&[("bash", "5.3")])]);
+    let answer = send(&store, device, without_bodies(whole.clone())).await.unwrap();
+    assert_eq!(answer.want, ["software"]);
+    send(&store, device, whole).await.unwrap();
+    assert_eq!(names(&store, device, None).await, ["bash 5.3"]);
+
+    // Looked at, and not there.
+    let mut gone = report(1, 5, &[software(&[("bash", "5.3")])]);
+    let state = SectionState::absent(Note::new(NoteKind::NotFound));
+    gone.sections.insert("memory".into(), state);
+    send(&store, device, gone).await.unwrap();
+    let Past::Known(found) = store.sections(device, None).await.unwrap() else { panic!() };
+    assert_eq!(found["memory"].json, None);
+    let then = Some(START.plus_ms(4 * MINUTE_MS));
+    let Past::Known(found) = store.sections(device, then).await.unwrap() else { panic!() };
+    assert!(found["memory"].json.is_some());
+});
+
+store_test!(late_reports_never_overwrite_newer_state, |store| {
+    let device = enrolled(&store, 1).await;
+    send(&store, device, report(1, 1, &[software(&[("bash", "5.0")])])).await.unwrap();
+    send(&store, device, report(1, 3, &[software(&[("bash", "5.2")])])).await.unwrap();
+    let mut late = report(1, 2, &[software(&[("bash", "5.1")])]);
+    late.sent_at = START.plus_ms(HOUR_MS);
+    let answer = send(&store, device, late.clone()).await.unwrap();
+    assert!(answer.stored && answer.next_seq.is_none());
+    assert_eq!(names(&store, device, None).await, ["bash 5.2"]);
+    let then = START.plus_ms(2 * MINUTE_MS);
+    assert_eq!(names(&store, device, Some(then)).await, ["bash 5.1"]);
+    assert_eq!(names(&store, device, Some(then.plus_ms(-1))).await, ["bash 5.0"]);
+    assert!(send(&store, device, late).await.unwrap().duplicate);
+    assert_eq!(store.last_report(device).await.unwrap().unwrap().seq, 3);
+});
+
+store_test!(a_reverted_computer_goes_on_and_a_cloned_one_is_refused, |store| {
+    let device = enrolled(&store, 1).await;
+    for seq in 1..=5 {
+        let version = format!("5.{seq}");
+        send(&store, device, report(1, seq, &[software(&[("bash", &version)])])).await.unwrap();
+    }
+    let mut back = report(1, 2, &[software(&[("bash", "5.1")])]);
+    back.report_id = Uuid::from_u128(99);
+    back.observed_at = START.plus_ms(HOUR_MS);
+    back.sent_at = back.observed_at;
+    let answer = send(&store, device, back.clone()).await.unwrap();
+    assert_eq!(answer.next_seq, Some(6));
+    assert_eq!(names(&store, device, None).await, ["bash 5.1"]);
+    let decisions = store.decisions(device).await.unwrap();
+    assert_eq!(decisions[0].kind, DecisionKind::Reverted);
+
+    back.report_id = Uuid::from_u128(100);
+    back.hardware_ids = ids(2);
+    back.observed_at = START.plus_ms(2 * HOUR_MS);
+    let refused = send(&store, device, back).await;
+    assert!(matches!(refused, Err(Refusal::CloneSuspected)), "{refused:?}");
+});
+
+store_test!(wrong_bodies_are_refused_by_name_and_odd_ones_kept, |store| {
+    let device = enrolled(&store, 1).await;
+    let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
+    let mut wrong = report(1, 1, &[system(1)]);
+    wrong.sections.get_mut("system").unwrap().digest = Some(Digest::of(b"else"));
+    let mut shape = report(1, 1, &[system(1)]);
+    shape.sections.insert("memory".into(), SectionState::with_body(raw("[1]")));
+    let mut deep = report(1, 1, &[system(1)]);
+    let text = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    deep.sections.insert("future".into(), SectionState::with_body(raw(&text)));
+    let mut name = report(1, 1, &[system(1)]);
+    name.sections.insert("A b".into(), SectionState::with_body(raw("1")));
+    for (check_in, section) in
+        [(wrong, "system"), (shape, "memory"), (deep, "future"), (name, "A b")]
+    {
+        match send(&store, device, check_in).await {
+            Err(Refusal::BadSection { section: named, .. }) => assert_eq!(named, section),
+            other => panic!("{section}: {other:?}"),
+        }
+    }
+    assert_eq!(store.sections(device, None).await.unwrap(), Past::NotKnown);
+
+    let mut odd = report(1, 1, &[]);
+    let system = r#"{"hostname":"a\u0000b\ud800","chassis":"toaster","new_field":[1.50]}"#;
+    odd.sections.insert("system".into(), SectionState::with_body(raw(system)));
+    odd.sections.insert("future".into(), SectionState::with_body(raw(r#"{ "x": 1.10 }"#)));
+    let list = r#"[{"source":"dpkg","name":"'; DROP TABLE device --","version":"\u0000"}]"#;
+    odd.sections.insert("software".into(), SectionState::with_body(raw(list)));
+    odd.vitals.sessions.push(Session { user: "a\0b".into(), ..Session::default() });
+    assert!(send(&store, device, odd.clone()).await.unwrap().stored);
+    let Past::Known(found) = store.sections(device, None).await.unwrap() else { panic!() };
+    assert_eq!(found["future"].json.as_deref(), Some(r#"{ "x": 1.10 }"#));
+    let clean =
+        "{\"hostname\":\"a\u{fffd}b\u{fffd}\",\"chassis\":\"toaster\",\"new_field\":[1.50]}";
+    assert_eq!(found["system"].json.as_deref(), Some(clean));
+    assert_eq!(names(&store, device, None).await, ["'; DROP TABLE device -- \u{fffd}"]);
+    // The agent's own digests are what is remembered.
+    (odd.report_id, odd.seq) = (Uuid::from_u128(9), 2);
+    assert!(send(&store, device, without_bodies(odd)).await.unwrap().stored);
+});
+
+store_test!(many_devices_at_once_share_transactions, |store| {
+    let mut tasks = Vec::new();
+    for number in 1..=40 {
+        let device = enrolled(&store, number).await;
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move {
+            for seq in 1..=5 {
+                let version = format!("5.{seq}.{}", number % 7);
+                let sections = [system(number), software(&[("bash", &version), ("vim", "9")])];
+                send(&store, device, report(number, seq, &sections)).await.unwrap();
+            }
+            assert_eq!(names(&store, device, None).await.len(), 2);
+            device
+        }));
+    }
+    for task in tasks {
+        let device = task.await.unwrap();
+        assert_eq!(store.changes(device, None, 100).await.unwrap().len(), 4);
+    }
+    assert_eq!(store.titles().await.unwrap().len(), 36);
+});
+
+store_test!(a_token_is_used_up_once_and_refused_alike_otherwise, |store| {
+    use crate::store::token::NewTokenRow;
+    use rollcall_shared::api::token::EnrollmentToken;
+    let digest = Digest::of(b"secret");
+    let token = EnrollmentToken {
+        id: 0,
+        label: "room 7".into(),
+        site: Some("Bonn".into()),
+        department: None,
+        created_at: START,
+        created_by: "it".into(),
+        expires_at: START.plus_ms(DAY_MS),
+        uses_allowed: Some(1),
+        uses: 0,
+        needs_approval: true,
+        allows_reenrollment: false,
+        revoked_at: None,
+    };
+    store.create_token(&NewTokenRow { digest, token }).await.unwrap();
+    let decision = |at| Decision {
+        at,
+        kind: DecisionKind::Enrolled,
+        evidence: String::new(),
+        other: None,
+        actor: None,
+    };
+    let new = |number: u8| NewDevice {
+        id: DeviceId(Uuid::from_u128(u128::from(number))),
+        public_key: [number; 32],
+        hostname: "x".into(),
+        hardware_ids: ids(number),
+        pending: false,
+        demo: false,
+    };
+    let permission = Permission::Token(digest);
+    let late = decision(START.plus_ms(2 * DAY_MS));
+    assert!(store.enroll(&permission, new(1), &late).await.unwrap().is_none());
+    let row = store.enroll(&permission, new(1), &decision(START)).await.unwrap().unwrap();
+    assert!(row.pending);
+    assert_eq!(row.site.as_deref(), Some("Bonn"));
+    assert!(store.enroll(&permission, new(2), &decision(START)).await.unwrap().is_none());
+    assert!(store.device_by_public_key(&[2; 32]).await.unwrap().is_none());
+    let state = store.key_of_device(row.id).unwrap();
+    assert!(state.pending && !state.revoked && state.public_key == [1; 32]);
+    store.approve(row.key, &decision(START)).await.unwrap();
+    store.revoke(row.key, &decision(START)).await.unwrap();
+    let state = store.key_of_device(row.id).unwrap();
+    assert!(!state.pending && state.revoked);
+    assert_eq!(store.all_hardware_ids().await.unwrap(), [(row.key, ids(1))]);
+    assert!(store.last_report(row.key).await.unwrap().is_none());
+});
+
+#[tokio::test]
+async fn everything_is_remembered_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite:{}", folder.path().join("test.db").display());
+    for url in [Some(sqlite), postgres_url().await].into_iter().flatten() {
+        let store = Store::open(&url).await.unwrap();
+        let device = enrolled(&store, 1).await;
+        let sections = [system(1), software(&[("bash", "5.2")])];
+        send(&store, device, report(1, 1, &sections)).await.unwrap();
+        let second = without_bodies(report(1, 2, &sections));
+        send(&store, device, second.clone()).await.unwrap();
+        store.flush().await.unwrap();
+        drop(store);
+
+        let store = Store::open(&url).await.unwrap();
+        assert!(send(&store, device, second).await.unwrap().duplicate);
+        assert!(
+            send(&store, device, without_bodies(report(1, 3, &sections))).await.unwrap().stored
+        );
+        let changed = [system(1), software(&[("bash", "5.3")])];
+        send(&store, device, report(1, 4, &changed)).await.unwrap();
+        assert_eq!(store.changes(device, None, 9).await.unwrap().len(), 1);
+        let two = enrolled(&store, 2).await;
+        let answer = send(&store, two, without_bodies(report(2, 1, &changed[1..]))).await.unwrap();
+        assert!(answer.stored);
+        assert_eq!(store.title_sets(None).await.unwrap().len(), 2);
+    }
+}
+
+/// A computer whose every state is known, and that changes a little each day.
+struct Truth {
+    random: u64,
+    software: BTreeMap<String, u32>,
+    hostname: u32,
+}
+
+impl Truth {
+    /// The next of a row of numbers that looks random and is always the same.
+    fn next(&mut self) -> u32 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.random >> 33) as u32
+    }
+
+    fn day(&mut self) -> [Section; 2] {
+        for _ in 0..self.next() % 4 {
+            let name = format!("package-{}", self.next() % 30);
+            let (goes, step) = (self.next().is_multiple_of(3), self.next() % 2);
+            if goes {
+                self.software.remove(&name);
+            } else {
+                *self.software.entry(name).or_default() += step;
+            }
+        }
+        self.hostname += u32::from(self.next().is_multiple_of(5));
+        let list: Vec<Software> =
+            self.software.iter().map(|(name, version)| title(name, &version.to_string())).collect();
+        let system = System { hostname: format!("pc-{}", self.hostname), ..System::default() };
+        [Section::System(system), Section::Software(list)]
+    }
+}
+
+store_test!(every_day_of_a_month_is_remembered_as_it_was, |store| {
+    let device = enrolled(&store, 1).await;
+    let mut truth = Truth { random: 7, software: BTreeMap::new(), hostname: 0 };
+    let mut days = Vec::new();
+    for day in 1..=30u64 {
+        let sections = truth.day();
+        let at = START.plus_ms(i64::try_from(day).unwrap() * DAY_MS);
+        let check_in = CheckIn { observed_at: at, sent_at: at, ..report(1, day, &sections) };
+        send(&store, device, check_in).await.unwrap();
+        days.push((at, sections));
+    }
+    for (at, [system, software]) in days {
+        for moment in [at, at.plus_ms(DAY_MS - 1)] {
+            let Past::Known(found) = store.sections(device, Some(moment)).await.unwrap() else {
+                panic!("{at}")
+            };
+            assert_eq!(found["system"].json.as_deref(), Some(system.to_json().unwrap().get()));
+            assert!(found["system"].changed_at <= at);
+            let Past::Known(mut list) = store.software(device, Some(moment)).await.unwrap() else {
+                panic!("{at}")
+            };
+            list.sort_by(|a, b| a.name.cmp(&b.name));
+            let Section::Software(expected) = &software else { panic!() };
+            let pairs = |list: &[Software]| -> Vec<(String, String)> {
+                list.iter().map(|one| (one.name.clone(), one.version.clone())).collect()
+            };
+            let mut expected = pairs(expected);
+            expected.sort();
+            assert_eq!(pairs(&list), expected, "{at}");
+        }
+    }
+});

@@ -1,0 +1,166 @@
+//! Reads what a batch of reports needs of the tables, a few statements for all of its devices.
+
+use std::collections::BTreeSet;
+
+use rollcall_shared::{Digest, Timestamp};
+
+use super::device::{DeviceColumns, DeviceKey, DeviceRow, LastReport, key_of};
+use super::load::SOFTWARE_NAME;
+use super::memory::Memory;
+use super::plan::{self, Document, Loaded, SoftwareRow};
+use super::report::{Prepared, PreparedSection};
+use super::{Error, Tables};
+
+pub(super) type LoadedReport = (i64, i64, String, i64, i64, i64, String, String, String, String);
+pub(super) type LoadedDocument = (i64, String, i64, Vec<u8>, Vec<u8>);
+pub(super) type LoadedSoftware = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+pub(super) const LOAD_REPORTS: &str = "SELECT device, seq, report_id, observed_at, received_at,
+    clock_error_ms, vitals, agent, cost, hardware_ids FROM device_report WHERE device";
+pub(super) const LOAD_DOCUMENTS: &str =
+    "SELECT device, name, at, digest, document FROM section WHERE device";
+pub(super) const LOAD_SOFTWARE: &str =
+    "SELECT device, first_at, at, digest, titles, extra FROM software WHERE device";
+
+/// What the tables say of the devices of some reports, read within the transaction.
+macro_rules! load_batch {
+    ($tx:ident, $tables:expr, $reports:expr) => {{
+        let reports: &[&$crate::store::report::Prepared] = $reports;
+        let devices: std::collections::BTreeSet<$crate::store::device::DeviceKey> =
+            reports.iter().map(|report| report.device).collect();
+        let (mut documents, mut software) = $tables.holders(reports);
+        let keys = $crate::store::batch::numbers(&devices);
+        let head = format!("{} WHERE d.key", $crate::store::device::COLUMNS);
+        let rows = $crate::store::statement::select_in!(
+            $tx,
+            $crate::store::device::DeviceColumns,
+            &head,
+            &keys
+        );
+        let last = $crate::store::statement::select_in!(
+            $tx,
+            $crate::store::batch::LoadedReport,
+            $crate::store::batch::LOAD_REPORTS,
+            &keys
+        );
+        let mut loaded = $crate::store::plan::Loaded::default();
+        loaded.rows(rows)?;
+        loaded.reports(last)?;
+        loaded.overlay($tables.memory());
+        documents.extend(loaded.documents_needed(reports));
+        let rows = $crate::store::statement::select_in!(
+            $tx,
+            $crate::store::batch::LoadedDocument,
+            $crate::store::batch::LOAD_DOCUMENTS,
+            &$crate::store::batch::numbers(&documents)
+        );
+        loaded.documents(rows)?;
+        software.extend(&devices);
+        let rows = $crate::store::statement::select_in!(
+            $tx,
+            $crate::store::batch::LoadedSoftware,
+            $crate::store::batch::LOAD_SOFTWARE,
+            &$crate::store::batch::numbers(&software)
+        );
+        loaded.software(rows)?;
+        loaded
+    }};
+}
+pub(super) use load_batch;
+
+impl Tables {
+    /// Devices whose contents the reports claim: of documents, of software.
+    pub(super) fn holders(
+        &self,
+        reports: &[&Prepared],
+    ) -> (BTreeSet<DeviceKey>, BTreeSet<DeviceKey>) {
+        let (mut documents, mut software) = (BTreeSet::new(), BTreeSet::new());
+        for (name, section) in reports.iter().flat_map(|report| &report.sections) {
+            if let PreparedSection::Claimed(digest) = section
+                && let Some(holder) = self.memory().holder(name, digest)
+            {
+                if &**name == SOFTWARE_NAME {
+                    software.insert(holder);
+                } else {
+                    documents.insert(holder);
+                }
+            }
+        }
+        (documents, software)
+    }
+}
+
+pub(super) fn numbers(devices: &BTreeSet<DeviceKey>) -> Vec<i64> {
+    devices.iter().map(|device| i64::from(device.0)).collect()
+}
+
+impl Loaded {
+    pub(super) fn rows(&mut self, rows: Vec<DeviceColumns>) -> Result<(), Error> {
+        for row in rows {
+            let row = DeviceRow::from_row(row)?;
+            self.rows.insert(row.key, row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn reports(&mut self, rows: Vec<LoadedReport>) -> Result<(), Error> {
+        for (device, seq, _, observed_at, received_at, clock, vitals, agent, cost, ids) in rows {
+            let damaged = |_| Error::Damaged(format!("the last report of device {device}"));
+            let report = LastReport {
+                seq: u64::try_from(seq).unwrap_or_default(),
+                observed_at: Timestamp(observed_at),
+                received_at: Timestamp(received_at),
+                clock_error_ms: clock,
+                vitals: serde_json::from_str(&vitals).map_err(damaged)?,
+                agent: serde_json::from_str(&agent).map_err(damaged)?,
+                cost: serde_json::from_str(&cost).map_err(damaged)?,
+                hardware_ids: serde_json::from_str(&ids).map_err(damaged)?,
+            };
+            self.reports.insert(key_of(device)?, report);
+        }
+        Ok(())
+    }
+
+    /// Adds contacts that are not written yet. Their hardware ids are raw, those of the table are
+    /// the good ones.
+    pub(super) fn overlay(&mut self, memory: &Memory) {
+        let contacts = memory.contacts();
+        for (device, report) in &mut self.reports {
+            if let Some(contact) = contacts.get(device) {
+                let hardware_ids = std::mem::take(&mut report.hardware_ids);
+                *report = LastReport { hardware_ids, ..contact.report.clone() };
+            }
+        }
+    }
+
+    /// Devices whose documents the reports touch.
+    pub(super) fn documents_needed(&self, reports: &[&Prepared]) -> BTreeSet<DeviceKey> {
+        reports
+            .iter()
+            .filter(|report| plan::touches_documents(report, self.reports.get(&report.device)))
+            .map(|report| report.device)
+            .collect()
+    }
+
+    pub(super) fn documents(&mut self, rows: Vec<LoadedDocument>) -> Result<(), Error> {
+        for (device, name, at, digest, packed) in rows {
+            let row = Document { at: Timestamp(at), digest: digest_of(&digest, device)?, packed };
+            self.documents.entry(key_of(device)?).or_default().insert(name, row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn software(&mut self, rows: Vec<LoadedSoftware>) -> Result<(), Error> {
+        for (device, first_at, at, digest, titles, extra) in rows {
+            let (first_at, at) = (Timestamp(first_at), Timestamp(at));
+            let digest = digest_of(&digest, device)?;
+            let row = SoftwareRow { first_at, at, digest, titles, extra };
+            self.software.insert(key_of(device)?, row);
+        }
+        Ok(())
+    }
+}
+
+fn digest_of(bytes: &[u8], device: i64) -> Result<Digest, Error> {
+    Digest::from_slice(bytes).ok_or_else(|| Error::Damaged(format!("a digest of device {device}")))
+}

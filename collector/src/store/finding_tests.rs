@@ -1,0 +1,159 @@
+//! Findings on both databases: what holds at which moment, in which order.
+
+use rollcall_shared::HardwareIds;
+use rollcall_shared::api::device::DecisionKind;
+use uuid::Uuid;
+
+use super::*;
+use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
+use crate::store::testing::store_test;
+
+async fn device(store: &Store, hostname: &str) -> DeviceKey {
+    let number = u8::try_from(hostname.len()).unwrap();
+    let new = NewDevice {
+        id: DeviceId(Uuid::from_u128(u128::from(number))),
+        public_key: [number; 32],
+        hostname: hostname.to_owned(),
+        hardware_ids: HardwareIds::default(),
+        pending: false,
+        demo: false,
+    };
+    let decision = Decision {
+        at: Timestamp(1),
+        kind: DecisionKind::Enrolled,
+        evidence: String::new(),
+        other: None,
+        actor: None,
+    };
+    let permission = Permission::Grant(TokenGrant::default());
+    store.enroll(&permission, new, &decision).await.unwrap().unwrap().key
+}
+
+fn found(rule: Rule, severity: Severity, subject: Option<&str>, value: &str) -> Flag {
+    Flag {
+        rule,
+        severity,
+        subject: subject.map(str::to_owned),
+        value: value.to_owned(),
+        threshold: "t".to_owned(),
+        source: "s".to_owned(),
+        source_date: None,
+        next_step: "n".to_owned(),
+        evidence: BTreeMap::from([("a".to_owned(), serde_json::json!(1))]),
+    }
+}
+
+fn asked(at: i64, state: FindingState) -> FindingQuery {
+    FindingQuery { at: Timestamp(at), state, rule: None, severity: None, words: Vec::new() }
+}
+
+async fn ids(store: &Store, query: &FindingQuery) -> Vec<(String, i64)> {
+    let (findings, total) = store.findings(query, None, 100).await.unwrap();
+    assert_eq!(findings.len() as u64, total);
+    findings.into_iter().map(|finding| (finding.rule, finding.since.0)).collect()
+}
+
+store_test!(holds_from_its_opening_to_its_closing, |store| {
+    let device = device(&store, "LT-1").await;
+    let flag = found(Rule::DiskNearlyFull, Severity::Warning, Some("/home"), "5 % free");
+    let open = Changes { open: vec![(Timestamp(100), flag.clone())], ..Changes::default() };
+    store.change_findings(device, &open).await.unwrap();
+    // The same again is no second finding.
+    store.change_findings(device, &open).await.unwrap();
+    let held = store.open_flags(device).await.unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!((held[0].since, &held[0].flag), (Timestamp(100), &flag));
+
+    let worse = Flag { severity: Severity::Critical, ..flag };
+    let update = Changes { update: vec![(held[0].id, worse)], ..Changes::default() };
+    store.change_findings(device, &update).await.unwrap();
+    let finding = store.finding(held[0].id, Timestamp(150)).await.unwrap().unwrap();
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!((finding.hostname.as_str(), finding.since), ("LT-1", Timestamp(100)));
+    assert_eq!(finding.evidence["a"], 1);
+
+    let close = Changes { close: vec![(Timestamp(200), held[0].id)], ..Changes::default() };
+    store.change_findings(device, &close).await.unwrap();
+    assert!(store.open_flags(device).await.unwrap().is_empty());
+    assert_eq!(ids(&store, &asked(99, FindingState::Open)).await, []);
+    assert_eq!(ids(&store, &asked(100, FindingState::Open)).await.len(), 1);
+    assert_eq!(ids(&store, &asked(199, FindingState::Open)).await.len(), 1);
+    assert_eq!(ids(&store, &asked(200, FindingState::Open)).await, []);
+    assert_eq!(ids(&store, &asked(200, FindingState::Closed)).await.len(), 1);
+    assert_eq!(store.findings_of(device, Timestamp(150)).await.unwrap().len(), 1);
+    assert_eq!(store.findings_between(None, device, Timestamp(200)).await.unwrap(), []);
+    // It may come again.
+    store.change_findings(device, &open).await.unwrap();
+    assert_eq!(store.open_flags(device).await.unwrap().len(), 1);
+});
+
+store_test!(a_waiver_lasts_until_its_end, |store| {
+    let device = device(&store, "LT-1").await;
+    let flag = found(Rule::RebootPending, Severity::Info, None, "kernel");
+    let open = Changes { open: vec![(Timestamp(100), flag)], ..Changes::default() };
+    store.change_findings(device, &open).await.unwrap();
+    let id = store.open_flags(device).await.unwrap()[0].id;
+    let waiver = Waiver { by: "it".into(), reason: "known".into(), until: Timestamp(500) };
+    assert!(store.waive_finding(id, &waiver, Timestamp(200)).await.unwrap());
+    assert_eq!(ids(&store, &asked(150, FindingState::Open)).await.len(), 1);
+    assert_eq!(ids(&store, &asked(200, FindingState::Open)).await, []);
+    assert_eq!(ids(&store, &asked(200, FindingState::Waived)).await.len(), 1);
+    assert_eq!(ids(&store, &asked(500, FindingState::Open)).await.len(), 1);
+    let finding = store.finding(id, Timestamp(300)).await.unwrap().unwrap();
+    assert_eq!((finding.state, finding.waiver), (FindingState::Waived, Some(waiver)));
+    assert_eq!(store.open_findings(Timestamp(300)).await.unwrap(), []);
+    let rows = store.open_findings(Timestamp(500)).await.unwrap();
+    assert_eq!(rows, [(device, "reboot_pending".to_owned(), Severity::Info)]);
+    let ended = store.expired_waivers(Timestamp(499), Timestamp(500)).await.unwrap();
+    assert_eq!(ended, [device]);
+    assert_eq!(store.expired_waivers(Timestamp(500), Timestamp(600)).await.unwrap(), []);
+    assert!(store.unwaive_finding(id, Timestamp(300)).await.unwrap());
+    assert!(!store.unwaive_finding(id, Timestamp(301)).await.unwrap());
+    assert_eq!(ids(&store, &asked(300, FindingState::Open)).await.len(), 1);
+});
+
+store_test!(the_list_is_worst_first_and_reads_in_pages, |store| {
+    let (one, two) = (device(&store, "LT-1").await, device(&store, "LT-22").await);
+    let open = |at, rule, severity, subject, value| Changes {
+        open: vec![(Timestamp(at), found(rule, severity, subject, value))],
+        ..Changes::default()
+    };
+    let rows = [
+        (one, open(300, Rule::RebootPending, Severity::Info, None, "kernel")),
+        (one, open(200, Rule::DiskNearlyFull, Severity::Warning, Some("/a_b"), "9 % free")),
+        (two, open(100, Rule::DiskNearlyFull, Severity::Warning, Some("/acb"), "8 % free")),
+        (two, open(400, Rule::Missing, Severity::Critical, None, "gone")),
+        (one, open(100, Rule::DiskNearlyFull, Severity::Warning, Some("/c"), "7 % free")),
+    ];
+    for (device, changes) in &rows {
+        store.change_findings(*device, changes).await.unwrap();
+    }
+    let query = asked(1000, FindingState::Open);
+    let (all, total) = store.findings(&query, None, 100).await.unwrap();
+    assert_eq!(total, 5);
+    let values: Vec<&str> = all.iter().map(|finding| finding.value.as_str()).collect();
+    assert_eq!(values, ["gone", "8 % free", "7 % free", "9 % free", "kernel"]);
+    let mut read = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, total) = store.findings(&query, after, 2).await.unwrap();
+        assert_eq!(total, 5);
+        let Some(last) = page.last() else { break };
+        let rank = Severity::ALL.iter().position(|one| *one == last.severity).unwrap();
+        let rank = i64::try_from(rank).unwrap();
+        after = Some(FindingPosition { rank, since: last.since, id: last.id });
+        read.extend(page);
+    }
+    assert_eq!(read, all);
+    let words = |words: &[&str]| FindingQuery {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        ..query.clone()
+    };
+    assert_eq!(ids(&store, &words(&["A_B"])).await.len(), 1, "`_` is a letter, no wildcard");
+    assert_eq!(ids(&store, &words(&["free", "lt-1"])).await.len(), 2);
+    assert_eq!(ids(&store, &words(&["%"])).await.len(), 3);
+    let critical = FindingQuery { severity: Some(Severity::Critical), ..query.clone() };
+    assert_eq!(ids(&store, &critical).await.len(), 1);
+    let of_rule = FindingQuery { rule: Some("disk_nearly_full".into()), ..query };
+    assert_eq!(ids(&store, &of_rule).await.len(), 3);
+});
