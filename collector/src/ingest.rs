@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
-use crate::job::evaluate;
+use crate::job::{evaluate, load};
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
 use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
@@ -89,6 +89,9 @@ pub async fn check_in(
 }
 
 fn tell_fleet(fleet: &Fleet, applied: Applied) {
+    if !applied.new_titles.is_empty() {
+        fleet.titles_added(applied.new_titles.iter().map(load::title).collect());
+    }
     fleet.device_applied(applied.row, applied.titles);
 }
 

@@ -467,7 +467,7 @@ async fn everything_is_remembered_over_a_restart() {
         let two = enrolled(&store, 2).await;
         let answer = send(&store, two, without_bodies(report(2, 1, &changed[1..]))).await.unwrap();
         assert!(answer.stored);
-        assert_eq!(store.title_sets(None).await.unwrap().len(), 2);
+        assert_eq!(store.title_sets_after(None).await.unwrap().len(), 2);
     }
 }
 

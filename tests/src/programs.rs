@@ -60,7 +60,7 @@ impl Collector {
         for line in lines.by_ref() {
             let line = line.map_err(|error| error.to_string())?;
             for word in line.split_whitespace().filter(|word| word.starts_with("https://")) {
-                if word.contains("/setup") {
+                if word.contains("/set-up") {
                     setup_link = Some(word.to_owned());
                 } else {
                     url.get_or_insert_with(|| word.trim_end_matches('/').to_owned());

@@ -11,6 +11,17 @@ use rollcall_shared::signature::{
 };
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 
+/// An HTTP client that believes any certificate and follows nothing: tests speak to loopback.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_mins(1))
+        .build()
+        .expect("a client can be built")
+}
+
 /// A connection pool to one collector that believes any certificate: tests speak to loopback.
 #[derive(Debug, Clone)]
 pub struct Wire {
@@ -42,14 +53,7 @@ pub enum WireError {
 impl Wire {
     /// To the collector at `url`.
     pub fn new(url: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .tls_danger_accept_invalid_certs(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_mins(1))
-            .build()
-            .expect("a client can be built");
-        Self { client, url: url.trim_end_matches('/').to_owned() }
+        Self { client: client(), url: url.trim_end_matches('/').to_owned() }
     }
 
     /// Sends a signed request as agents do.

@@ -34,7 +34,6 @@ queries! {
         UNION SELECT device, at FROM
           (SELECT DISTINCT device, at FROM section_past ORDER BY at DESC LIMIT $1) AS two
         ORDER BY at DESC, device LIMIT $1";
-    SETS = "SELECT device, titles FROM software WHERE device > $1 ORDER BY device LIMIT 1000";
 }
 
 /// A section as it was at some moment.
@@ -204,20 +203,6 @@ impl Store {
         rows.into_iter().map(|(device, at)| Ok((key_of(device)?, Timestamp(at)))).collect()
     }
 
-    /// The sorted titles of devices after `last`, some at a time, for building the fleet; empty at
-    /// the end.
-    pub async fn title_sets(
-        &self,
-        last: Option<DeviceKey>,
-    ) -> Result<Vec<(DeviceKey, Vec<u32>)>, Error> {
-        let last = last.map_or(-1, |last| i64::from(last.0));
-        let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
-            sqlx::query_as(SETS).bind(last).fetch_all(pool).await?);
-        rows.into_iter()
-            .map(|(device, set)| Ok((key_of(device)?, decode_ids(&set, device)?)))
-            .collect()
-    }
-
     async fn first_report_at(&self, device: DeviceKey) -> Result<Option<Timestamp>, Error> {
         let first: Option<Option<i64>> = on_backend!(self, read pool =>
             sqlx::query_scalar(FIRST).bind(i64::from(device.0)).fetch_optional(pool).await?);
@@ -247,7 +232,7 @@ impl Store {
         let row: Option<SoftwareRow> = on_backend!(self, read pool =>
             sqlx::query_as(SOFTWARE).bind(i64::from(device.0)).fetch_optional(pool).await?);
         let Some((first_at, titles, extra)) = row else { return Ok(None) };
-        let set = decode_ids(&titles, i64::from(device.0))?;
+        let set = ids::decode(&titles).map_err(|why| damaged(device, &why))?;
         let extras = extra::decode(&extra, set.len()).map_err(|why| damaged(device, &why))?;
         Ok(Some((Timestamp(first_at), set, extras)))
     }
@@ -385,10 +370,6 @@ fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
 
 fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
     Delta::decode(bytes).map_err(|why| damaged(device, &why))
-}
-
-fn decode_ids(bytes: &[u8], device: i64) -> Result<Vec<u32>, Error> {
-    ids::decode(bytes).map_err(|why| Error::Damaged(format!("device {device}: {why}")))
 }
 
 fn damaged(device: DeviceKey, why: &Damaged) -> Error {
