@@ -10,6 +10,9 @@ mod section;
 mod seed;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use rollcall_shared::report::{AgentInfo, CheckIn, Cost, SectionState};

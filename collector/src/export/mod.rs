@@ -6,9 +6,6 @@
 mod csv;
 mod record;
 
-#[cfg(test)]
-mod tests;
-
 use std::task::{Context, Poll};
 
 use rollcall_shared::Timestamp;

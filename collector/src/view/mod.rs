@@ -13,7 +13,7 @@ pub mod search;
 pub mod software;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
