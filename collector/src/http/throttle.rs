@@ -142,6 +142,7 @@ mod tests {
         }
         assert_eq!(waits[..4], [2, 4, 8, 16]);
         assert!(waits.iter().all(|wait| *wait <= 300));
+        let now = now.plus_ms(LONGEST_WAIT_MS);
         assert!(throttle.attempt("ANNA", HERE, now).is_ok());
         assert!(throttle.attempt("anna", HERE, now.plus_ms(1)).is_err());
         throttle.succeeded("Anna", HERE);
