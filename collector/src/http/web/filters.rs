@@ -2,6 +2,7 @@
 //! readable. All markup made from values is made here, escaped here, and nowhere else.
 
 #![expect(
+    unreachable_pub,
     clippy::inline_always,
     clippy::unnecessary_wraps,
     clippy::unused_self,
