@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use rollcall_shared::api::account::Role;
 
 use super::Error;
+use super::operation::{Input, Part};
 use super::routes::Access;
 use super::session::{self, SessionId};
 use crate::app::App;
@@ -94,6 +95,12 @@ macro_rules! rights {
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
                 allowed(parts, app, $access).await.map(Self)
+            }
+        }
+
+        impl Part for $name {
+            fn describe(input: &mut Input) {
+                input.access = Some($access);
             }
         }
     )+};

@@ -121,7 +121,7 @@ impl Routes {
         self.0.into_iter().fold(Router::new(), |router, row| router.route(row.path, row.handler))
     }
 
-    fn add(
+    pub(super) fn add(
         mut self,
         method: Method,
         path: &'static str,

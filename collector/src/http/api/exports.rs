@@ -4,21 +4,33 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use rollcall_shared::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::export::{self, Format, Kind, Profile, Rows};
 use crate::http::Error;
 use crate::http::auth::Reader;
+use crate::http::input::{Path, Query};
 use crate::view;
 
+/// The files there are.
+pub(super) const FILES: &[&str] = &[
+    "devices.csv",
+    "devices.json",
+    "software.csv",
+    "software.json",
+    "findings.csv",
+    "findings.json",
+];
+
 /// What an export may be asked for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct Parameters {
     /// A moment (`2026-11-23T10:15:00Z`) or a day (`2026-11-23`, meaning its end in UTC).
     pub as_of: Option<String>,
@@ -87,5 +99,44 @@ impl HttpBody for Streamed {
         self.0
             .poll_next(context)
             .map(|next| next.map(|bytes| bytes.map(|bytes| Frame::data(bytes.into()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_shared::api::account::Role;
+
+    use super::FILES;
+    use crate::http::api::testing::{Api, DEVICES};
+
+    #[tokio::test]
+    async fn each_file_is_sent_whole() {
+        let api = Api::with_devices().await;
+        for file in FILES {
+            let answer = api.get(Role::Auditor, &format!("/api/v1/exports/{file}")).await;
+            assert_eq!(answer.status, 200, "{file}");
+            assert!(answer.text.len() > 100, "{file}");
+        }
+        let csv = api.get(Role::It, "/api/v1/exports/devices.csv?profile=raw").await.text;
+        assert!(csv.lines().count() > DEVICES);
+    }
+
+    #[tokio::test]
+    async fn wrong_wishes_are_refused() {
+        let api = Api::empty().await;
+        for file in ["devices", "devices.xls", "secrets.csv", ".csv"] {
+            let answer = api.get(Role::Auditor, &format!("/api/v1/exports/{file}")).await;
+            assert_eq!(answer.status, 404, "{file}");
+        }
+        for (query, field) in [
+            ("as_of=2200-01-01", "as_of"),
+            ("as_of=soon", "as_of"),
+            ("profile=nice", "profile"),
+            ("format=csv", "format"),
+        ] {
+            let path = format!("/api/v1/exports/devices.csv?{query}");
+            let answer = api.get(Role::Auditor, &path).await;
+            assert_eq!((answer.status, answer.json["field"].as_str()), (422, Some(field)));
+        }
     }
 }

@@ -1,15 +1,165 @@
-//! The API for programs, as JSON.
+//! The API for programs, as JSON: every operation on one page.
 
-pub mod exports;
+mod answer;
+mod api_tokens;
+mod changes;
+mod devices;
+mod document;
+mod enrollment_tokens;
+mod exports;
+mod facets;
+mod findings;
 mod health;
+mod overview;
+mod search;
+mod software;
 
+#[cfg(test)]
+mod rights_tests;
+#[cfg(test)]
+mod testing;
+
+use rollcall_shared::api::Page;
+use rollcall_shared::api::account::{ApiToken, CreatedApiToken};
+use rollcall_shared::api::change::Change;
+use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, DeviceSummary, Person};
+use rollcall_shared::api::finding::Finding;
+use rollcall_shared::api::health::Health;
+use rollcall_shared::api::search::SearchAnswer;
+use rollcall_shared::api::software::{SoftwareDetail, SoftwareTitle};
+use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken};
+
+use super::operation::{self, Operation};
 use super::{Access, Routes};
+use answer::Listed;
 
 /// Its routes.
 pub fn routes() -> Routes {
-    Routes::new().get("/api/health", Access::Public, health::get).get(
-        "/api/v1/exports/{file}",
-        Access::Reader,
-        exports::get,
-    )
+    let monitors = Routes::new().get("/api/health", Access::Public, health::get);
+    operation::routes(operations()).merge(monitors)
+}
+
+/// Every operation, in the order of the document. Rights stand in the handlers' signatures.
+pub(super) fn operations() -> Vec<Operation> {
+    [devices(), fleet(), secrets(), about()].into_iter().flatten().collect()
+}
+
+fn devices() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/devices", devices::list::list)
+            .summary("Devices that pass the filter")
+            .details("Who has a title: filter by `software`, and by `software_version`.")
+            .returns::<Page<DeviceSummary>>(),
+        Operation::get("/api/v1/devices/{id}", devices::get::get)
+            .summary("One device, now or at a past moment")
+            .details("404 also when the device had not reported at that moment.")
+            .returns::<DeviceDetail>(),
+        Operation::get("/api/v1/devices/{id}/software", devices::software::get)
+            .summary("The software of a device, now or at a past moment")
+            .returns::<DeviceSoftware>(),
+        Operation::get("/api/v1/devices/{id}/changes", devices::changes::list)
+            .summary("What changed on a device, newest first")
+            .returns::<Page<Change>>(),
+        Operation::get("/api/v1/devices/{id}/people", devices::people::list)
+            .summary("People seen on a device, latest first")
+            .returns::<Listed<Person>>(),
+        Operation::post("/api/v1/devices/{id}/approve", devices::approve::approve)
+            .summary("Let a waiting device in")
+            .conflicts()
+            .returns::<DeviceSummary>(),
+        Operation::post("/api/v1/devices/{id}/retire", devices::retire::retire)
+            .summary("Take a device out of service")
+            .details("Its past stays. It counts as missing no longer.")
+            .conflicts()
+            .returns::<DeviceSummary>(),
+        Operation::put("/api/v1/devices/{id}/note", devices::note::put)
+            .summary("Write down what people should know of a device"),
+        Operation::put("/api/v1/devices/{id}/asset", devices::asset::put)
+            .summary("Say where a device belongs")
+            .details("Sets all three; what is absent is emptied.")
+            .returns::<DeviceSummary>(),
+    ]
+}
+
+fn fleet() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/overview", overview::get)
+            .summary("The fleet in numbers")
+            .returns::<overview::Overview>(),
+        Operation::get("/api/v1/facets", facets::get)
+            .summary("How many devices there are of each kind, among those that pass the filter")
+            .details("Takes the filter of the list of devices; its order and page have no effect.")
+            .returns::<facets::Facets>(),
+        Operation::get("/api/v1/search", search::get)
+            .summary("Find devices by name, person, serial, MAC, IP, asset tag or model")
+            .details("Present and past values; whole values first, then beginnings, then parts.")
+            .returns::<SearchAnswer>(),
+        Operation::get("/api/v1/changes", changes::list)
+            .summary("What changed lately in the fleet, newest first")
+            .returns::<Listed<Change>>(),
+        Operation::get("/api/v1/software", software::list)
+            .summary("Software titles, those on most devices first")
+            .returns::<Page<SoftwareTitle>>(),
+        Operation::get("/api/v1/software/{source}/{name}", software::get)
+            .summary("One software title with its versions, newest first")
+            .details("Who has it: the list of devices with `software=name`.")
+            .returns::<SoftwareDetail>(),
+        Operation::get("/api/v1/findings", findings::list)
+            .summary("Findings, worst first, then oldest first")
+            .returns::<Page<Finding>>(),
+        Operation::get("/api/v1/findings/{id}", findings::get)
+            .summary("One finding")
+            .returns::<Finding>(),
+        Operation::post("/api/v1/findings/{id}/waive", findings::waive)
+            .summary("Accept an open finding for a time")
+            .conflicts()
+            .returns::<Finding>(),
+        Operation::post("/api/v1/findings/{id}/unwaive", findings::unwaive)
+            .summary("End a waiver before its time")
+            .conflicts()
+            .returns::<Finding>(),
+        Operation::get("/api/v1/exports/{file}", exports::get)
+            .summary("Devices, software or findings as one file, streamed")
+            .words(exports::FILES)
+            .sends(&["text/csv", "application/json"]),
+    ]
+}
+
+fn secrets() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/enrollment-tokens", enrollment_tokens::list)
+            .summary("Enrolment tokens, newest first, without their secrets")
+            .returns::<Listed<EnrollmentToken>>(),
+        Operation::post("/api/v1/enrollment-tokens", enrollment_tokens::create)
+            .summary("Make an enrolment token")
+            .details("The answer holds the line to paste; it is shown this once.")
+            .creates::<CreatedEnrollmentToken>(),
+        Operation::delete("/api/v1/enrollment-tokens/{id}", enrollment_tokens::revoke)
+            .summary("Revoke an enrolment token")
+            .details("Devices that used it stay enrolled."),
+        Operation::get("/api/v1/api-tokens", api_tokens::list)
+            .summary("The caller's own API tokens, newest first, without their secrets")
+            .returns::<Listed<ApiToken>>(),
+        Operation::post("/api/v1/api-tokens", api_tokens::create)
+            .summary("Make an API token")
+            .details(
+                "For people who are signed in; a token cannot make another. The answer holds the \
+                 secret; it is shown this once.",
+            )
+            .creates::<CreatedApiToken>(),
+        Operation::delete("/api/v1/api-tokens/{id}", api_tokens::revoke)
+            .summary("Revoke one of the caller's own API tokens"),
+    ]
+}
+
+fn about() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/health", health::get)
+            .summary("Whether the collector works")
+            .details("For monitors; also at `/api/health`. No word about the fleet.")
+            .returns::<Health>(),
+        Operation::get("/api/v1/openapi.json", document::get)
+            .summary("This document")
+            .returns::<serde_json::Value>(),
+    ]
 }
