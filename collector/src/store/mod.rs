@@ -77,7 +77,7 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if error.as_database_error().is_some_and(|error| error.is_unique_violation()) {
+        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
             Self::Conflict
         } else if dialect::passes_by_itself(&error) {
             Self::Unavailable(error)
