@@ -91,8 +91,7 @@ impl Store {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<TokenGrant>, Error> {
-        let found: Option<(Option<String>, Option<String>, bool, bool)> =
-            on_backend!(self, read pool =>
+        let found: Option<(Option<String>, Option<String>, bool, bool)> = on_backend!(self, read pool =>
                 sqlx::query_as(GRANT).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
         let grant = |(site, department, needs_approval, allows_reenrollment)| TokenGrant {
             site,

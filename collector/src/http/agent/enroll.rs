@@ -59,8 +59,13 @@ pub(super) async fn post(
     };
     let ids = plain_ids(asked.hardware_ids);
     let decided = app.guard.evidence.decide(&app, &ids, grant.allows_reenrollment).await?;
-    let mut decision =
-        Decision { at: now, kind: DecisionKind::Enrolled, evidence: String::new(), other: None, actor: None };
+    let mut decision = Decision {
+        at: now,
+        kind: DecisionKind::Enrolled,
+        evidence: String::new(),
+        other: None,
+        actor: None,
+    };
     let permission = Permission::Token(token);
     let mut pending = false;
     match decided {

@@ -141,14 +141,13 @@ impl Envelope {
 
 async fn collect(body: Body) -> Result<Bytes, Error> {
     let limited = Limited::new(body, WIRE_BYTES);
-    let collected = tokio::time::timeout(BODY_TIME, limited.collect()).await.map_err(|_| {
-        Error::Refused {
+    let collected =
+        tokio::time::timeout(BODY_TIME, limited.collect()).await.map_err(|_| Error::Refused {
             status: StatusCode::REQUEST_TIMEOUT,
             kind: "too-slow",
             detail: "the request took too long to arrive; send it again".to_owned(),
             field: None,
-        }
-    })?;
+        })?;
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge),
@@ -206,7 +205,8 @@ fn read_up_to(
 }
 
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(json).map_err(|error| bad_request(format!("the body is not valid: {error}")))
+    serde_json::from_slice(json)
+        .map_err(|error| bad_request(format!("the body is not valid: {error}")))
 }
 
 #[cfg(test)]

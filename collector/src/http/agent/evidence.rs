@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rollcall_shared::junk::IdKind;
 use rollcall_shared::time::MINUTE_MS;
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
-use rollcall_shared::junk::IdKind;
 use tokio::sync::Mutex;
 
 use crate::app::App;

@@ -66,11 +66,8 @@ pub(super) async fn post(
     };
     let grant =
         TokenGrant { site: known.site, department: known.department, ..TokenGrant::default() };
-    let row = app
-        .store
-        .enroll(&Permission::Grant(grant), new, &decision)
-        .await?
-        .ok_or_else(refused)?;
+    let row =
+        app.store.enroll(&Permission::Grant(grant), new, &decision).await?.ok_or_else(refused)?;
     app.guard.evidence.add(row.key, ids).await;
     app.fleet.row_changed(&row);
     tracing::info!(device.id = %row.id, device.cloned_from = %old_id, "a cloned device got its own key");

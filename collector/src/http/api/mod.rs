@@ -7,7 +7,9 @@ use super::{Access, Routes};
 
 /// Its routes.
 pub fn routes() -> Routes {
-    Routes::new()
-        .get("/api/health", Access::Public, health::get)
-        .get("/api/v1/exports/{file}", Access::Reader, exports::get)
+    Routes::new().get("/api/health", Access::Public, health::get).get(
+        "/api/v1/exports/{file}",
+        Access::Reader,
+        exports::get,
+    )
 }
