@@ -47,11 +47,11 @@ async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Er
     let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
     loop {
         let after = sets.last().map(|(device, _)| *device);
-        let page = app.store.title_sets(after).await?;
+        let mut page = app.store.title_sets_after(after).await?;
         if page.is_empty() {
             return Ok(sets);
         }
-        sets.extend(page.into_iter().map(|(device, set)| (device, set.into())));
+        sets.append(&mut page);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod title;
+pub mod title_set;
 pub mod token;
 
 mod batch;
@@ -76,7 +77,7 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if error.as_database_error().is_some_and(|error| error.is_unique_violation()) {
+        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
             Self::Conflict
         } else if dialect::passes_by_itself(&error) {
             Self::Unavailable(error)
@@ -218,6 +219,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("setup", setup::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.
