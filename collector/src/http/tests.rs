@@ -126,6 +126,7 @@ fn filled(path: &str) -> String {
 /// Routes that anybody may call. A new one is added here on purpose or not at all.
 const PUBLIC: &[&str] = &[
     "GET /api/health",
+    "GET /api/v1/health",
     "GET /set-up",
     "POST /set-up",
     "GET /sign-in",

@@ -220,6 +220,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
+    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.
