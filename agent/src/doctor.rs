@@ -218,7 +218,7 @@ fn disk(paths: &Paths) -> Check {
         return Check::skipped("disk");
     }
     let written = Disk::default()
-        .write(&probe, &[0; 64 * 1024])
+        .write(&probe, &vec![0; 64 * 1024])
         .and_then(|()| Disk::default().remove(&probe));
     match written {
         Ok(()) => Check::good("disk", format!("{} is writable", paths.state.display())),

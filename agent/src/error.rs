@@ -1,6 +1,7 @@
 //! What can go wrong with the agent, by what was being done; how it is told and which exit code
 //! it gives. Sources of a report never end here: their failures are notes.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rollcall_shared::DeviceId;
@@ -183,10 +184,10 @@ impl Error {
         let mut text = format!("error: {self}");
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text.push_str(&format!("\n  caused by: {error}"));
+            let _ = write!(text, "\n  caused by: {error}");
             cause = error.source();
         }
-        text.push_str(&format!("\n{}", self.hint()));
+        let _ = write!(text, "\n{}", self.hint());
         text
     }
 }

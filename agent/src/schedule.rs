@@ -54,7 +54,7 @@ impl Schedule {
                 self.failures = self.failures.saturating_add(1);
                 let doubled = BACK_OFF_MIN * 2u32.saturating_pow(self.failures.min(10));
                 let ceiling = doubled.min(BACK_OFF_MAX);
-                let wait = BACK_OFF_MIN + fraction(ceiling - BACK_OFF_MIN, random);
+                let wait = BACK_OFF_MIN + fraction(ceiling.saturating_sub(BACK_OFF_MIN), random);
                 let asked = retry_after.unwrap_or_default().min(BACK_OFF_MAX);
                 // Those who were told the same time still come back one after the other.
                 wait.max(asked + fraction(asked / 4, random))
@@ -141,7 +141,7 @@ mod tests {
                 let random = device_number(&[agent.to_le_bytes(), attempt.to_le_bytes()].concat());
                 at += schedule.next(Outcome::Failed { retry_after: None }, INTERVAL, 0, random);
             }
-            let slot = usize::try_from((at - outage).as_secs() / 10).unwrap();
+            let slot = usize::try_from(at.checked_sub(outage).unwrap().as_secs() / 10).unwrap();
             arrivals[slot] += 1;
         }
         let steady = u32::try_from(agents * 10 / INTERVAL.as_secs()).unwrap();

@@ -3,6 +3,7 @@
 use rollcall_shared::Note;
 use rollcall_shared::report::{CheckIn, SectionState};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// Sections for a person.
 pub(crate) fn to_text(report: &CheckIn, only: Option<&str>) -> String {
@@ -29,7 +30,7 @@ fn section(text: &mut String, name: &str, state: &SectionState) {
         value(text, &body, 1);
     }
     for note in &state.notes {
-        text.push_str(&format!("  ({})\n", sentence(note)));
+        let _ = writeln!(text, "  ({})", sentence(note));
     }
     text.push('\n');
 }
@@ -48,9 +49,9 @@ fn value(text: &mut String, value: &Value, depth: usize) {
         Value::Object(fields) => {
             for (key, field) in fields {
                 if let Some(line) = scalar(field) {
-                    text.push_str(&format!("{indent}{key}: {line}\n"));
+                    let _ = writeln!(text, "{indent}{key}: {line}");
                 } else {
-                    text.push_str(&format!("{indent}{key}:\n"));
+                    let _ = writeln!(text, "{indent}{key}:");
                     self::value(text, field, depth + 1);
                 }
             }
@@ -75,7 +76,9 @@ fn value(text: &mut String, value: &Value, depth: usize) {
                 text.push('\n');
             }
         }
-        other => text.push_str(&format!("{indent}{}\n", scalar(other).unwrap_or_default())),
+        other => {
+            let _ = write!(text, "{indent}{}\n", scalar(other).unwrap_or_default());
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Spool {
         match report {
             Ok(report) if report.seq == seq => return Ok(Some(report)),
             Ok(_) => {
-                tracing::warn!(report.seq = seq, "a spooled report is not the one it is named")
+                tracing::warn!(report.seq = seq, "a spooled report is not the one it is named");
             }
             Err(why) => tracing::warn!(report.seq = seq, why, "a spooled report is damaged"),
         }

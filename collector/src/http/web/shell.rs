@@ -147,6 +147,7 @@ impl Shell {
     }
 
     /// The version of this program.
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(super) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
