@@ -77,7 +77,7 @@ fn value(text: &mut String, value: &Value, depth: usize) {
             }
         }
         other => {
-            let _ = write!(text, "{indent}{}\n", scalar(other).unwrap_or_default());
+            let _ = writeln!(text, "{indent}{}", scalar(other).unwrap_or_default());
         }
     }
 }

@@ -141,7 +141,7 @@ impl Api {
             let page = self.get(role, &format!("{path}{cursor}")).await.json;
             items.extend(page["items"].as_array().unwrap().iter().cloned());
             if let Some(next) = page.get("next_cursor").and_then(Value::as_str) {
-                cursor = format!("&cursor={next}")
+                cursor = format!("&cursor={next}");
             } else {
                 assert_eq!(page["total"], items.len(), "{path}");
                 return items;
