@@ -53,11 +53,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
                 field: None,
             });
         }
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {
-            match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-                _ => Error::invalid("body", "it did not arrive whole; send it again"),
-            }
+        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection
+            .status()
+        {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+            _ => Error::invalid("body", "it did not arrive whole; send it again"),
         })?;
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes)
             .map_err(|error| Error::invalid("body", format!("it is no JSON object: {error}")))?;
@@ -293,7 +293,8 @@ mod tests {
     }
 
     fn body<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap();
+        let fields: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).unwrap();
         read(fields.into_iter().collect(), "body").map_err(|error| error.to_string())
     }
 
@@ -323,10 +324,7 @@ mod tests {
             wrong("presence=dead"),
             "`presence`: `dead` is none of `fresh`, `stale`, `missing`, `pending`, `retired`"
         );
-        assert_eq!(
-            wrong("limit=-1"),
-            "`limit`: `-1` is not a whole number from 0 to 4294967295"
-        );
+        assert_eq!(wrong("limit=-1"), "`limit`: `-1` is not a whole number from 0 to 4294967295");
         assert_eq!(
             wrong("as_of=yesterday"),
             "`as_of`: `yesterday` is not a moment; write it as 2026-11-23T10:15:00Z"

@@ -207,13 +207,12 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Value {
             (200, json!({ "description": "The file.", "content": content }))
         }
     };
-    let mut responses: Map<String, Value> =
-        problems(operation)
-            .map(|(name, status)| {
-                let reference = format!("#/components/responses/{name}");
-                (status.to_string(), json!({ "$ref": reference }))
-            })
-            .collect();
+    let mut responses: Map<String, Value> = problems(operation)
+        .map(|(name, status)| {
+            let reference = format!("#/components/responses/{name}");
+            (status.to_string(), json!({ "$ref": reference }))
+        })
+        .collect();
     responses.insert(status.to_string(), success);
     Value::Object(responses)
 }
@@ -223,8 +222,8 @@ fn problems(operation: &Operation) -> impl Iterator<Item = (&'static str, u16)> 
     let input = &operation.input;
     let signed_in = input.access.is_some();
     // A browser's request from another site's page is refused even where everybody may call.
-    PROBLEMS.iter().map(|(name, status, _)| (*name, *status)).filter(move |(_, status)| {
-        match status {
+    PROBLEMS.iter().map(|(name, status, _)| (*name, *status)).filter(
+        move |(_, status)| match status {
             401 | 403 => signed_in,
             404 => !input.path.is_empty(),
             409 => operation.conflicts,
@@ -232,8 +231,8 @@ fn problems(operation: &Operation) -> impl Iterator<Item = (&'static str, u16)> 
             422 => input.body.is_some() || input.query.is_some(),
             500 | 503 => signed_in,
             _ => true,
-        }
-    })
+        },
+    )
 }
 
 fn roles(access: Access) -> Vec<&'static str> {

@@ -164,11 +164,7 @@ impl Operation {
         Self::new::<T>(Method::DELETE, path, on(MethodFilter::DELETE, handler))
     }
 
-    fn new<T: Signature>(
-        method: Method,
-        path: &'static str,
-        handler: MethodRouter<App>,
-    ) -> Self {
+    fn new<T: Signature>(method: Method, path: &'static str, handler: MethodRouter<App>) -> Self {
         Self {
             method,
             path,

@@ -9,7 +9,11 @@ use crate::http::{Access, routes};
 /// A path of this route; whether the thing exists is asked only of those who may ask.
 fn example(path: &str) -> String {
     path.split('/')
-        .map(|part| if part.starts_with('{') { "0199b0d4-0000-7000-8000-000000000001" } else { part })
+        .map(
+            |part| {
+                if part.starts_with('{') { "0199b0d4-0000-7000-8000-000000000001" } else { part }
+            },
+        )
         .collect::<Vec<_>>()
         .join("/")
 }
@@ -43,8 +47,7 @@ async fn each_route_asks_for_its_right() {
 async fn what_is_no_credential_counts_for_nothing() {
     let api = Api::empty().await;
     for header in ["Bearer rcl_api_wrong", "Bearer ", "Basic YTpi", "bearer", "Bearer rcl_enr_x"] {
-        let answer =
-            api.send("GET", "/api/v1/devices", &[("authorization", header)], None).await;
+        let answer = api.send("GET", "/api/v1/devices", &[("authorization", header)], None).await;
         assert_eq!(answer.status, 401, "{header}");
     }
 }

@@ -59,7 +59,10 @@ mod tests {
         let name = title["name"].as_str().unwrap();
         let who = api.query("/api/v1/devices", &[("software", name)]).await.json;
         assert!(who["total"].as_u64() >= title["devices"].as_u64());
-        assert_eq!(api.query("/api/v1/devices", &[("q", "nobody-has-this")]).await.json["total"], 0);
+        assert_eq!(
+            api.query("/api/v1/devices", &[("q", "nobody-has-this")]).await.json["total"],
+            0
+        );
     }
 
     #[tokio::test]

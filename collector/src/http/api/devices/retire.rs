@@ -55,7 +55,10 @@ mod tests {
         let retired = api.call("POST", &path, Some(Role::It), Some(&body)).await;
         assert_eq!(retired.json["presence"], "retired");
         let decisions = api.get(Role::It, &device).await.json["decisions"].clone();
-        assert_eq!((&decisions[0]["kind"], &decisions[0]["evidence"]), (&json!("retired"), &json!("sold")));
+        assert_eq!(
+            (&decisions[0]["kind"], &decisions[0]["evidence"]),
+            (&json!("retired"), &json!("sold"))
+        );
         assert_eq!(api.query("/api/v1/devices", &[("presence", "retired")]).await.json["total"], 1);
         assert_eq!(api.call("POST", &path, Some(Role::It), Some(&body)).await.status, 409);
         let long = json!({ "reason": "a".repeat(501) });
