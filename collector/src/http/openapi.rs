@@ -221,15 +221,13 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Value {
 fn problems(operation: &Operation) -> impl Iterator<Item = (&'static str, u16)> {
     let input = &operation.input;
     let signed_in = input.access.is_some();
-    // A browser's request from another site's page is refused even where everybody may call.
     PROBLEMS.iter().map(|(name, status, _)| (*name, *status)).filter(
         move |(_, status)| match status {
-            401 | 403 => signed_in,
+            401 | 403 | 500 | 503 => signed_in,
             404 => !input.path.is_empty(),
             409 => operation.conflicts,
             413 | 415 => input.body.is_some(),
             422 => input.body.is_some() || input.query.is_some(),
-            500 | 503 => signed_in,
             _ => true,
         },
     )

@@ -54,7 +54,7 @@ impl<T: JsonSchema> Part for Query<T> {
 
 impl<T: JsonSchema> Part for Body<T> {
     fn describe(input: &mut Input) {
-        input.body = Some(|generator| generator.subschema_for::<T>());
+        input.body = Some(SchemaGenerator::subschema_for::<T>);
     }
 }
 
@@ -194,14 +194,14 @@ impl Operation {
     /// It answers 200 with this.
     #[must_use]
     pub fn returns<T: JsonSchema>(mut self) -> Self {
-        self.answer = Answer::Json(StatusCode::OK, |generator| generator.subschema_for::<T>());
+        self.answer = Answer::Json(StatusCode::OK, SchemaGenerator::subschema_for::<T>);
         self
     }
 
     /// It answers 201 with this.
     #[must_use]
     pub fn creates<T: JsonSchema>(mut self) -> Self {
-        self.answer = Answer::Json(StatusCode::CREATED, |generator| generator.subschema_for::<T>());
+        self.answer = Answer::Json(StatusCode::CREATED, SchemaGenerator::subschema_for::<T>);
         self
     }
 
