@@ -106,7 +106,7 @@ impl Authority {
             return false;
         };
         let [leaf, ca] = &chain[..] else { return false };
-        let Ok(about) = tls::about(leaf) else { return false };
+        let Some(about) = tls::about(leaf) else { return false };
         files.key.exists()
             && Digest::of(ca) == self.digest
             && about.begins_at <= now

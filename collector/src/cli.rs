@@ -83,7 +83,7 @@ impl Where {
         let flags =
             Raw { data: self.data.clone(), database: self.database.clone(), ..Raw::default() };
         let file = self.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
-        let usual = self.config.is_none().then(|| folder::usual(crate::cli::environment));
+        let usual = self.config.is_none().then(|| folder::usual(environment));
         flags.or(file).or(Raw { data: usual, ..Raw::default() }).resolve()
     }
 

@@ -20,7 +20,7 @@ pub struct Raw {
     /// Folder for the database, the certificate authority and its keys
     #[arg(long, value_name = "FOLDER", env = "ROLLCALL_DATA")]
     pub data: Option<PathBuf>,
-    /// Database: sqlite:PATH or postgres://USER@SERVER/NAME
+    /// Database: `sqlite:PATH` or `postgres://USER@SERVER/NAME`
     #[arg(long, value_name = "URL", env = "ROLLCALL_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
     /// Address that agents and people use, when it differs from the one listened on

@@ -8,13 +8,13 @@ use crate::failure::{Exit, Failure};
 
 /// A data folder that this process uses; dropped, it is free for the next.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     _lock: File,
 }
 
 impl Folder {
     /// Makes the folder (0700) where it is missing and takes it.
-    pub fn take(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
         make(path)?;
         let lock_path = path.join("lock");
         let lock = OpenOptions::new()
@@ -56,7 +56,7 @@ fn not_writable(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Where `rollcall up` keeps its data when nobody says otherwise.
-pub fn usual(environment: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+pub(crate) fn usual(environment: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
     if cfg!(windows) {
         return environment("LOCALAPPDATA").unwrap_or_default().join("Rollcall");
     }

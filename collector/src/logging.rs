@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 
 /// Starts logging. A second call has no effect.
-pub fn start(format: LogFormat, level: &str) {
+pub(crate) fn start(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_new(format!("{level},sqlx=warn,hyper=warn,rustls=warn"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

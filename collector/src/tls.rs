@@ -64,9 +64,9 @@ pub struct About {
     pub names: Vec<String>,
 }
 
-/// Reads what stands in a certificate; `Err` when it cannot be understood.
-pub fn about(certificate: &CertificateDer<'_>) -> Result<About, ()> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| ())?;
+/// Reads what stands in a certificate; `None` when it cannot be understood.
+pub fn about(certificate: &CertificateDer<'_>) -> Option<About> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
         let text = |name: &GeneralName<'_>| match name {
             GeneralName::DNSName(name) => Some((*name).to_owned()),
@@ -79,7 +79,7 @@ pub fn about(certificate: &CertificateDer<'_>) -> Result<About, ()> {
         };
         names.value.general_names.iter().filter_map(text).collect()
     });
-    Ok(About {
+    Some(About {
         begins_at: Timestamp::from_seconds(parsed.validity().not_before.timestamp()),
         ends_at: Timestamp::from_seconds(parsed.validity().not_after.timestamp()),
         names: names.unwrap_or_default(),
@@ -128,7 +128,7 @@ impl Certificate {
     /// Until when the certificate in use is good.
     pub fn ends_at(&self) -> Option<Timestamp> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        about(current.0.cert.first()?).ok().map(|about| about.ends_at)
+        Some(about(current.0.cert.first()?)?.ends_at)
     }
 
     /// A listener's configuration with this certificate: TLS 1.2 and 1.3, HTTP/1.1.

@@ -23,8 +23,7 @@ impl Console {
     pub async fn set_up(collector: &Collector) -> Self {
         let link = collector.setup_link.as_ref().expect("a fresh collector prints a set-up link");
         let key = link.rsplit_once("key=").expect("the link carries its key").1;
-        let form =
-            [("key", key), ("name", NAME), ("password", PASSWORD), ("again", PASSWORD)];
+        let form = [("key", key), ("name", NAME), ("password", PASSWORD), ("again", PASSWORD)];
         Self::enter(&collector.url, "/set-up", &form).await
     }
 

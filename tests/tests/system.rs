@@ -166,7 +166,7 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
     const DEVICES: u32 = 8;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut collector = Collector::start(&data, &["--no-enroll"]);
+    let mut collector = Collector::start(&data, &["--no-self"]);
     drop(Console::set_up(&collector).await);
     let join = collector.join_string();
     let mut devices = Vec::new();
@@ -208,7 +208,7 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
             known.2.extend(ledger);
             known.3 = next_seq;
         }
-        collector = Collector::start(&data, &["--no-enroll"]);
+        collector = Collector::start(&data, &["--no-self"]);
     }
     let console = Console::sign_in(&collector.url).await;
     let list = console.until("/api/v1/devices", |list| list["total"] == DEVICES).await;
@@ -238,7 +238,7 @@ async fn fifty_kills_of_the_agent_leave_one_device_and_a_sound_state() {
     const KILLS: u64 = 50;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let collector = Collector::start(&data, &["--no-enroll"]);
+    let collector = Collector::start(&data, &["--no-self"]);
     let console = Console::set_up(&collector).await;
     let state = folder.path().join("agent");
     let join = collector.join_string().to_string();

@@ -51,7 +51,7 @@ fn stored(text: &str) -> Vec<u8> {
     out.extend((text.len() as u64).to_le_bytes());
     let blocks = text.len().div_ceil(BLOCK);
     for (index, block) in text.as_bytes().chunks(BLOCK).enumerate() {
-        let header = (block.len() as u32) << 3 | u32::from(index + 1 == blocks);
+        let header = block.len() << 3 | usize::from(index + 1 == blocks);
         out.extend(&header.to_le_bytes()[..3]);
         out.extend(block);
     }
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_small_change_of_a_document_is_a_small_patch() {
-        let older: String =
-            (0..200).map(|n| format!(r#"{{"name":"eth{n}","up":true}},"#)).collect();
+        let row = |n: u32| format!(r#"{{"name":"eth{n}","up":true}}"#);
+        let older = (0..200).map(row).collect::<Vec<_>>().join(",");
         let newer = older.replace("eth77", "wlan77");
         let patch = patch(&newer, &older);
         assert!(patch.len() < 60, "{}", patch.len());
@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_large_document_and_a_stored_one_read_back() {
-        let older: String = (0..300_000).map(|n| format!("{n},")).collect();
+        let numbers: Vec<String> = (0..300_000).map(|n: u32| n.to_string()).collect();
+        let older = numbers.join(",");
         let newer = format!("[{older}]");
         assert_eq!(undo(&newer, &patch(&newer, &older)), Ok(older.clone()));
         assert_eq!(decompress(&stored(&older)), Ok(older));

@@ -5,10 +5,14 @@ use super::Damaged;
 /// Appends a number.
 pub(super) fn push(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        out.push(low_seven(value) | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.push(low_seven(value));
+}
+
+fn low_seven(value: u64) -> u8 {
+    value.to_le_bytes()[0] & 0x7f
 }
 
 /// Takes a number from the front.

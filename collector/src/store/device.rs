@@ -227,7 +227,9 @@ impl Store {
         let row: Option<Row> = on_backend!(self, read pool =>
             sqlx::query_as(BY_ID).bind(id.to_string()).fetch_optional(pool).await?);
         let mut row = row.map(DeviceRow::from_row).transpose()?;
-        row.iter_mut().for_each(|row| self.see(row));
+        if let Some(row) = &mut row {
+            self.see(row);
+        }
         Ok(row)
     }
 
@@ -236,7 +238,9 @@ impl Store {
         let row: Option<Row> = on_backend!(self, read pool =>
             sqlx::query_as(BY_KEY).bind(i64::from(key.0)).fetch_optional(pool).await?);
         let mut row = row.map(DeviceRow::from_row).transpose()?;
-        row.iter_mut().for_each(|row| self.see(row));
+        if let Some(row) = &mut row {
+            self.see(row);
+        }
         Ok(row)
     }
 

@@ -217,6 +217,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
+    ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
     ("title_set", title_set::QUERIES),

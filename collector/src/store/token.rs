@@ -140,7 +140,7 @@ mod tests {
         };
         let new = NewTokenRow { digest: Digest::of(b"secret"), token };
         let made = store.create_token(&new).await.unwrap();
-        assert_eq!(store.tokens().await.unwrap(), [made.clone()]);
+        assert_eq!(store.tokens().await.unwrap(), std::slice::from_ref(&made));
         assert!(store.revoke_token(made.id, now).await.unwrap());
         assert!(!store.revoke_token(made.id, now).await.unwrap());
         assert_eq!(store.tokens().await.unwrap()[0].revoked_at, Some(now));

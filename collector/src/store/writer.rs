@@ -179,6 +179,7 @@ async fn one_by_one(tables: &Tables, reports: &[&Prepared]) -> Vec<Result<Outcom
 
 impl Tables {
     /// Writes a batch in one transaction.
+    #[expect(clippy::too_many_lines, reason = "one transaction, a statement for each table")]
     async fn write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
         let plan = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;

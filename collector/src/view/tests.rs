@@ -93,12 +93,10 @@ async fn all(app: &App, filter: &DeviceFilter) -> Vec<String> {
     loop {
         let page = devices::list(app, &filter).await.unwrap();
         names.extend(page.items.into_iter().map(|device| device.hostname));
-        match page.next_cursor {
-            Some(cursor) => filter.cursor = Some(cursor),
-            None => {
-                assert_eq!(names.len() as u64, page.total);
-                return names;
-            }
+        filter.cursor = page.next_cursor;
+        if filter.cursor.is_none() {
+            assert_eq!(names.len() as u64, page.total);
+            return names;
         }
     }
 }

@@ -192,7 +192,7 @@ fn read_up_to(
 ) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     let mut reader = reader.take(limit as u64 + 1);
-    let mut chunk = [0; 32 * 1024];
+    let mut chunk = [0; 8 * 1024];
     loop {
         match reader.read(&mut chunk) {
             Ok(0) => return Ok(out),
@@ -217,7 +217,7 @@ mod tests {
 
     /// A bomb of zeros, packed in small steps.
     fn bomb<W: io::Write>(mut packer: W, bytes: usize) -> W {
-        let zeros = [0; 64 * 1024];
+        let zeros = vec![0; 64 * 1024];
         for _ in 0..bytes / zeros.len() {
             packer.write_all(&zeros).unwrap();
         }
