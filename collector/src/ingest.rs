@@ -17,6 +17,7 @@ use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
 use crate::job::{evaluate, load};
+use crate::store::audit::AuditEntry;
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
 use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
@@ -74,18 +75,28 @@ pub async fn check_in(
     check_in: CheckIn,
 ) -> Result<CheckInAnswer, Refusal> {
     let now = app.clock.now();
-    let report_id = check_in.report_id;
-    let (answer, applied) = store_report(&app.store, device, check_in, now).await?;
+    let stored = store_report(&app.store, device, check_in, now).await;
+    if matches!(stored, Err(Refusal::CloneSuspected)) {
+        judge(app, device, now).await;
+    }
+    let (answer, applied) = stored?;
     if let Some(applied) = applied {
         tell_fleet(&app.fleet, *applied);
-        if let Err(error) = evaluate::device(app, device, now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, device.key = device.0,
-                report.id = %report_id, "a stored report could not be judged; the next sweep will");
-        }
+        judge(app, device, now).await;
     } else if answer.stored && !answer.duplicate {
         app.fleet.device_seen(device, now);
     }
     Ok(CheckInAnswer { settings: app.store.agent_settings(), ..answer })
+}
+
+async fn judge(app: &App, device: DeviceKey, now: Timestamp) {
+    if let Err(error) = evaluate::device(app, device, now).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            device.key = device.0,
+            "a device could not be judged after its report; the next sweep will"
+        );
+    }
 }
 
 fn tell_fleet(fleet: &Fleet, applied: Applied) {
@@ -126,7 +137,7 @@ pub async fn store_report(
             answer.duplicate = true;
             return Ok((answer, None));
         }
-        Contacted::Conflict => return Err(Refusal::ReportConflict(report_id)),
+        Contacted::Conflict => return Err(conflict(store, device, report_id, now).await),
         Contacted::Changed => {}
     }
     let want = checked.missing(store);
@@ -148,13 +159,43 @@ pub async fn store_report(
         Outcome::Late => Ok((answer, None)),
         Outcome::Duplicate => Ok((CheckInAnswer { duplicate: true, ..answer }, None)),
         Outcome::Want(want) => Ok((CheckInAnswer { stored: false, want, ..answer }, None)),
-        Outcome::Conflict => Err(Refusal::ReportConflict(report_id)),
+        Outcome::Conflict => Err(conflict(store, device, report_id, now).await),
         Outcome::CloneSuspected { evidence } => {
             tracing::warn!(device.key = device.0, report.id = %report_id, evidence,
                 "the same key speaks from two computers");
+            store.suspect_clone(device, &evidence, now).await?;
             Err(Refusal::CloneSuspected)
         }
     }
+}
+
+/// A report that was sent before with other content: written down, since an honest agent never does
+/// it. Once in a while is enough for one that goes on.
+async fn conflict(
+    store: &Store,
+    device: DeviceKey,
+    report_id: uuid::Uuid,
+    now: Timestamp,
+) -> Refusal {
+    if store.conflict_due(device, now) {
+        let row = match store.device_by_key(device).await {
+            Ok(row) => row,
+            Err(error) => return error.into(),
+        };
+        let id = row.map_or_else(|| device.0.to_string(), |row| row.id.to_string());
+        let entry = AuditEntry {
+            at: now,
+            actor: format!("device {id}"),
+            action: "report_conflict".to_owned(),
+            object: format!("report {report_id}"),
+            detail: "it came again with other content and was refused".to_owned(),
+        };
+        if let Err(error) = store.audit(&entry).await {
+            return error.into();
+        }
+    }
+    tracing::warn!(device.key = device.0, report.id = %report_id, "a report came with two contents");
+    Refusal::ReportConflict(report_id)
 }
 
 /// Above this the bodies of a report are read on a thread for such work.

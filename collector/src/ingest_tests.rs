@@ -327,6 +327,38 @@ store_test!(a_reverted_computer_goes_on_and_a_cloned_one_is_refused, |store| {
     assert!(matches!(refused, Err(Refusal::CloneSuspected)), "{refused:?}");
 });
 
+store_test!(a_serial_number_of_two_living_devices_proves_nothing, |store| {
+    let (one, two) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
+    let shared = |number: u8| HardwareIds {
+        serial: Some("VM-TEMPLATE-01".into()),
+        uuid: None,
+        ..ids(number)
+    };
+    let from = |number: u8, seq: u64, hardware: HardwareIds| CheckIn {
+        hardware_ids: hardware,
+        ..report(number, seq, &[system(number)])
+    };
+    for seq in 1..=3 {
+        send(&store, one, from(1, seq, shared(1))).await.unwrap();
+    }
+    let fork = |id: u128, hours: i64| {
+        let at = START.plus_ms(hours * HOUR_MS);
+        let report_id = Uuid::from_u128(id);
+        CheckIn { report_id, observed_at: at, sent_at: at, ..from(1, 2, shared(9)) }
+    };
+    // Alone with its number, it is the same computer with another adapter, turned back.
+    let answer = send(&store, one, fork(99, 1)).await.unwrap();
+    assert_eq!(answer.next_seq, Some(4));
+    send(&store, one, CheckIn { report_id: Uuid::from_u128(98), ..from(1, 4, shared(1)) })
+        .await
+        .unwrap();
+    // A second living key with the number: now it proves nothing, and the adapters differ.
+    send(&store, two, from(2, 1, shared(2))).await.unwrap();
+    let refused = send(&store, one, fork(100, 2)).await;
+    assert!(matches!(refused, Err(Refusal::CloneSuspected)), "{refused:?}");
+    assert!(store.clone_suspicion(one).await.unwrap().is_some());
+});
+
 store_test!(wrong_bodies_are_refused_by_name_and_odd_ones_kept, |store| {
     let device = enrolled(&store, 1).await;
     let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();

@@ -4,7 +4,7 @@
 //! and tells the fleet in memory.
 
 use rollcall_shared::Timestamp;
-use rollcall_shared::api::device::{DecisionKind, DeviceClass, Presence};
+use rollcall_shared::api::device::{DeviceClass, Presence};
 use rollcall_shared::section::{Os, Update, Volume};
 use serde::de::DeserializeOwned;
 
@@ -53,10 +53,7 @@ pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), 
     let volumes: Option<Vec<Volume>> = read(device, "volume", body("volume"));
     let update: Option<Update> = read(device, "update", body("update"));
     let last = app.store.last_report(device).await?;
-    let decisions = app.store.decisions(device).await?;
-    let cloned = decisions
-        .iter()
-        .find(|decision| decision.kind == DecisionKind::Cloned && decision.undone_at.is_none());
+    let suspicion = app.store.clone_suspicion(device).await?;
     let observed = Observed {
         last_seen_at: row.last_seen_at,
         enrolled_at: row.enrolled_at,
@@ -71,7 +68,7 @@ pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), 
         update_since: None,
         agent: last.as_ref().map(|last| &last.agent),
         clock_error_ms: last.as_ref().map(|last| last.clock_error_ms),
-        clone_suspected: cloned.map(|decision| decision.evidence.as_str()),
+        clone_suspected: suspicion.as_deref(),
     };
     let found = evaluate(&observed, &app.fleet.policy(), Facts::built_in(), now);
     let held = app.store.open_flags(device).await?;

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod api_token;
+pub mod audit;
 pub mod decision;
 pub mod device;
 pub mod enroll;
@@ -22,10 +23,12 @@ pub mod token;
 mod batch;
 pub mod contact;
 mod dialect;
+pub(crate) mod evidence;
 pub mod follow;
 mod late;
 mod load;
 mod memory;
+pub mod merge;
 mod open;
 mod plan;
 mod statement;
@@ -206,9 +209,12 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("store", QUERIES),
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
+    ("audit", audit::QUERIES),
     ("decision", decision::QUERIES),
     ("device", device::QUERIES),
     ("enroll", enroll::QUERIES),
+    ("evidence", evidence::QUERIES),
+    ("merge", merge::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
     ("late", late::QUERIES),

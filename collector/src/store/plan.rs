@@ -179,9 +179,11 @@ impl Plan {
                 seq_taken: working.state.recent.has_seq(prepared.report.seq),
                 observed_later: prepared.report.observed_at > working.state.observed_at,
             };
-            let ids = &prepared.report.hardware_ids;
+            let (ids, device) = (&prepared.report.hardware_ids, prepared.device);
             let (kind, evidence) =
-                match matching::check_in(&working.hardware_ids, ids, order, &|_, _| 1) {
+                match matching::check_in(&working.hardware_ids, ids, order, &|kind, value| {
+                    memory.evidence().living_beside(Some(device), kind, value).saturating_add(1)
+                }) {
                     Identity::Same => (None, String::new()),
                     Identity::Late => return Ok((working, Outcome::Late)),
                     Identity::CloneSuspected { evidence } => {
@@ -196,7 +198,7 @@ impl Plan {
                     }
                 };
             if let Some(kind) = kind {
-                let (device, at) = (prepared.device, prepared.report.received_at);
+                let at = prepared.report.received_at;
                 self.decisions.push(Decided { device, at, kind, evidence });
             }
         }

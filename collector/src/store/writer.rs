@@ -314,6 +314,7 @@ impl Tables {
                 continue;
             }
             self.memory().contacts().remove(&device);
+            self.memory().evidence_mut().set(device, &working.hardware_ids);
             let shared = self.memory().device(device);
             let mut state = lock(&shared);
             let come: Vec<(Arc<str>, Digest)> = working
