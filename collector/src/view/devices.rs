@@ -140,6 +140,7 @@ impl<'a> Row<'a> {
             model: summary.model,
             serial: summary.serial,
             user: summary.user,
+            user_full_name: summary.user_full_name,
             addresses: summary.addresses,
             site: row.site.clone(),
             department: row.department.clone(),

@@ -42,6 +42,9 @@ pub struct DeviceSummary {
     /// The person seen on it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// That person's name, where the computer knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_full_name: Option<String>,
     /// Its IP addresses without prefix length, loopback and link-local left out.
     #[serde(default)]
     pub addresses: Vec<String>,
