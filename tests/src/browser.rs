@@ -141,7 +141,8 @@ impl Browser {
             let field = self.page.find(Locator::Css(&format!("main input[name={field}]"))).await;
             field.expect("the form has it").send_keys(value).await.expect("it takes text");
         }
-        let button = self.page.find(Locator::Css("main form button[type=submit], main form button"));
+        let button =
+            self.page.find(Locator::Css("main form button[type=submit], main form button"));
         button.await.expect("the form has a button").click().await.expect("it can be pressed");
         self.page
             .wait()

@@ -10,8 +10,16 @@ use rollcall_tests::console::Console;
 use rollcall_tests::programs::{Collector, agent};
 
 const PAGES: &[&str] = &[
-    "/", "/devices", "/software", "/findings", "/enroll", "/exports", "/account", "/collected",
-    "/search?q=lt", "/nothing-here",
+    "/",
+    "/devices",
+    "/software",
+    "/findings",
+    "/enroll",
+    "/exports",
+    "/account",
+    "/collected",
+    "/search?q=lt",
+    "/nothing-here",
 ];
 
 /// Looks at one page: no complaint, no sideways scrolling, nothing that axe objects to.
@@ -25,7 +33,8 @@ async fn look(browser: &Browser, collector: &Collector, page: &str, theme: &str)
         .filter(|said| !(page == "/nothing-here" && said.contains("404")))
         .collect();
     assert!(complaints.is_empty(), "{page} {theme}: {complaints:?}");
-    let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    let script =
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     let over = browser.page.execute(script, Vec::new()).await.unwrap();
     assert_eq!(over, 0, "{page} {theme}: it scrolls sideways");
     let violations = browser.axe().await;

@@ -130,9 +130,16 @@ async fn every_text_of_a_report_may_be_hostile() {
     }
     for text in corpus.iter().filter(|text| text.len() < 1_000) {
         let query = url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        for list in ["/search?q=", "/api/v1/search?q=", "/devices?q=", "/api/v1/devices?os=",
-            "/software?q=", "/api/v1/software?q=", "/findings?q=", "/api/v1/devices?cursor="]
-        {
+        for list in [
+            "/search?q=",
+            "/api/v1/search?q=",
+            "/devices?q=",
+            "/api/v1/devices?os=",
+            "/software?q=",
+            "/api/v1/software?q=",
+            "/findings?q=",
+            "/api/v1/devices?cursor=",
+        ] {
             let (status, said) = console.get(&format!("{list}{query}")).await;
             assert!(status.as_u16() < 500, "{list}{text:?}: {status} {said:.300}");
         }

@@ -10,10 +10,10 @@ use rollcall_shared::api::device::{
 };
 use rollcall_shared::api::finding::Severity;
 
-use super::{filters, findings};
 use super::params::Params;
 use super::shell::Shell;
 use super::visit::{Page, Visit, page};
+use super::{filters, findings};
 use crate::app::App;
 use crate::http::auth::Helpdesk;
 use crate::view;

@@ -217,7 +217,10 @@ fn commands(join: &str) -> Vec<Command> {
             about: "Enrol the computer",
             text: format!("sudo rollcall-agent enroll '{join}'"),
         },
-        Command { about: "Report, now and from now on", text: "sudo rollcall-agent run".to_owned() },
+        Command {
+            about: "Report, now and from now on",
+            text: "sudo rollcall-agent run".to_owned(),
+        },
     ]
 }
 
@@ -347,7 +350,9 @@ mod tests {
     #[test]
     fn the_line_is_shown_with_what_to_type() {
         let html = sample::token_page(true).render().unwrap();
-        for part in ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"] {
+        for part in
+            ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("http-equiv=\"refresh\""), "it looks again without scripts");
