@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_shared::report::{CheckIn, CheckInAnswer, SectionState, Settings, limits};
-use rollcall_shared::section::{SECTIONS, Section, Software};
+use rollcall_shared::section::{SECTIONS, Section};
 use rollcall_shared::{Digest, Note, NoteKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
 use crate::job::{evaluate, load};
@@ -21,7 +20,6 @@ use crate::store::audit::AuditEntry;
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
 use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
-use crate::store::title::TitleText;
 use crate::store::{self, Store};
 
 /// How a check-in ends that is not answered with 200.
@@ -77,20 +75,20 @@ pub async fn check_in(
     let now = app.clock.now();
     let stored = store_report(&app.store, device, check_in, now).await;
     if matches!(stored, Err(Refusal::CloneSuspected)) {
-        judge(app, device, now).await;
+        judged(device, evaluate::device(app, device, now).await);
     }
     let (answer, applied) = stored?;
     if let Some(applied) = applied {
-        tell_fleet(&app.fleet, *applied);
-        judge(app, device, now).await;
+        tell_fleet(&app.fleet, &applied);
+        judged(device, evaluate::after_report(app, &applied, now).await);
     } else if answer.stored && !answer.duplicate {
         app.fleet.device_seen(device, now);
     }
     Ok(CheckInAnswer { settings: app.store.agent_settings(), ..answer })
 }
 
-async fn judge(app: &App, device: DeviceKey, now: Timestamp) {
-    if let Err(error) = evaluate::device(app, device, now).await {
+fn judged(device: DeviceKey, done: Result<(), store::Error>) {
+    if let Err(error) = done {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             device.key = device.0,
@@ -99,11 +97,11 @@ async fn judge(app: &App, device: DeviceKey, now: Timestamp) {
     }
 }
 
-fn tell_fleet(fleet: &Fleet, applied: Applied) {
+fn tell_fleet(fleet: &Fleet, applied: &Applied) {
     if !applied.new_titles.is_empty() {
         fleet.titles_added(applied.new_titles.iter().map(load::title).collect());
     }
-    fleet.device_applied(applied.row, applied.titles);
+    fleet.device_applied(applied.row.clone(), Arc::clone(&applied.titles));
 }
 
 /// The same without the fleet and the findings: checks, stores and answers with the settings left
@@ -146,10 +144,11 @@ pub async fn store_report(
     }
     // Unpacking and packing some megabytes must not hold up the other requests of this thread.
     let prepared = if checked.body_bytes() > LARGE_BODIES {
-        let work = tokio::task::spawn_blocking(move || checked.prepare());
+        let store = store.clone();
+        let work = tokio::task::spawn_blocking(move || checked.prepare(&store));
         work.await.map_err(|_| Refusal::Busy { retry_after_s: spread(15, 60) })??
     } else {
-        checked.prepare()?
+        checked.prepare(store)?
     };
     match store.write_report(prepared).await? {
         Outcome::Stored(applied) => {
@@ -244,7 +243,10 @@ fn envelope(check_in: CheckIn, device: DeviceKey, now: Timestamp) -> Result<Chec
     let mut notes = BTreeMap::new();
     let mut digests = BTreeMap::new();
     for (name, state) in &sections {
-        let these: Vec<Note> = clean(name, state.notes.clone())?;
+        let these: Vec<Note> = match state.notes.as_slice() {
+            [] => Vec::new(),
+            notes => clean(name, notes.to_vec())?,
+        };
         if let Some(digest) = state.digest {
             digests.insert(name.clone(), effective(device, name, digest, &these));
         }
@@ -334,13 +336,13 @@ impl Checked {
     }
 
     /// Reads the bodies.
-    fn prepare(self) -> Result<Prepared, Refusal> {
+    fn prepare(self, store: &Store) -> Result<Prepared, Refusal> {
         let mut sections = BTreeMap::new();
         for (name, state) in &self.sections {
             let notes = self.notes.get(name).map(Vec::as_slice).unwrap_or_default();
             let section = match (&state.body, state.digest, self.digests.get(name)) {
                 (Some(body), Some(sent), Some(known)) => {
-                    Some(read_body(name, body.get(), sent, *known, notes)?)
+                    Some(read_body(store, name, body.get(), sent, *known, notes)?)
                 }
                 (Some(_), None, _) | (Some(_), _, None) => {
                     return Err(bad(name, "a body needs its digest".to_owned()));
@@ -368,6 +370,7 @@ impl Checked {
 }
 
 fn read_body(
+    store: &Store,
     name: &str,
     body: &str,
     sent: Digest,
@@ -379,13 +382,9 @@ fn read_body(
     }
     let text = sanitise::json(body).map_err(|why| bad(name, why.to_string()))?;
     if name == SOFTWARE {
-        let rows: Vec<Software> =
-            serde_json::from_str(&text).map_err(|error| bad(name, error.to_string()))?;
-        return Ok(PreparedSection::Software {
-            digest: known,
-            rows: rows.into_iter().map(split).collect(),
-            unread: unread_sources(name, notes),
-        });
+        let rows = store.look_up_titles(&text).map_err(|error| bad(name, error.to_string()))?;
+        let unread = unread_sources(name, notes);
+        return Ok(PreparedSection::Software { digest: known, rows, unread });
     }
     if let Some(Err(error)) = Section::from_json(name, &text) {
         return Err(bad(name, error.to_string()));
@@ -398,13 +397,6 @@ fn read_body(
     }
     let packed = document::compress(&text);
     Ok(PreparedSection::Document { digest: known, text: text.into_owned(), packed })
-}
-
-/// An installation as its title and what is the device's own.
-fn split(software: Software) -> (TitleText, Extra) {
-    let text = TitleText::of(&software);
-    let Software { installed_at, size_bytes, scope, origin, .. } = software;
-    (text, Extra { installed_at, size_bytes, scope, origin })
 }
 
 fn name_of(name: &str) -> Arc<str> {

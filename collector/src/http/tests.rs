@@ -459,7 +459,7 @@ async fn a_device_enrols_checks_in_and_is_refused_once_revoked() {
     let device = collector.app.store.key_of_device(enrolled.device_id).unwrap().device;
     let decision = crate::store::enroll::Decision {
         at: NOW,
-        kind: rollcall_shared::api::device::DecisionKind::Revoked,
+        kind: DecisionKind::Revoked,
         evidence: "lost".into(),
         other: None,
         actor: Some("anna".into()),

@@ -4,8 +4,8 @@
 use rollcall_shared::api::device::{DecisionKind, IdentityDecision};
 use rollcall_shared::{DeviceId, Timestamp};
 
-use super::device::DeviceKey;
-use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use super::device::{DeviceKey, key_of};
+use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 
 queries! {
     OF_DEVICE = "SELECT d.id, d.at, d.kind, d.evidence, o.uuid, d.actor, d.undone_at FROM decision d \
@@ -19,6 +19,8 @@ queries! {
                    AND NOT EXISTS (SELECT 1 FROM decision c WHERE c.other_device = $1 \
                      AND c.kind = 'cloned' AND c.id > s.id) \
                  ORDER BY s.id DESC LIMIT 1";
+    SUSPECTED = "SELECT DISTINCT device FROM decision \
+                 WHERE kind = 'clone_suspected' AND undone_at IS NULL";
     SUSPECT = "INSERT INTO decision (device, at, kind, evidence) \
                VALUES ($1, $2, 'clone_suspected', $3)";
 }
@@ -52,6 +54,9 @@ impl Store {
     /// Why two computers are thought to speak with the key of this device, while nobody and nothing
     /// has settled it.
     pub async fn clone_suspicion(&self, device: DeviceKey) -> Result<Option<String>, Error> {
+        if !self.memory().suspected().contains(&device) {
+            return Ok(None);
+        }
         let why = on_backend!(self, read pool =>
             sqlx::query_scalar(SUSPICION).bind(i64::from(device.0)).fetch_optional(pool).await?);
         Ok(why)
@@ -79,6 +84,7 @@ impl Store {
             }
             tx.commit().await?;
         });
+        self.memory().suspected().insert(device);
         Ok(())
     }
 
@@ -99,5 +105,16 @@ impl Store {
             .await?
             .rows_affected());
         Ok(changed > 0)
+    }
+}
+
+impl Tables {
+    /// Reads which devices are suspected.
+    pub(super) async fn load_suspected(&self) -> Result<(), Error> {
+        let devices: Vec<i64> =
+            on_backend!(self, read pool => sqlx::query_scalar(SUSPECTED).fetch_all(pool).await?);
+        let devices: Result<Vec<_>, Error> = devices.into_iter().map(key_of).collect();
+        self.memory().suspected().extend(devices?);
+        Ok(())
     }
 }

@@ -292,6 +292,9 @@ impl Store {
             decide!(tx, device, decision);
             tx.commit().await?;
         });
+        if decision.kind == DecisionKind::CloneSuspected {
+            self.memory().suspected().insert(device);
+        }
         Ok(())
     }
 

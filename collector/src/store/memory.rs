@@ -2,7 +2,7 @@
 //!
 //! All of it is built from the tables at start and changed after a commit, never before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::report::Settings;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::device::{DeviceKey, LastReport};
 use super::enroll::KeyState;
 use super::evidence::Evidence;
+use super::judged::Judged;
 use super::title::Dictionary;
 
 /// How many of its last reports each device is known by.
@@ -113,6 +114,9 @@ pub(crate) struct Memory {
     /// Ids of records that a person found to be another device's.
     merged: RwLock<HashMap<DeviceId, DeviceId>>,
     evidence: RwLock<Evidence>,
+    judged: Mutex<Judged>,
+    /// Devices whose keys were ever suspected to be used twice.
+    suspected: Mutex<HashSet<DeviceKey>>,
     contacts: Mutex<HashMap<DeviceKey, Contact>>,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
@@ -184,6 +188,14 @@ impl Memory {
 
     pub(crate) fn evidence_mut(&self) -> RwLockWriteGuard<'_, Evidence> {
         self.evidence.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn judged(&self) -> MutexGuard<'_, Judged> {
+        lock(&self.judged)
+    }
+
+    pub(crate) fn suspected(&self) -> MutexGuard<'_, HashSet<DeviceKey>> {
+        lock(&self.suspected)
     }
 
     pub(crate) fn contacts(&self) -> MutexGuard<'_, HashMap<DeviceKey, Contact>> {
