@@ -356,7 +356,9 @@ mod tests {
     fn a_ticket_has_what_a_colleague_needs() {
         let summary = sample::device("lt-0042");
         let text = ticket(&summary, &sample::findings(), sample::NOW, "/devices/1?tab=raw");
-        assert!(text.starts_with("lt-0042\nPerson: Anna Berg (anna)\nSystem: Windows 11 Pro 24H2\n"));
+        assert!(
+            text.starts_with("lt-0042\nPerson: Anna Berg (anna)\nSystem: Windows 11 Pro 24H2\n")
+        );
         assert!(text.contains("Serial: PF3A1B2C") && text.ends_with("Device: /devices/1"));
     }
 

@@ -97,6 +97,8 @@ struct ArrivalText {
     href: String,
     hostname: String,
     text: String,
+    /// It waits for a person.
+    pending: bool,
 }
 
 impl NewToken {
@@ -217,7 +219,10 @@ fn commands(join: &str) -> Vec<Command> {
             about: "Enrol the computer",
             text: format!("sudo rollcall-agent enroll '{join}'"),
         },
-        Command { about: "Report, now and from now on", text: "sudo rollcall-agent run".to_owned() },
+        Command {
+            about: "Report, now and from now on",
+            text: "sudo rollcall-agent run".to_owned(),
+        },
     ]
 }
 
@@ -320,6 +325,7 @@ pub(super) async fn arrivals(
         href: format!("/devices/{}", arrival.id),
         hostname: filters::agent_plain(&arrival.hostname),
         text: filters::short_ago(arrival.at, now),
+        pending: arrival.pending,
     };
     Ok(Json(Arrivals {
         // A token for one computer is used up by it; the page goes on until the next look.
@@ -347,7 +353,9 @@ mod tests {
     #[test]
     fn the_line_is_shown_with_what_to_type() {
         let html = sample::token_page(true).render().unwrap();
-        for part in ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"] {
+        for part in
+            ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("http-equiv=\"refresh\""), "it looks again without scripts");
