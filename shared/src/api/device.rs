@@ -114,6 +114,9 @@ pub struct DeviceFilter {
     /// With `software`: in this version, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+    /// That title from exactly this source, e.g. `dpkg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_source: Option<String>,
     /// Order of the list; by name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort: Option<DeviceSort>,

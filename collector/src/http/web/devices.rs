@@ -37,6 +37,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("severity", "severity"),
     ("software", "software"),
     ("software_version", "version"),
+    ("software_source", "from"),
     ("as_of", "as of"),
 ];
 
@@ -141,6 +142,7 @@ pub(super) fn filter(params: &Params, as_of: Option<Timestamp>) -> DeviceFilter 
         severity: params.get("severity").and_then(Severity::from_word),
         software: params.text("software"),
         software_version: params.text("software_version"),
+        software_source: params.text("software_source"),
         sort: params.get("sort").and_then(DeviceSort::from_word),
         descending: params.get("descending") == Some("true"),
         as_of,
@@ -204,8 +206,11 @@ fn unknown_word(params: &Params) -> Option<String> {
 fn chips(params: &Params) -> Vec<Chip> {
     let chip = |(name, label): &(&'static str, &'static str)| {
         let value = params.text(name)?;
-        let gone: &[&str] =
-            if *name == "software" { &["software", "software_version"] } else { &[name] };
+        let gone: &[&str] = if *name == "software" {
+            &["software", "software_version", "software_source"]
+        } else {
+            &[name]
+        };
         let href = params.without(gone).without(&["cursor"]).href(PATH);
         let value = if *name == "rule" { findings::rule_title(&value) } else { value };
         Some(Chip { label, value, href })

@@ -97,6 +97,8 @@ struct ArrivalText {
     href: String,
     hostname: String,
     text: String,
+    /// It waits for a person.
+    pending: bool,
 }
 
 impl NewToken {
@@ -323,6 +325,7 @@ pub(super) async fn arrivals(
         href: format!("/devices/{}", arrival.id),
         hostname: filters::agent_plain(&arrival.hostname),
         text: filters::short_ago(arrival.at, now),
+        pending: arrival.pending,
     };
     Ok(Json(Arrivals {
         // A token for one computer is used up by it; the page goes on until the next look.
