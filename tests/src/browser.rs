@@ -78,7 +78,7 @@ impl Browser {
             .by_ref()
             .map_while(Result::ok)
             .find_map(|line| {
-                let port = line.rsplit_once("on port ")?.1;
+                let port = line.split_once("started successfully on port ")?.1;
                 port.trim_end_matches('.').parse::<u16>().ok()
             })
             .expect("chromedriver says its port");

@@ -13,8 +13,7 @@ pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--bins"]);
-        cargo.args(["-p", "rollcall-agent", "-p", "rollcall-collector"]);
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
         assert!(status.success(), "the binaries build");
         // target/debug/deps/<this test> or target/debug/<this program>
