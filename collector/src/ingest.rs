@@ -7,20 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_shared::report::{CheckIn, CheckInAnswer, SectionState, Settings, limits};
-use rollcall_shared::section::{SECTIONS, Section, Software};
+use rollcall_shared::section::{SECTIONS, Section};
 use rollcall_shared::{Digest, Note, NoteKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
 use crate::job::{evaluate, load};
+use crate::store::audit::AuditEntry;
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
 use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
-use crate::store::title::TitleText;
 use crate::store::{self, Store};
 
 /// How a check-in ends that is not answered with 200.
@@ -74,25 +73,35 @@ pub async fn check_in(
     check_in: CheckIn,
 ) -> Result<CheckInAnswer, Refusal> {
     let now = app.clock.now();
-    let report_id = check_in.report_id;
-    let (answer, applied) = store_report(&app.store, device, check_in, now).await?;
+    let stored = store_report(&app.store, device, check_in, now).await;
+    if matches!(stored, Err(Refusal::CloneSuspected)) {
+        judged(device, evaluate::device(app, device, now).await);
+    }
+    let (answer, applied) = stored?;
     if let Some(applied) = applied {
-        tell_fleet(&app.fleet, *applied);
-        if let Err(error) = evaluate::device(app, device, now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, device.key = device.0,
-                report.id = %report_id, "a stored report could not be judged; the next sweep will");
-        }
+        tell_fleet(&app.fleet, &applied);
+        judged(device, evaluate::after_report(app, &applied, now).await);
     } else if answer.stored && !answer.duplicate {
         app.fleet.device_seen(device, now);
     }
     Ok(CheckInAnswer { settings: app.store.agent_settings(), ..answer })
 }
 
-fn tell_fleet(fleet: &Fleet, applied: Applied) {
+fn judged(device: DeviceKey, done: Result<(), store::Error>) {
+    if let Err(error) = done {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            device.key = device.0,
+            "a device could not be judged after its report; the next sweep will"
+        );
+    }
+}
+
+fn tell_fleet(fleet: &Fleet, applied: &Applied) {
     if !applied.new_titles.is_empty() {
         fleet.titles_added(applied.new_titles.iter().map(load::title).collect());
     }
-    fleet.device_applied(applied.row, applied.titles);
+    fleet.device_applied(applied.row.clone(), Arc::clone(&applied.titles));
 }
 
 /// The same without the fleet and the findings: checks, stores and answers with the settings left
@@ -126,7 +135,7 @@ pub async fn store_report(
             answer.duplicate = true;
             return Ok((answer, None));
         }
-        Contacted::Conflict => return Err(Refusal::ReportConflict(report_id)),
+        Contacted::Conflict => return Err(conflict(store, device, report_id, now).await),
         Contacted::Changed => {}
     }
     let want = checked.missing(store);
@@ -135,10 +144,11 @@ pub async fn store_report(
     }
     // Unpacking and packing some megabytes must not hold up the other requests of this thread.
     let prepared = if checked.body_bytes() > LARGE_BODIES {
-        let work = tokio::task::spawn_blocking(move || checked.prepare());
+        let store = store.clone();
+        let work = tokio::task::spawn_blocking(move || checked.prepare(&store));
         work.await.map_err(|_| Refusal::Busy { retry_after_s: spread(15, 60) })??
     } else {
-        checked.prepare()?
+        checked.prepare(store)?
     };
     match store.write_report(prepared).await? {
         Outcome::Stored(applied) => {
@@ -148,13 +158,43 @@ pub async fn store_report(
         Outcome::Late => Ok((answer, None)),
         Outcome::Duplicate => Ok((CheckInAnswer { duplicate: true, ..answer }, None)),
         Outcome::Want(want) => Ok((CheckInAnswer { stored: false, want, ..answer }, None)),
-        Outcome::Conflict => Err(Refusal::ReportConflict(report_id)),
+        Outcome::Conflict => Err(conflict(store, device, report_id, now).await),
         Outcome::CloneSuspected { evidence } => {
             tracing::warn!(device.key = device.0, report.id = %report_id, evidence,
                 "the same key speaks from two computers");
+            store.suspect_clone(device, &evidence, now).await?;
             Err(Refusal::CloneSuspected)
         }
     }
+}
+
+/// A report that was sent before with other content: written down, since an honest agent never does
+/// it. Once in a while is enough for one that goes on.
+async fn conflict(
+    store: &Store,
+    device: DeviceKey,
+    report_id: uuid::Uuid,
+    now: Timestamp,
+) -> Refusal {
+    if store.conflict_due(device, now) {
+        let row = match store.device_by_key(device).await {
+            Ok(row) => row,
+            Err(error) => return error.into(),
+        };
+        let id = row.map_or_else(|| device.0.to_string(), |row| row.id.to_string());
+        let entry = AuditEntry {
+            at: now,
+            actor: format!("device {id}"),
+            action: "report_conflict".to_owned(),
+            object: format!("report {report_id}"),
+            detail: "it came again with other content and was refused".to_owned(),
+        };
+        if let Err(error) = store.audit(&entry).await {
+            return error.into();
+        }
+    }
+    tracing::warn!(device.key = device.0, report.id = %report_id, "a report came with two contents");
+    Refusal::ReportConflict(report_id)
 }
 
 /// Above this the bodies of a report are read on a thread for such work.
@@ -203,7 +243,10 @@ fn envelope(check_in: CheckIn, device: DeviceKey, now: Timestamp) -> Result<Chec
     let mut notes = BTreeMap::new();
     let mut digests = BTreeMap::new();
     for (name, state) in &sections {
-        let these: Vec<Note> = clean(name, state.notes.clone())?;
+        let these: Vec<Note> = match state.notes.as_slice() {
+            [] => Vec::new(),
+            notes => clean(name, notes.to_vec())?,
+        };
         if let Some(digest) = state.digest {
             digests.insert(name.clone(), effective(device, name, digest, &these));
         }
@@ -293,13 +336,13 @@ impl Checked {
     }
 
     /// Reads the bodies.
-    fn prepare(self) -> Result<Prepared, Refusal> {
+    fn prepare(self, store: &Store) -> Result<Prepared, Refusal> {
         let mut sections = BTreeMap::new();
         for (name, state) in &self.sections {
             let notes = self.notes.get(name).map(Vec::as_slice).unwrap_or_default();
             let section = match (&state.body, state.digest, self.digests.get(name)) {
                 (Some(body), Some(sent), Some(known)) => {
-                    Some(read_body(name, body.get(), sent, *known, notes)?)
+                    Some(read_body(store, name, body.get(), sent, *known, notes)?)
                 }
                 (Some(_), None, _) | (Some(_), _, None) => {
                     return Err(bad(name, "a body needs its digest".to_owned()));
@@ -327,6 +370,7 @@ impl Checked {
 }
 
 fn read_body(
+    store: &Store,
     name: &str,
     body: &str,
     sent: Digest,
@@ -338,13 +382,9 @@ fn read_body(
     }
     let text = sanitise::json(body).map_err(|why| bad(name, why.to_string()))?;
     if name == SOFTWARE {
-        let rows: Vec<Software> =
-            serde_json::from_str(&text).map_err(|error| bad(name, error.to_string()))?;
-        return Ok(PreparedSection::Software {
-            digest: known,
-            rows: rows.into_iter().map(split).collect(),
-            unread: unread_sources(name, notes),
-        });
+        let rows = store.look_up_titles(&text).map_err(|error| bad(name, error.to_string()))?;
+        let unread = unread_sources(name, notes);
+        return Ok(PreparedSection::Software { digest: known, rows, unread });
     }
     if let Some(Err(error)) = Section::from_json(name, &text) {
         return Err(bad(name, error.to_string()));
@@ -357,13 +397,6 @@ fn read_body(
     }
     let packed = document::compress(&text);
     Ok(PreparedSection::Document { digest: known, text: text.into_owned(), packed })
-}
-
-/// An installation as its title and what is the device's own.
-fn split(software: Software) -> (TitleText, Extra) {
-    let text = TitleText::of(&software);
-    let Software { installed_at, size_bytes, scope, origin, .. } = software;
-    (text, Extra { installed_at, size_bytes, scope, origin })
 }
 
 fn name_of(name: &str) -> Arc<str> {

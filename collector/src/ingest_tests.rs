@@ -6,7 +6,7 @@ use rollcall_shared::api::change::ChangeKind;
 use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::report::{AgentInfo, Session, Vitals};
 use rollcall_shared::section::software::SoftwareScope;
-use rollcall_shared::section::{Memory, System};
+use rollcall_shared::section::{Memory, Software, System};
 use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use rollcall_shared::{DeviceId, HardwareIds};
 use uuid::Uuid;
@@ -327,6 +327,38 @@ store_test!(a_reverted_computer_goes_on_and_a_cloned_one_is_refused, |store| {
     assert!(matches!(refused, Err(Refusal::CloneSuspected)), "{refused:?}");
 });
 
+store_test!(a_serial_number_of_two_living_devices_proves_nothing, |store| {
+    let (one, two) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
+    let shared = |number: u8| HardwareIds {
+        serial: Some("VM-TEMPLATE-01".into()),
+        uuid: None,
+        ..ids(number)
+    };
+    let from = |number: u8, seq: u64, hardware: HardwareIds| CheckIn {
+        hardware_ids: hardware,
+        ..report(number, seq, &[system(number)])
+    };
+    for seq in 1..=3 {
+        send(&store, one, from(1, seq, shared(1))).await.unwrap();
+    }
+    let fork = |id: u128, hours: i64| {
+        let at = START.plus_ms(hours * HOUR_MS);
+        let report_id = Uuid::from_u128(id);
+        CheckIn { report_id, observed_at: at, sent_at: at, ..from(1, 2, shared(9)) }
+    };
+    // Alone with its number, it is the same computer with another adapter, turned back.
+    let answer = send(&store, one, fork(99, 1)).await.unwrap();
+    assert_eq!(answer.next_seq, Some(4));
+    send(&store, one, CheckIn { report_id: Uuid::from_u128(98), ..from(1, 4, shared(1)) })
+        .await
+        .unwrap();
+    // A second living key with the number: now it proves nothing, and the adapters differ.
+    send(&store, two, from(2, 1, shared(2))).await.unwrap();
+    let refused = send(&store, one, fork(100, 2)).await;
+    assert!(matches!(refused, Err(Refusal::CloneSuspected)), "{refused:?}");
+    assert!(store.clone_suspicion(one).await.unwrap().is_some());
+});
+
 store_test!(wrong_bodies_are_refused_by_name_and_odd_ones_kept, |store| {
     let device = enrolled(&store, 1).await;
     let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
@@ -389,6 +421,61 @@ store_test!(many_devices_at_once_share_transactions, |store| {
     }
     assert_eq!(store.titles().await.unwrap().len(), 36);
 });
+
+store_test!(one_report_that_fails_does_not_fail_the_others, |store| {
+    let good = enrolled(&store, 1).await;
+    let nobody = DeviceKey(999);
+    let sections = [software(&[("bash", "5.2")])];
+    let (first, second) = tokio::join!(
+        send(&store, good, report(1, 1, &sections)),
+        send(&store, nobody, report(2, 1, &sections)),
+    );
+    assert!(first.unwrap().stored);
+    assert!(matches!(second, Err(Refusal::Store(store::Error::Damaged(_)))), "{second:?}");
+    assert_eq!(names(&store, good, None).await, ["bash 5.2"]);
+});
+
+store_test!(a_full_queue_sends_agents_away, |store| {
+    let device = enrolled(&store, 1).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for seq in 1..=1100 {
+        let store = store.clone();
+        tasks.spawn(async move { send(&store, device, report(1, seq, &[])).await });
+    }
+    let (mut stored, mut busy) = (0, 0);
+    while let Some(answer) = tasks.join_next().await {
+        match answer.unwrap() {
+            Ok(answer) => stored += u32::from(answer.stored),
+            Err(Refusal::Busy { retry_after_s }) => {
+                assert!((5..=30).contains(&retry_after_s));
+                busy += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(busy > 0 && stored + busy == 1100, "{stored} stored, {busy} sent away");
+    assert!(send(&store, device, report(1, 2000, &[])).await.unwrap().stored);
+});
+
+#[tokio::test]
+async fn the_last_contacts_are_written_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let device = enrolled(&store, 1).await;
+    send(&store, device, report(1, 1, &[system(1)])).await.unwrap();
+    send(&store, device, without_bodies(report(1, 2, &[system(1)]))).await.unwrap();
+    drop(store);
+    // The writer ends by itself once nobody can ask it any more.
+    for _ in 0..500 {
+        let store = Store::open(&url).await.unwrap();
+        if store.last_report(device).await.unwrap().unwrap().seq == 2 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the last contact was lost");
+}
 
 store_test!(a_token_is_used_up_once_and_refused_alike_otherwise, |store| {
     use crate::store::token::NewTokenRow;

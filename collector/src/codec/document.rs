@@ -39,9 +39,14 @@ fn pack(text: &str, dictionary: &str, level: i32) -> Vec<u8> {
     if text.is_empty() {
         return Vec::new();
     }
-    zstd::bulk::Compressor::with_dictionary(level, dictionary.as_bytes())
-        .and_then(|mut compressor| compressor.compress(text.as_bytes()))
-        .unwrap_or_else(|_| stored(text))
+    let packed = if dictionary.is_empty() && level == PRESENT_LEVEL {
+        super::pack(text.as_bytes())
+    } else {
+        zstd::bulk::Compressor::with_dictionary(level, dictionary.as_bytes())
+            .and_then(|mut compressor| compressor.compress(text.as_bytes()))
+            .ok()
+    };
+    packed.unwrap_or_else(|| stored(text))
 }
 
 /// A zstd frame of raw blocks: what is left when there is no memory to compress in.
@@ -68,9 +73,14 @@ fn unpack(bytes: &[u8], dictionary: &str) -> Result<String, Damaged> {
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| *size <= 2 * limits::DECOMPRESSED_BYTES)
         .ok_or(Damaged("a document does not say its size"))?;
-    let text = zstd::bulk::Decompressor::with_dictionary(dictionary.as_bytes())
-        .and_then(|mut decompressor| decompressor.decompress(bytes, size))
-        .map_err(|_| Damaged("a document cannot be unpacked"))?;
+    let text = if dictionary.is_empty() {
+        super::unpack(bytes, size)
+    } else {
+        zstd::bulk::Decompressor::with_dictionary(dictionary.as_bytes())
+            .and_then(|mut decompressor| decompressor.decompress(bytes, size))
+            .ok()
+    };
+    let text = text.ok_or(Damaged("a document cannot be unpacked"))?;
     String::from_utf8(text).map_err(|_| Damaged("a document is not text"))
 }
 

@@ -20,13 +20,18 @@ pub struct Extra {
 
 /// The bytes of the rows, which stand in the order of the ids.
 pub fn encode(rows: &[Extra]) -> Vec<u8> {
-    if rows.iter().all(|row| *row == Extra::default()) {
+    encode_all(rows.iter())
+}
+
+/// The same of rows that stand elsewhere.
+pub(crate) fn encode_all<'a>(rows: impl ExactSizeIterator<Item = &'a Extra> + Clone) -> Vec<u8> {
+    if rows.clone().all(|row| *row == Extra::default()) {
         return Vec::new();
     }
     let mut out = Vec::with_capacity(rows.len() * 8);
     varint::push(&mut out, rows.len() as u64);
     let mut before = 0i64;
-    for row in rows {
+    for row in rows.clone() {
         match row.installed_at {
             None => out.push(0),
             Some(Timestamp(at)) => {
@@ -38,7 +43,7 @@ pub fn encode(rows: &[Extra]) -> Vec<u8> {
             }
         }
     }
-    for row in rows {
+    for row in rows.clone() {
         match row.size_bytes {
             None => out.push(0),
             Some(size) => {
@@ -47,9 +52,9 @@ pub fn encode(rows: &[Extra]) -> Vec<u8> {
             }
         }
     }
-    push_texts(&mut out, rows.iter().map(|row| row.scope.as_ref().map(scope_word)));
-    push_texts(&mut out, rows.iter().map(|row| row.origin.as_deref()));
-    zstd::bulk::compress(&out, 3).unwrap_or_default()
+    push_texts(&mut out, rows.clone().map(|row| row.scope.as_ref().map(scope_word)));
+    push_texts(&mut out, rows.map(|row| row.origin.as_deref()));
+    super::pack(&out).unwrap_or_default()
 }
 
 /// The rows that these bytes hold for `count` ids.
@@ -64,8 +69,8 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<Extra>, Damaged> {
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| *size <= (count + 1).saturating_mul(2 * 4096 + 64))
         .ok_or(Damaged("the extra columns do not say their size"))?;
-    let unpacked = zstd::bulk::decompress(bytes, capacity)
-        .map_err(|_| Damaged("the extra columns cannot be unpacked"))?;
+    let unpacked =
+        super::unpack(bytes, capacity).ok_or(Damaged("the extra columns cannot be unpacked"))?;
     let mut bytes = unpacked.as_slice();
     if varint::take(&mut bytes)? != count as u64 {
         return Err(Damaged("the extra columns are not as long as the set"));

@@ -158,7 +158,7 @@ async fn note_clone(
 ) -> Result<(), Error> {
     let decision = Decision {
         at: last.plus_ms(-26 * HOUR_MS),
-        kind: DecisionKind::Cloned,
+        kind: DecisionKind::CloneSuspected,
         evidence: format!(
             "the key of {} was used by a computer with another serial number and another UUID \
              within the same hour",

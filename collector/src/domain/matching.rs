@@ -150,6 +150,15 @@ impl Comparison {
     }
 }
 
+/// Every identifier of a computer in words; of its adapters the first few.
+fn fingerprint(ids: &HardwareIds) -> String {
+    let words: Vec<String> = values(ids)
+        .take(8)
+        .map(|(kind, value)| format!("{} {}", kind.name(), short(&normal(value))))
+        .collect();
+    if words.is_empty() { "no identifier at all".to_owned() } else { words.join(", ") }
+}
+
 /// Digests are long and mean nothing to people beyond their start.
 fn short(value: &str) -> String {
     let mut text: String = value.chars().take(40).collect();
@@ -304,8 +313,12 @@ pub fn check_in(
     match (forked, comparison.other_computer()) {
         (true, true) => Identity::CloneSuspected {
             evidence: format!(
-                "report {} came again although {} was stored; {words}",
-                order.seq, order.last_seq
+                "report {} came again although {} was stored; {words}; the computer known by this \
+                 key: {}; the one that spoke now: {}",
+                order.seq,
+                order.last_seq,
+                fingerprint(known),
+                fingerprint(now),
             ),
         },
         (true, false) => Identity::Reverted {

@@ -10,7 +10,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::time::HOUR_MS;
 use tokio::sync::Semaphore;
 
-use super::agent::Evidence;
+use super::agent::Refusals;
 use super::password::Passwords;
 use super::throttle::Throttle;
 use crate::store::device::DeviceKey;
@@ -31,7 +31,8 @@ pub struct Guard {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) agent_requests: Arc<Semaphore>,
-    pub(crate) evidence: Evidence,
+    /// Enrolments that were refused.
+    pub(crate) enrolments: Refusals,
     rekeys: Mutex<HashMap<DeviceKey, (Timestamp, u32)>>,
     admin_exists: AtomicBool,
 }
@@ -45,7 +46,7 @@ impl Guard {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             agent_requests: Arc::new(Semaphore::new(AGENT_REQUESTS)),
-            evidence: Evidence::default(),
+            enrolments: Refusals::default(),
             rekeys: Mutex::default(),
             admin_exists: AtomicBool::new(false),
         }

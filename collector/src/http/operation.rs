@@ -76,6 +76,12 @@ impl PathValue for i64 {
     }
 }
 
+impl PathValue for (rollcall_shared::DeviceId, i64) {
+    fn schemas() -> Vec<Schema> {
+        [rollcall_shared::DeviceId::schemas(), i64::schemas()].concat()
+    }
+}
+
 impl PathValue for String {
     fn schemas() -> Vec<Schema> {
         vec![json_schema!({ "type": "string" })]

@@ -3,17 +3,20 @@
 //! The rules themselves are in `domain`; this loads what they look at, saves what they decide,
 //! and tells the fleet in memory.
 
+use std::collections::BTreeMap;
+
 use rollcall_shared::Timestamp;
-use rollcall_shared::api::device::{DecisionKind, DeviceClass, Presence};
+use rollcall_shared::api::device::{DeviceClass, Presence};
 use rollcall_shared::section::{Os, Update, Volume};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::domain::finding::{Observed, Rule, evaluate, reconcile};
+use crate::domain::finding::{Flag, Observed, Rule, evaluate, reconcile};
 use crate::domain::{Facts, Policy, presence};
 use crate::fleet::{Entry, OpenFindings};
-use crate::store::history::Past;
-use crate::store::{self, device::DeviceKey};
+use crate::store;
+use crate::store::device::{DeviceKey, DeviceRow, LastReport};
+use crate::store::report::Applied;
 
 /// Name of the setting that holds the policy.
 pub const POLICY_SETTING: &str = "policy";
@@ -38,25 +41,55 @@ pub async fn load_policy(app: &App) -> Result<(), store::Error> {
     Ok(())
 }
 
-/// Judges one device, after its report was stored.
+/// Judges one device by what the tables say of it.
 pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), store::Error> {
     app.fleet.ready().await;
     let Some(row) = app.fleet.read().entry(device).map(|entry| entry.row.clone()) else {
         return Ok(());
     };
-    let sections = match app.store.sections(device, None).await? {
-        Past::Known(sections) => sections,
-        Past::NotKnown => std::collections::BTreeMap::new(),
-    };
-    let body = |name: &str| sections.get(name).and_then(|section| section.json.as_deref());
-    let os: Option<Os> = read(device, "os", body("os"));
-    let volumes: Option<Vec<Volume>> = read(device, "volume", body("volume"));
-    let update: Option<Update> = read(device, "update", body("update"));
+    let texts = app.store.judged_sections(device).await?;
     let last = app.store.last_report(device).await?;
-    let decisions = app.store.decisions(device).await?;
-    let cloned = decisions
-        .iter()
-        .find(|decision| decision.kind == DecisionKind::Cloned && decision.undone_at.is_none());
+    let found = found(app, &row, last.as_ref(), &texts, now).await?;
+    settle(app, device, &found, now).await
+}
+
+/// Judges one device after its report was stored; when nothing else is found than the last time,
+/// no finding is read or written.
+pub async fn after_report(
+    app: &App,
+    applied: &Applied,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    app.fleet.ready().await;
+    let device = applied.row.key;
+    let read;
+    let texts = match &applied.judged {
+        Some(texts) => texts,
+        None => {
+            read = app.store.judged_sections(device).await?;
+            &read
+        }
+    };
+    let found = found(app, &applied.row, Some(&applied.report), texts, now).await?;
+    if app.store.memory().judged().same(device, &found) {
+        return Ok(());
+    }
+    settle(app, device, &found, now).await
+}
+
+/// What the rules say of a device.
+async fn found(
+    app: &App,
+    row: &DeviceRow,
+    last: Option<&LastReport>,
+    texts: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<Vec<Flag>, store::Error> {
+    let body = |name: &str| texts.get(name).map(String::as_str);
+    let os: Option<Os> = read(row.key, "os", body("os"));
+    let volumes: Option<Vec<Volume>> = read(row.key, "volume", body("volume"));
+    let update: Option<Update> = read(row.key, "update", body("update"));
+    let suspicion = app.store.clone_suspicion(row.key).await?;
     let observed = Observed {
         last_seen_at: row.last_seen_at,
         enrolled_at: row.enrolled_at,
@@ -64,19 +97,29 @@ pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), 
         retired: row.retired_at.is_some(),
         pending: row.pending,
         os: os.as_ref(),
-        vitals: last.as_ref().map(|last| &last.vitals),
-        vitals_at: last.as_ref().map(|last| last.observed_at),
+        vitals: last.map(|last| &last.vitals),
+        vitals_at: last.map(|last| last.observed_at),
         volumes: volumes.as_deref(),
         update: update.as_ref(),
         update_since: None,
-        agent: last.as_ref().map(|last| &last.agent),
-        clock_error_ms: last.as_ref().map(|last| last.clock_error_ms),
-        clone_suspected: cloned.map(|decision| decision.evidence.as_str()),
+        agent: last.map(|last| &last.agent),
+        clock_error_ms: last.map(|last| last.clock_error_ms),
+        clone_suspected: suspicion.as_deref(),
     };
-    let found = evaluate(&observed, &app.fleet.policy(), Facts::built_in(), now);
+    Ok(evaluate(&observed, &app.fleet.policy(), Facts::built_in(), now))
+}
+
+/// Makes the tables and the fleet in memory agree with what was found.
+async fn settle(
+    app: &App,
+    device: DeviceKey,
+    found: &[Flag],
+    now: Timestamp,
+) -> Result<(), store::Error> {
     let held = app.store.open_flags(device).await?;
-    let changes = reconcile(&held, &found, now);
+    let changes = reconcile(&held, found, now);
     app.store.change_findings(device, &changes).await?;
+    app.store.memory().judged().agree(device, found);
     tell_fleet(app, device, now).await
 }
 

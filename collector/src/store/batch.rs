@@ -6,9 +6,10 @@ use rollcall_shared::{Digest, Timestamp};
 
 use super::device::{DeviceColumns, DeviceKey, DeviceRow, LastReport, key_of};
 use super::load::SOFTWARE_NAME;
-use super::memory::Memory;
-use super::plan::{self, Document, Loaded, SoftwareRow};
+use super::memory::{Memory, lock};
+use super::plan;
 use super::report::{Prepared, PreparedSection};
+use super::row::{Document, Loaded, SoftwareRow};
 use super::{Error, Tables};
 
 pub(super) type LoadedReport = (i64, i64, String, i64, i64, i64, String, String, String, String);
@@ -21,6 +22,10 @@ pub(super) const LOAD_DOCUMENTS: &str =
     "SELECT device, name, at, digest, document FROM section WHERE device";
 pub(super) const LOAD_SOFTWARE: &str =
     "SELECT device, first_at, at, digest, titles, extra FROM software WHERE device";
+
+/// What stands before the lists of keys, for the test that prepares every statement.
+#[cfg(test)]
+pub(super) const HEADS: &[&str] = &[LOAD_REPORTS, LOAD_DOCUMENTS, LOAD_SOFTWARE];
 
 /// What the tables say of the devices of some reports, read within the transaction.
 macro_rules! load_batch {
@@ -43,11 +48,11 @@ macro_rules! load_batch {
             $crate::store::batch::LOAD_REPORTS,
             &keys
         );
-        let mut loaded = $crate::store::plan::Loaded::default();
+        let mut loaded = $crate::store::row::Loaded::default();
         loaded.rows(rows)?;
         loaded.reports(last)?;
         loaded.overlay($tables.memory());
-        documents.extend(loaded.documents_needed(reports));
+        documents.extend(loaded.documents_needed($tables.memory(), reports));
         let rows = $crate::store::statement::select_in!(
             $tx,
             $crate::store::batch::LoadedDocument,
@@ -75,8 +80,12 @@ impl Tables {
         reports: &[&Prepared],
     ) -> (BTreeSet<DeviceKey>, BTreeSet<DeviceKey>) {
         let (mut documents, mut software) = (BTreeSet::new(), BTreeSet::new());
-        for (name, section) in reports.iter().flat_map(|report| &report.sections) {
+        let all = reports.iter().flat_map(|report| {
+            report.sections.iter().map(|(name, section)| (report.device, name, section))
+        });
+        for (device, name, section) in all {
             if let PreparedSection::Claimed(digest) = section
+                && lock(&self.memory().device(device)).sections.get(name) != Some(digest)
                 && let Some(holder) = self.memory().holder(name, digest)
             {
                 if &**name == SOFTWARE_NAME {
@@ -134,10 +143,16 @@ impl Loaded {
     }
 
     /// Devices whose documents the reports touch.
-    pub(super) fn documents_needed(&self, reports: &[&Prepared]) -> BTreeSet<DeviceKey> {
+    pub(super) fn documents_needed(
+        &self,
+        memory: &Memory,
+        reports: &[&Prepared],
+    ) -> BTreeSet<DeviceKey> {
         reports
             .iter()
-            .filter(|report| plan::touches_documents(report, self.reports.get(&report.device)))
+            .filter(|report| {
+                plan::touches_documents(memory, report, self.reports.get(&report.device))
+            })
             .map(|report| report.device)
             .collect()
     }

@@ -1,6 +1,6 @@
 //! A check-in that changes nothing: noted in memory, written with others about once a second.
 
-use rollcall_shared::time::DAY_MS;
+use rollcall_shared::time::{DAY_MS, HOUR_MS};
 use rollcall_shared::{Digest, Timestamp};
 use uuid::Uuid;
 
@@ -61,6 +61,17 @@ impl Store {
         let report = report.clone();
         contacts.insert(device, Contact { report, report_id, content, recent, renew_values });
         Contacted::Noted
+    }
+
+    /// Whether a conflict of this device is to be written down: at most one an hour.
+    pub(crate) fn conflict_due(&self, device: DeviceKey, now: Timestamp) -> bool {
+        let state = self.memory().device(device);
+        let mut state = lock(&state);
+        let due = state.conflict_at.is_none_or(|at| now.since(at) >= HOUR_MS);
+        if due {
+            state.conflict_at = Some(now);
+        }
+        due
     }
 
     /// Whether a section's content is held by this device or any other.

@@ -37,6 +37,9 @@ queries! {
           k.revoked_at
         FROM device d JOIN device_key k ON k.device = d.key
         ORDER BY k.created_at, k.revoked_at IS NULL";
+    MERGED = "SELECT d.uuid, o.uuid FROM decision m
+        JOIN device d ON d.key = m.device JOIN device o ON o.key = m.other_device
+        WHERE m.kind = 'merged'";
     BY_PUBLIC_KEY = "SELECT d.uuid FROM device_key k JOIN device d ON d.key = k.device
         WHERE k.public_key = $1";
 }
@@ -183,6 +186,7 @@ impl Store {
             tx.commit().await?;
             row
         });
+        self.memory().evidence_mut().set(row.key, &new.hardware_ids);
         self.memory().keys_mut().insert(
             row.id,
             KeyState {
@@ -267,6 +271,9 @@ impl Store {
     /// A person lets a waiting device in.
     pub async fn approve(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
         self.step(APPROVE, device, None, decision).await?;
+        // It is not the device that it looked like.
+        let by = decision.actor.as_deref().unwrap_or_default();
+        self.undo_decisions(device, DecisionKind::LooksLike, by, decision.at).await?;
         self.change_key(device, |state| state.pending = false);
         Ok(())
     }
@@ -285,6 +292,9 @@ impl Store {
             decide!(tx, device, decision);
             tx.commit().await?;
         });
+        if decision.kind == DecisionKind::CloneSuspected {
+            self.memory().suspected().insert(device);
+        }
         Ok(())
     }
 
@@ -316,12 +326,17 @@ impl Store {
         let mut keys = self.memory().keys_mut();
         if let Some(state) = keys.values_mut().find(|state| state.device == device) {
             change(state);
+            let living = !state.revoked && !state.retired;
+            self.memory().evidence_mut().set_living(device, living);
         }
     }
 
-    /// The key a device speaks with: one look-up in memory.
+    /// The key a device speaks with: one look-up in memory. The id of a record that was found to be
+    /// another device's leads to that device.
     pub fn key_of_device(&self, id: DeviceId) -> Option<KeyState> {
-        self.memory().keys().get(&id).cloned()
+        let keys = self.memory().keys();
+        let merged = || keys.get(self.memory().merged().get(&id)?);
+        keys.get(&id).or_else(merged).cloned()
     }
 
     /// The device that has or had this key.
@@ -361,6 +376,18 @@ impl Tables {
             // Ordered so that the key that counts comes last.
             keys.insert(id.parse().map_err(|_| damaged())?, state);
         }
+        let merged: Vec<(String, String)> =
+            on_backend!(self, read pool => sqlx::query_as(MERGED).fetch_all(pool).await?);
+        let damaged = || Error::Damaged("the id of a merged device".to_owned());
+        let mut others = std::collections::HashMap::with_capacity(merged.len());
+        for (id, other) in merged {
+            let id = id.parse().map_err(|_| damaged())?;
+            others.insert(id, other.parse().map_err(|_| damaged())?);
+        }
+        let dead = |state: &&KeyState| state.revoked || state.retired;
+        let dead = keys.values().filter(dead).map(|state| state.device).collect();
+        self.memory().evidence_mut().set_dead(dead);
+        *self.memory().merged_mut() = others;
         *self.memory().keys_mut() = keys;
         Ok(())
     }

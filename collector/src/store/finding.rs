@@ -10,7 +10,7 @@ use rollcall_shared::{DeviceId, Timestamp};
 use sqlx::FromRow;
 
 use super::device::DeviceKey;
-use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 use crate::domain::finding::{Changes, Flag, OpenFlag, Rule};
 
 macro_rules! columns {
@@ -344,13 +344,47 @@ impl Store {
         rows.into_iter().filter(|row| row.closed_at.is_none()).filter_map(flag).collect()
     }
 
-    /// Writes what changed of a device's findings, in one transaction.
+    /// Writes what changed of a device's findings, together with what changed of others'.
     pub async fn change_findings(&self, device: DeviceKey, changes: &Changes) -> Result<(), Error> {
         if changes.is_empty() {
             return Ok(());
         }
+        self.write_findings(device, changes.clone()).await
+    }
+
+    /// A person accepts an open finding until a moment. `false` when it is not open.
+    pub async fn waive_finding(
+        &self,
+        id: i64,
+        waiver: &Waiver,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let changed = on_backend!(self, write pool => sqlx::query(WAIVE)
+            .bind(id)
+            .bind(&waiver.by)
+            .bind(now.0)
+            .bind(&waiver.reason)
+            .bind(waiver.until.0)
+            .execute(pool)
+            .await?
+            .rows_affected());
+        Ok(changed > 0)
+    }
+
+    /// Ends a waiver now. `false` when there is none in force.
+    pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
+        let changed = on_backend!(self, write pool =>
+            sqlx::query(UNWAIVE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
+        Ok(changed > 0)
+    }
+}
+
+impl Tables {
+    /// Writes what changed of the findings of some devices in one transaction.
+    pub(super) async fn write_findings(&self, all: &[(DeviceKey, &Changes)]) -> Result<(), Error> {
         on_backend!(self, write pool => {
             let mut transaction = pool.begin_write().await?;
+            for (device, changes) in all {
             for (at, id) in &changes.close {
                 sqlx::query(CLOSE).bind(id).bind(at.0).execute(&mut *transaction).await?;
             }
@@ -383,35 +417,10 @@ impl Store {
                     .execute(&mut *transaction)
                     .await?;
             }
+            }
             transaction.commit().await?;
         });
         Ok(())
-    }
-
-    /// A person accepts an open finding until a moment. `false` when it is not open.
-    pub async fn waive_finding(
-        &self,
-        id: i64,
-        waiver: &Waiver,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool => sqlx::query(WAIVE)
-            .bind(id)
-            .bind(&waiver.by)
-            .bind(now.0)
-            .bind(&waiver.reason)
-            .bind(waiver.until.0)
-            .execute(pool)
-            .await?
-            .rows_affected());
-        Ok(changed > 0)
-    }
-
-    /// Ends a waiver now. `false` when there is none in force.
-    pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool =>
-            sqlx::query(UNWAIVE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
-        Ok(changed > 0)
     }
 }
 

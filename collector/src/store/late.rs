@@ -11,9 +11,12 @@ use super::batch::load_batch;
 use super::device::DeviceKey;
 use super::load::SOFTWARE_NAME;
 use super::memory::lock;
-use super::plan::{Loaded, Plan, Working};
+use super::plan::Plan;
 use super::report::{Outcome, Prepared, PreparedSection};
+use super::row::Loaded;
+use super::shape::INSERT_TITLES;
 use super::statement::insert;
+use super::working::Working;
 use super::{BeginWrite as _, Error, Tables, on_backend, queries};
 use crate::codec::delta::Delta;
 use crate::codec::{Damaged, document, ids};
@@ -73,8 +76,7 @@ impl Tables {
             // What is older than the first report stays not known: one state alone is no history.
             if working.row.first_report_at.is_some_and(|first_at| observed >= first_at) {
                 let filled = fill(self, &mut plan, &working, prepared, &loaded, &steps, observed)?;
-                insert!(tx, "INSERT INTO title (id, hash, source, name, version, architecture,
-                      publisher, source_package, source_version) ", &plan.titles, |b, title| {
+                insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
                     b.push_bind(i64::from(title.id)).push_bind(title.text.hash());
                     for part in title.text.parts() {
                         b.push_bind(part.to_owned());

@@ -31,6 +31,8 @@ impl Tables {
     pub(super) async fn load(&self) -> Result<(), Error> {
         self.load_titles().await?;
         self.load_keys().await?;
+        self.load_evidence().await?;
+        self.load_suspected().await?;
         self.follow_settings().await?;
         let mut last = -1;
         while let Some(next) = self.load_devices(last).await? {

@@ -2,7 +2,7 @@
 //!
 //! All of it is built from the tables at start and changed after a commit, never before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::report::Settings;
@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::device::{DeviceKey, LastReport};
 use super::enroll::KeyState;
+use super::evidence::Evidence;
+use super::judged::Judged;
 use super::title::Dictionary;
 
 /// How many of its last reports each device is known by.
@@ -37,6 +39,8 @@ pub(crate) struct DeviceState {
     pub(crate) sections: BTreeMap<Arc<str>, Digest>,
     /// When its seen values were written last.
     pub(crate) values_at: Timestamp,
+    /// When a report that was sent before with other content was last written down.
+    pub(crate) conflict_at: Option<Timestamp>,
     /// Reports that wait for the writer.
     pub(crate) queued: u32,
 }
@@ -107,6 +111,12 @@ pub(crate) struct Memory {
     devices: RwLock<HashMap<DeviceKey, Arc<Mutex<DeviceState>>>>,
     holders: RwLock<HashMap<Digest, (DeviceKey, Arc<str>)>>,
     keys: RwLock<HashMap<DeviceId, KeyState>>,
+    /// Ids of records that a person found to be another device's.
+    merged: RwLock<HashMap<DeviceId, DeviceId>>,
+    evidence: RwLock<Evidence>,
+    judged: Mutex<Judged>,
+    /// Devices whose keys were ever suspected to be used twice.
+    suspected: Mutex<HashSet<DeviceKey>>,
     contacts: Mutex<HashMap<DeviceKey, Contact>>,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
@@ -162,6 +172,30 @@ impl Memory {
 
     pub(crate) fn keys_mut(&self) -> RwLockWriteGuard<'_, HashMap<DeviceId, KeyState>> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn merged(&self) -> RwLockReadGuard<'_, HashMap<DeviceId, DeviceId>> {
+        self.merged.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn merged_mut(&self) -> RwLockWriteGuard<'_, HashMap<DeviceId, DeviceId>> {
+        self.merged.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn evidence(&self) -> RwLockReadGuard<'_, Evidence> {
+        self.evidence.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn evidence_mut(&self) -> RwLockWriteGuard<'_, Evidence> {
+        self.evidence.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn judged(&self) -> MutexGuard<'_, Judged> {
+        lock(&self.judged)
+    }
+
+    pub(crate) fn suspected(&self) -> MutexGuard<'_, HashSet<DeviceKey>> {
+        lock(&self.suspected)
     }
 
     pub(crate) fn contacts(&self) -> MutexGuard<'_, HashMap<DeviceKey, Contact>> {

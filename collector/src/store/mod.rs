@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod api_token;
+pub mod audit;
 pub mod decision;
 pub mod device;
 pub mod enroll;
@@ -22,14 +23,20 @@ pub mod token;
 mod batch;
 pub mod contact;
 mod dialect;
+pub(crate) mod evidence;
 pub mod follow;
+pub(crate) mod judged;
 mod late;
 mod load;
 mod memory;
+pub mod merge;
 mod open;
 mod plan;
+mod row;
+mod shape;
 mod statement;
 mod summary;
+mod working;
 mod writer;
 
 use std::sync::Arc;
@@ -206,11 +213,15 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("store", QUERIES),
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
+    ("audit", audit::QUERIES),
     ("decision", decision::QUERIES),
     ("device", device::QUERIES),
     ("enroll", enroll::QUERIES),
+    ("evidence", evidence::QUERIES),
+    ("merge", merge::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
+    ("judged", judged::QUERIES),
     ("late", late::QUERIES),
     ("load", load::QUERIES),
     ("finding", finding::QUERIES),
@@ -220,7 +231,6 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
     ("writer", writer::QUERIES),
-    ("title_set", title_set::QUERIES),
 ];
 
 /// A stored role.
@@ -248,6 +258,25 @@ mod tests {
                 });
                 assert!(prepared.is_ok(), "{file}: {name}: {prepared:?}");
             }
+        }
+        // PostgreSQL learns the types of a bare list of values from what is bound to it.
+        let bound = |head: &str| head.starts_with("UPDATE") && store.backend() == "postgres";
+        let mut shapes: Vec<String> = shape::SHAPES
+            .iter()
+            .filter(|(head, ..)| !bound(head))
+            .map(|(head, columns, tail)| {
+                let row: Vec<String> = (1..=*columns).map(|place| format!("${place}")).collect();
+                format!("{head}VALUES ({}){tail}", row.join(", "))
+            })
+            .collect();
+        shapes.extend(batch::HEADS.iter().map(|head| format!("{head} IN ($1)")));
+        for sql in shapes {
+            let prepared = on_backend!(store, read pool => {
+                use sqlx::Executor as _;
+                let sql = sqlx::AssertSqlSafe(sql.clone()).into_sql_str();
+                pool.prepare(sql).await.map(|_| ())
+            });
+            assert!(prepared.is_ok(), "{sql}: {prepared:?}");
         }
         store.ping().await.unwrap();
     });

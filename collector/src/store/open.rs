@@ -38,6 +38,7 @@ async fn open_sqlite(path: &Path) -> Result<Database, Error> {
     if path.as_os_str().is_empty() {
         return Err(Error::Address("sqlite:".into()));
     }
+    keep_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -73,6 +74,25 @@ async fn open_postgres(url: &str) -> Result<Database, Error> {
     Ok(Database::Postgres(pool))
 }
 
+/// Makes the file when it is missing, readable for its owner only; SQLite gives its companions the
+/// same rights.
+fn keep_private(path: &Path) -> Result<(), Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        let file = options.mode(0o600).open(path).map_err(sqlx::Error::Io)?;
+        let private = std::fs::Permissions::from_mode(0o600);
+        if file.metadata().map_err(sqlx::Error::Io)?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(private).map_err(sqlx::Error::Io)?;
+        }
+    }
+    #[cfg(not(unix))]
+    options.open(path).map_err(sqlx::Error::Io)?;
+    Ok(())
+}
+
 /// Keeps a copy of a file whose tables are about to change, named by the version it has.
 async fn copy_before_migrating(writer: &SqlitePool, path: &Path) -> Result<(), Error> {
     let Ok(version) = sqlx::query_scalar::<_, Option<i64>>(
@@ -83,7 +103,15 @@ async fn copy_before_migrating(writer: &SqlitePool, path: &Path) -> Result<(), E
     else {
         return Ok(()); // A new file: no table of migrations yet.
     };
-    let (version, known) = (version.unwrap_or_default(), newest(&SQLITE));
+    copy_older(writer, path, version.unwrap_or_default(), newest(&SQLITE)).await
+}
+
+async fn copy_older(
+    writer: &SqlitePool,
+    path: &Path,
+    version: i64,
+    known: i64,
+) -> Result<(), Error> {
     if version == 0 || version >= known {
         return Ok(());
     }
@@ -93,7 +121,14 @@ async fn copy_before_migrating(writer: &SqlitePool, path: &Path) -> Result<(), E
     if copy.exists() {
         return Ok(());
     }
-    sqlx::query("VACUUM INTO $1").bind(copy.display().to_string()).execute(writer).await?;
+    // Into an empty file that nobody else may read, and under its name only when it is whole.
+    let mut unfinished = copy.clone().into_os_string();
+    unfinished.push(".part");
+    let unfinished = PathBuf::from(unfinished);
+    let _ = std::fs::remove_file(&unfinished);
+    keep_private(&unfinished)?;
+    sqlx::query("VACUUM INTO $1").bind(unfinished.display().to_string()).execute(writer).await?;
+    std::fs::rename(&unfinished, &copy).map_err(sqlx::Error::Io)?;
     Ok(())
 }
 
@@ -122,5 +157,79 @@ fn without_password(url: &str) -> String {
             format!("{}://***{}", &url[..scheme], &url[at..])
         }
         _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::testing::sqlite;
+
+    #[tokio::test]
+    async fn tables_of_a_newer_program_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = sqlite(folder.path()).await;
+        let Database::Sqlite { writer, .. } = store.database() else { panic!() };
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'later', TRUE, x'00', 0)",
+        )
+        .execute(writer)
+        .await
+        .unwrap();
+        drop(store);
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let known = newest(&SQLITE);
+        match Store::open(&url).await {
+            Err(Error::Newer { found: 9999, known: newest }) => assert_eq!(newest, known),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_made_before_the_tables_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = sqlite(folder.path()).await;
+        store.put_setting("mark", &"before").await.unwrap();
+        let Database::Sqlite { writer, .. } = store.database() else { panic!() };
+        let path = folder.path().join("test.db");
+        let names = || -> Vec<String> {
+            let names = std::fs::read_dir(folder.path()).unwrap();
+            let names = names.map(|one| one.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.contains(".before-")).collect()
+        };
+        copy_older(writer, &path, 1, 1).await.unwrap();
+        assert!(names().is_empty(), "nothing will change");
+        copy_older(writer, &path, 1, 2).await.unwrap();
+        store.put_setting("mark", &"after").await.unwrap();
+        // A start that was cut short begins again: the first copy is the one from before.
+        copy_older(writer, &path, 1, 2).await.unwrap();
+        assert_eq!(names(), ["test.db.before-0002"]);
+        let copy = format!("sqlite:{}", folder.path().join("test.db.before-0002").display());
+        let copy = Store::open(&copy).await.unwrap();
+        assert_eq!(copy.setting::<String>("mark").await.unwrap().as_deref(), Some("before"));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_reads_the_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        std::fs::write(&path, b"").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let store = sqlite(folder.path()).await;
+        store.put_setting("mark", &1).await.unwrap();
+        let Database::Sqlite { writer, .. } = store.database() else { panic!() };
+        copy_older(writer, &path, 1, 2).await.unwrap();
+        let mut seen = 0;
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
+            seen += 1;
+        }
+        assert_eq!(seen, 4, "the file, its log, its index, its copy");
     }
 }

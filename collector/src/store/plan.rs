@@ -3,101 +3,24 @@
 //! Pure: loaded rows and reports in, rows to write and answers out. Reports of one device follow
 //! each other here as they came, each upon what the one before left.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rollcall_shared::api::device::DecisionKind;
-use rollcall_shared::{Digest, HardwareIds, Timestamp};
-use uuid::Uuid;
+use rollcall_shared::{Digest, Timestamp};
 
 use super::Error;
-use super::device::{DeviceKey, DeviceRow, LastReport};
+use super::device::{DeviceKey, LastReport};
 use super::load::SOFTWARE_NAME;
-use super::memory::{DeviceState, Memory, Recent, lock};
-use super::report::{Applied, Outcome, Prepared, PreparedSection};
-use super::summary::{self, Value};
+use super::memory::{Memory, lock};
+use super::report::{Applied, Outcome, Prepared, PreparedSection, TitleRows};
+use super::row::{Decided, Document, Loaded, Past, SoftwareRow};
 use super::title::{Title, TitleText};
+use super::working::{Working, copied_document, copied_software, decode_ids, unpack};
 use crate::codec::delta::Delta;
 use crate::codec::extra::{self, Extra};
 use crate::codec::{document, ids};
 use crate::domain::matching::{self, Identity, Order};
-
-/// What the tables say of the devices of a batch.
-#[derive(Debug, Default)]
-pub(super) struct Loaded {
-    pub(super) rows: HashMap<DeviceKey, DeviceRow>,
-    pub(super) reports: HashMap<DeviceKey, LastReport>,
-    /// Of devices whose documents change and of those whose documents are copied.
-    pub(super) documents: HashMap<DeviceKey, BTreeMap<String, Document>>,
-    pub(super) software: HashMap<DeviceKey, SoftwareRow>,
-}
-
-/// A row of `section`.
-#[derive(Debug, Clone)]
-pub(super) struct Document {
-    pub(super) at: Timestamp,
-    pub(super) digest: Digest,
-    pub(super) packed: Vec<u8>,
-}
-
-/// A row of `software`.
-#[derive(Debug, Clone)]
-pub(super) struct SoftwareRow {
-    pub(super) first_at: Timestamp,
-    pub(super) at: Timestamp,
-    pub(super) digest: Digest,
-    pub(super) titles: Vec<u8>,
-    pub(super) extra: Vec<u8>,
-}
-
-/// A row of `section_past` or, with an empty name, of `software_change`.
-#[derive(Debug)]
-pub(super) struct Past {
-    pub(super) device: DeviceKey,
-    pub(super) name: Arc<str>,
-    pub(super) at: Timestamp,
-    pub(super) received_at: Timestamp,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A row of `decision` that nobody but the collector made.
-#[derive(Debug)]
-pub(super) struct Decided {
-    pub(super) device: DeviceKey,
-    pub(super) at: Timestamp,
-    pub(super) kind: DecisionKind,
-    pub(super) evidence: String,
-}
-
-/// A row of `device_report`.
-#[derive(Debug, Clone)]
-pub(super) struct ReportRow {
-    pub(super) report: LastReport,
-    pub(super) report_id: Uuid,
-    pub(super) content: Digest,
-    pub(super) fingerprint: Digest,
-    pub(super) recent: Recent,
-    pub(super) changed_at: Timestamp,
-}
-
-/// One device as the batch leaves it.
-#[derive(Debug)]
-pub(super) struct Working {
-    pub(super) row: DeviceRow,
-    pub(super) state: DeviceState,
-    pub(super) hardware_ids: HardwareIds,
-    pub(super) report: Option<ReportRow>,
-    pub(super) documents: BTreeMap<Arc<str>, Document>,
-    pub(super) changed_documents: BTreeSet<Arc<str>>,
-    texts: BTreeMap<Arc<str>, String>,
-    pub(super) software: Option<SoftwareRow>,
-    pub(super) software_changed: bool,
-    titles: Arc<[u32]>,
-    pub(super) notes: Option<String>,
-    /// Values to write, with the moment they are written for.
-    pub(super) values: Option<(Vec<Value>, Timestamp)>,
-    pub(super) row_changed: bool,
-}
 
 /// Everything a batch writes and answers.
 #[derive(Debug, Default)]
@@ -112,11 +35,25 @@ pub(super) struct Plan {
 }
 
 /// Whether a report says anything of a document, so that the device's documents are needed.
-pub(super) fn touches_documents(prepared: &Prepared, known: Option<&LastReport>) -> bool {
+pub(super) fn touches_documents(
+    memory: &Memory,
+    prepared: &Prepared,
+    known: Option<&LastReport>,
+) -> bool {
     let sessions = |report: &LastReport| -> Vec<String> {
         report.vitals.sessions.iter().map(|session| session.user.clone()).collect()
     };
-    prepared.sections.keys().any(|name| &**name != SOFTWARE_NAME)
+    let shared = memory.device(prepared.device);
+    let held = lock(&shared);
+    let says_new = |(name, section): (&Arc<str>, &PreparedSection)| match section {
+        _ if &**name == SOFTWARE_NAME => false,
+        PreparedSection::Claimed(digest) => held.sections.get(name) != Some(digest),
+        _ => true,
+    };
+    // An older report is held against the texts of today, whatever it says.
+    !held.reported
+        || prepared.report.seq <= held.seq
+        || prepared.sections.iter().any(says_new)
         || known.is_none_or(|known| sessions(known) != sessions(&prepared.report))
 }
 
@@ -179,9 +116,11 @@ impl Plan {
                 seq_taken: working.state.recent.has_seq(prepared.report.seq),
                 observed_later: prepared.report.observed_at > working.state.observed_at,
             };
-            let ids = &prepared.report.hardware_ids;
+            let (ids, device) = (&prepared.report.hardware_ids, prepared.device);
             let (kind, evidence) =
-                match matching::check_in(&working.hardware_ids, ids, order, &|_, _| 1) {
+                match matching::check_in(&working.hardware_ids, ids, order, &|kind, value| {
+                    memory.evidence().living_beside(Some(device), kind, value).saturating_add(1)
+                }) {
                     Identity::Same => (None, String::new()),
                     Identity::Late => return Ok((working, Outcome::Late)),
                     Identity::CloneSuspected { evidence } => {
@@ -196,7 +135,7 @@ impl Plan {
                     }
                 };
             if let Some(kind) = kind {
-                let (device, at) = (prepared.device, prepared.report.received_at);
+                let at = prepared.report.received_at;
                 self.decisions.push(Decided { device, at, kind, evidence });
             }
         }
@@ -213,6 +152,8 @@ impl Plan {
             row: working.row.clone(),
             titles: Arc::clone(&working.titles),
             new_titles: Arc::from([]),
+            report: prepared.report.clone(),
+            judged: working.judged(),
             at,
             next_seq,
         };
@@ -266,16 +207,18 @@ impl Plan {
                     working.state.sections.insert(Arc::clone(name), *digest);
                 }
                 PreparedSection::Software { digest, rows, unread } => {
-                    let set = self.number(memory, working, rows, unread)?;
-                    let extras: Vec<Extra> = set.iter().map(|(_, extra)| extra.clone()).collect();
-                    let set: Vec<u32> = set.into_iter().map(|(id, _)| id).collect();
-                    let row = SoftwareRow {
-                        first_at: at,
-                        at,
-                        digest: *digest,
-                        titles: ids::encode(&set),
-                        extra: extra::encode(&extras),
+                    let (set, titles, extra) = match &rows.packed {
+                        Some(packed) if unread.is_empty() => {
+                            (rows.numbers(), packed.titles.clone(), packed.extra.clone())
+                        }
+                        _ => {
+                            let set = self.number(memory, working, rows, unread)?;
+                            let (set, extras): (Vec<u32>, Vec<Extra>) = set.into_iter().unzip();
+                            let titles = ids::encode(&set);
+                            (set, titles, extra::encode(&extras))
+                        }
                     };
+                    let row = SoftwareRow { first_at: at, at, digest: *digest, titles, extra };
                     changed |= self.set(working, at, received_at, row, set);
                     working.state.sections.insert(Arc::clone(name), *digest);
                 }
@@ -366,12 +309,13 @@ impl Plan {
         &mut self,
         memory: &Memory,
         working: &Working,
-        rows: &[(TitleText, Extra)],
+        rows: &TitleRows,
         unread: &[String],
     ) -> Result<Vec<(u32, Extra)>, Error> {
         let dictionary = memory.titles();
-        let mut set: Vec<(u32, Extra)> = Vec::with_capacity(rows.len());
-        for (text, extra) in rows {
+        let mut set: Vec<(u32, Extra)> = Vec::with_capacity(rows.known.len() + rows.new.len());
+        set.extend(rows.known.iter().cloned());
+        for (text, extra) in &rows.new {
             let known = dictionary.id(text).or_else(|| self.new_ids.get(text).copied());
             let id = known.unwrap_or_else(|| {
                 let id = dictionary.next_id().saturating_add(count(self.new_ids.len()));
@@ -398,153 +342,6 @@ impl Plan {
         set.dedup_by_key(|(id, _)| *id);
         Ok(set)
     }
-}
-
-impl Working {
-    /// Its present titles.
-    pub(super) fn titles(&self) -> &[u32] {
-        &self.titles
-    }
-
-    /// The present text of a section; empty when there is none.
-    pub(super) fn text(&self, name: &str) -> &str {
-        self.texts.get(name).map_or("", String::as_str)
-    }
-
-    pub(super) fn load(memory: &Memory, device: DeviceKey, loaded: &Loaded) -> Result<Self, Error> {
-        let row = loaded
-            .rows
-            .get(&device)
-            .cloned()
-            .ok_or_else(|| Error::Damaged(format!("there is no device {}", device.0)))?;
-        let state = lock(&memory.device(device)).clone();
-        let software = loaded.software.get(&device).cloned();
-        let titles = match &software {
-            Some(row) => decode_ids(&row.titles, device)?,
-            None => Vec::new(),
-        };
-        let mut documents = BTreeMap::new();
-        let mut texts = BTreeMap::new();
-        for (name, row) in loaded.documents.get(&device).into_iter().flatten() {
-            let name: Arc<str> = name.as_str().into();
-            texts.insert(Arc::clone(&name), unpack(&row.packed, device)?);
-            documents.insert(name, row.clone());
-        }
-        let known = loaded.reports.get(&device);
-        Ok(Self {
-            row,
-            state,
-            hardware_ids: known.map(|known| known.hardware_ids.clone()).unwrap_or_default(),
-            report: None,
-            documents,
-            changed_documents: BTreeSet::new(),
-            texts,
-            software,
-            software_changed: false,
-            titles: titles.into(),
-            notes: None,
-            values: None,
-            row_changed: false,
-        })
-    }
-
-    /// Sections that were claimed without a body, and nobody's is at hand.
-    fn missing(&self, memory: &Memory, prepared: &Prepared, loaded: &Loaded) -> Vec<String> {
-        let missing = |(name, section): (&Arc<str>, &PreparedSection)| {
-            let PreparedSection::Claimed(digest) = section else { return None };
-            let held = self.state.sections.get(name) == Some(digest)
-                || if &**name == SOFTWARE_NAME {
-                    copied_software(memory, loaded, digest).is_some()
-                } else {
-                    copied_document(memory, loaded, name, digest).is_some()
-                };
-            (!held).then(|| name.to_string())
-        };
-        prepared.sections.iter().filter_map(missing).collect()
-    }
-
-    /// The moment of a report in the history: when the device observed it, after the change before
-    /// and not after its receipt, so that a wrong clock cannot bend the history.
-    fn moment(&self, report: &LastReport) -> Timestamp {
-        let observed = report.observed_at.min(report.received_at);
-        if self.state.reported {
-            observed.max(self.state.changed_at.plus_ms(1))
-        } else {
-            observed.max(self.row.enrolled_at)
-        }
-    }
-
-    /// All that follows from the sections, and the report itself.
-    fn finish(&mut self, prepared: &Prepared, next_seq: Option<u64>) {
-        let before = self.row.clone();
-        let received_at = prepared.report.received_at;
-        // Without their texts (only software changed), names and people are as they were.
-        if !self.texts.is_empty() {
-            let values =
-                summary::renew(&mut self.row.summary, &self.texts, &prepared.report.vitals);
-            self.values = Some((values, received_at));
-            self.state.values_at = received_at;
-        }
-        self.row.summary.software_count = self.titles.len() as u64;
-        self.row.summary.agent_version = Some(prepared.report.agent.version.clone());
-        self.row_changed |= self.row != before || !self.state.reported;
-        self.row.last_seen_at = self.row.last_seen_at.max(Some(received_at));
-        let notes = serde_json::to_string(&prepared.notes).unwrap_or_default();
-        let digest = Digest::of(notes.as_bytes());
-        if self.state.notes != Some(digest) {
-            self.state.notes = Some(digest);
-            self.notes = Some(notes);
-        }
-        let ids = &prepared.report.hardware_ids;
-        self.hardware_ids = matching::merge_ids(&self.hardware_ids, ids);
-        let state = &mut self.state;
-        state.reported = true;
-        state.seq = next_seq.map_or(prepared.report.seq, |next| next.saturating_sub(1));
-        state.recent.push(prepared.report_id, prepared.report.seq, &prepared.content);
-        state.fingerprint = Some(prepared.fingerprint);
-        state.observed_at = prepared.report.observed_at;
-        self.report = Some(ReportRow {
-            report: LastReport {
-                seq: state.seq,
-                hardware_ids: self.hardware_ids.clone(),
-                ..prepared.report.clone()
-            },
-            report_id: prepared.report_id,
-            content: prepared.content,
-            fingerprint: prepared.fingerprint,
-            recent: state.recent.clone(),
-            changed_at: state.changed_at,
-        });
-    }
-}
-
-/// The document of a device that holds this content, if it still does.
-fn copied_document<'a>(
-    memory: &Memory,
-    loaded: &'a Loaded,
-    name: &str,
-    digest: &Digest,
-) -> Option<&'a Document> {
-    let holder = memory.holder(name, digest)?;
-    loaded.documents.get(&holder)?.get(name).filter(|row| row.digest == *digest)
-}
-
-/// The software of a device that holds this content, if it still does.
-fn copied_software<'a>(
-    memory: &Memory,
-    loaded: &'a Loaded,
-    digest: &Digest,
-) -> Option<&'a SoftwareRow> {
-    let holder = memory.holder(SOFTWARE_NAME, digest)?;
-    loaded.software.get(&holder).filter(|row| row.digest == *digest)
-}
-
-fn decode_ids(bytes: &[u8], device: DeviceKey) -> Result<Vec<u32>, Error> {
-    ids::decode(bytes).map_err(|why| Error::Damaged(format!("device {}: {why}", device.0)))
-}
-
-fn unpack(bytes: &[u8], device: DeviceKey) -> Result<String, Error> {
-    document::decompress(bytes).map_err(|why| Error::Damaged(format!("device {}: {why}", device.0)))
 }
 
 fn count(number: usize) -> u32 {

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::device::{DeviceKey, DeviceRow, LastReport};
 use super::title::{Title, TitleText};
-use crate::codec::extra::Extra;
+use crate::codec::extra::{self, Extra};
+use crate::codec::ids;
 
 /// A report that was checked and needs only the tables now.
 #[derive(Debug, Clone)]
@@ -47,13 +48,51 @@ pub enum PreparedSection {
     Software {
         /// Digest by which the content is known.
         digest: Digest,
-        /// Each title once.
-        rows: Vec<(TitleText, Extra)>,
+        /// Its titles.
+        rows: TitleRows,
         /// Sources that could not be read this time: what they said before stays.
         unread: Vec<String>,
     },
     /// The agent looked, and there is none.
     Gone,
+}
+
+/// The titles of a device, looked up in the dictionary. Numbers never change, so what was found
+/// holds whenever the report is written.
+#[derive(Debug, Clone, Default)]
+pub struct TitleRows {
+    /// Those that have a number: sorted by it, each once.
+    pub known: Vec<(u32, Extra)>,
+    /// Those that had none.
+    pub new: Vec<(TitleText, Extra)>,
+    /// The columns as they are stored, when every title has a number.
+    pub packed: Option<PackedTitles>,
+}
+
+/// The columns of the table of software.
+#[derive(Debug, Clone)]
+pub struct PackedTitles {
+    pub(crate) titles: Vec<u8>,
+    pub(crate) extra: Vec<u8>,
+}
+
+impl TitleRows {
+    /// Sorts and packs what was found.
+    pub(crate) fn of(mut known: Vec<(u32, Extra)>, new: Vec<(TitleText, Extra)>) -> Self {
+        known.sort_by_key(|(id, _)| *id);
+        known.dedup_by_key(|(id, _)| *id);
+        let mut rows = Self { known, new, packed: None };
+        if rows.new.is_empty() {
+            let titles = ids::encode(&rows.numbers());
+            let extra = extra::encode_all(rows.known.iter().map(|(_, extra)| extra));
+            rows.packed = Some(PackedTitles { titles, extra });
+        }
+        rows
+    }
+
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        self.known.iter().map(|(id, _)| *id).collect()
+    }
 }
 
 /// How the writer answers.
@@ -87,6 +126,10 @@ pub struct Applied {
     pub new_titles: Arc<[Title]>,
     /// The moment it stands at in the history.
     pub at: Timestamp,
+    /// The report without its sections.
+    pub report: LastReport,
+    /// The texts of the sections that rules look at, when they were at hand.
+    pub judged: Option<BTreeMap<String, String>>,
     /// Set when the computer was turned back: the number to go on from.
     pub next_seq: Option<u64>,
 }

@@ -1,11 +1,15 @@
 //! Software titles: each (source, name, version, …) once for the whole fleet, numbered.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rollcall_shared::Digest;
 use rollcall_shared::section::Software;
+use rollcall_shared::section::software::SoftwareScope;
+use rollcall_shared::{Digest, Timestamp};
+use serde::Deserialize;
 
+use super::report::TitleRows;
 use super::{Error, Store};
 use crate::codec::extra::Extra;
 
@@ -23,20 +27,6 @@ pub struct Title {
 pub struct TitleText(Arc<str>);
 
 impl TitleText {
-    /// The title of an installation. Its texts hold no NUL.
-    pub fn of(software: &Software) -> Self {
-        let part = |part: &Option<String>| part.as_deref().unwrap_or_default().to_owned();
-        Self::join([
-            &software.source,
-            &software.name,
-            &software.version,
-            &part(&software.architecture),
-            &part(&software.publisher),
-            &part(&software.source_package),
-            &part(&software.source_version),
-        ])
-    }
-
     pub(super) fn join(parts: [&str; 7]) -> Self {
         Self(parts.join("\0").into())
     }
@@ -75,6 +65,75 @@ impl TitleText {
             origin,
         }
     }
+}
+
+impl std::borrow::Borrow<str> for TitleText {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One installation as it stands in a report, nothing copied.
+#[derive(Debug, Deserialize)]
+struct Row<'a> {
+    #[serde(borrow)]
+    source: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    version: Text<'a>,
+    #[serde(borrow, default)]
+    architecture: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    publisher: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    source_package: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    source_version: Option<Text<'a>>,
+    #[serde(default)]
+    installed_at: Option<Timestamp>,
+    #[serde(default)]
+    size_bytes: Option<u64>,
+    #[serde(default)]
+    scope: Option<SoftwareScope>,
+    #[serde(borrow, default)]
+    origin: Option<Text<'a>>,
+}
+
+/// A text that is copied only when it is spelled with escapes.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The titles that have a number and those that have none.
+type Found = (Vec<(u32, Extra)>, Vec<(TitleText, Extra)>);
+
+/// Looks up every title.
+fn look_up(dictionary: &Dictionary, rows: Vec<Row<'_>>) -> Found {
+    let (mut known, mut new) = (Vec::with_capacity(rows.len()), Vec::new());
+    let mut text = String::new();
+    for row in rows {
+        text.clear();
+        for part in [&row.source, &row.name, &row.version] {
+            text.push_str(&part.0);
+            text.push('\0');
+        }
+        let some = [&row.architecture, &row.publisher, &row.source_package, &row.source_version];
+        for (place, part) in some.into_iter().enumerate() {
+            if place > 0 {
+                text.push('\0');
+            }
+            text.push_str(part.as_ref().map_or("", |part| &part.0));
+        }
+        let Row { installed_at, size_bytes, scope, origin, .. } = row;
+        let origin = origin.map(|origin| origin.0.into_owned());
+        let extra = Extra { installed_at, size_bytes, scope, origin };
+        match dictionary.ids.get(text.as_str()) {
+            Some(id) => known.push((*id, extra)),
+            None => new.push((TitleText(text.as_str().into()), extra)),
+        }
+    }
+    (known, new)
 }
 
 /// All titles in memory, both ways.
@@ -121,11 +180,65 @@ impl Store {
         }
     }
 
+    /// Looks up every title of a list of software; `json` is the sanitised section.
+    pub(crate) fn look_up_titles(&self, json: &str) -> serde_json::Result<TitleRows> {
+        // Read before the dictionary is held, packed after.
+        let rows: Vec<Row<'_>> = serde_json::from_str(json)?;
+        let (known, new) = look_up(&self.memory().titles(), rows);
+        Ok(TitleRows::of(known, new))
+    }
+
     /// The titles of these numbers, in their order; numbers that stand for nothing are left out.
     pub fn set_titles(&self, ids: &[u32]) -> Vec<Title> {
         let dictionary = self.memory().titles();
         ids.iter()
             .filter_map(|&id| Some(Title { id, text: dictionary.text(id)?.clone() }))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_looked_up_as_the_whole_type_reads_them() {
+        let whole = Software {
+            source: "dpkg".into(),
+            name: "a \"quoted\" name".into(),
+            version: "1:2.0-3".into(),
+            publisher: Some("Maker".into()),
+            source_version: Some("2.0".into()),
+            installed_at: Some(Timestamp(1_795_000_000_000)),
+            scope: Some(SoftwareScope::Other("kiosk".into())),
+            origin: Some("Debian".into()),
+            ..Software::default()
+        };
+        let bare = Software {
+            source: "snap".into(),
+            name: "b".into(),
+            version: "1".into(),
+            ..Software::default()
+        };
+        let json = serde_json::to_string(&[&whole, &bare, &whole]).unwrap();
+        let mut dictionary = Dictionary::default();
+        let find = |dictionary: &Dictionary, json: &str| {
+            let (known, new) = look_up(dictionary, serde_json::from_str(json)?);
+            serde_json::Result::Ok(TitleRows::of(known, new))
+        };
+        let found = find(&dictionary, &json).unwrap();
+        assert_eq!((found.known.len(), found.new.len()), (0, 3));
+        assert!(found.packed.is_none());
+        let read: Vec<Software> =
+            found.new.iter().map(|(text, extra)| text.with(extra.clone())).collect();
+        assert_eq!(read, [whole.clone(), bare, whole]);
+        for (id, place) in [(7, 0), (3, 1)] {
+            dictionary.add(Title { id, text: found.new[place].0.clone() });
+        }
+        let found = find(&dictionary, &json).unwrap();
+        assert_eq!(found.numbers(), [3, 7]);
+        assert!(found.new.is_empty() && found.packed.is_some());
+        assert!(find(&dictionary, r#"[{"source":"dpkg"}]"#).is_err());
+        assert!(find(&dictionary, "{}").is_err());
     }
 }

@@ -11,10 +11,19 @@ use tokio::sync::{mpsc, oneshot};
 use super::batch::load_batch;
 use super::device::DeviceKey;
 use super::memory::{Contact, lock};
-use super::plan::{self, Document, Plan, ReportRow, SoftwareRow, Working};
+use super::plan::{self, Plan};
 use super::report::{Outcome, Prepared};
+use super::row::{Document, ReportRow, SoftwareRow};
+use super::shape::{
+    INSERT_DECISIONS, INSERT_DELTAS, INSERT_NOTES, INSERT_PASTS, INSERT_REPORTS, INSERT_SECTIONS,
+    INSERT_SEEN, INSERT_SOFTWARE, INSERT_TITLES, INSERT_VALUES, UPDATE_DEVICES,
+    UPDATE_DEVICES_WHERE, UPDATE_REPORTS, UPDATE_REPORTS_WHERE, UPSERT_NOTES, UPSERT_REPORTS,
+    UPSERT_SECTIONS, UPSERT_SEEN, UPSERT_SOFTWARE, UPSERT_VALUES,
+};
 use super::statement::insert;
+use super::working::Working;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
+use crate::domain::finding::Changes;
 
 queries! {
     RENEW_VALUES = "UPDATE seen_value SET last_at = $3 WHERE device = $1 AND last_at = $2";
@@ -33,10 +42,13 @@ pub(super) struct Handle(mpsc::Sender<Job>);
 
 enum Job {
     Report(Box<Prepared>, oneshot::Sender<Result<Outcome, Error>>),
+    Findings(DeviceKey, Changes, oneshot::Sender<Result<(), Error>>),
     Flush(oneshot::Sender<Result<(), Error>>),
 }
 
 type Waiting = (Box<Prepared>, oneshot::Sender<Result<Outcome, Error>>);
+
+type Found = (DeviceKey, Changes, oneshot::Sender<Result<(), Error>>);
 
 impl Store {
     /// Stores a report and returns after the durable commit. [`Error::Busy`] when too many wait.
@@ -58,6 +70,18 @@ impl Store {
         let mut state = lock(&state);
         state.queued = state.queued.saturating_sub(1);
         outcome
+    }
+
+    /// Writes what changed of a device's findings after the durable commit, with those of others.
+    pub(super) async fn write_findings(
+        &self,
+        device: DeviceKey,
+        changes: Changes,
+    ) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Findings(device, changes, answer);
+        self.inner.writer.0.send(job).await.map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Writes the contacts that were only noted in memory; to call before the program ends.
@@ -91,14 +115,18 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
                     break;
                 }
                 let mut reports = Vec::with_capacity(count);
-                let mut flushes = Vec::new();
+                let (mut flushes, mut findings) = (Vec::new(), Vec::new());
                 for job in batch.drain(..) {
                     match job {
                         Job::Report(prepared, answer) => reports.push((prepared, answer)),
+                        Job::Findings(device, changes, answer) => {
+                            findings.push((device, changes, answer));
+                        }
                         Job::Flush(answer) => flushes.push(answer),
                     }
                 }
                 write_and_answer(&tables, reports).await;
+                write_findings(&tables, findings).await;
                 for answer in flushes {
                     // Whoever asked may be gone.
                     let _ = answer.send(tables.write_contacts().await);
@@ -159,6 +187,23 @@ async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
     }
 }
 
+async fn write_findings(tables: &Tables, findings: Vec<Found>) {
+    if findings.is_empty() {
+        return;
+    }
+    let all: Vec<(DeviceKey, &Changes)> =
+        findings.iter().map(|(device, changes, _)| (*device, changes)).collect();
+    let together = tables.write_findings(&all).await;
+    for (device, changes, answer) in findings {
+        let alone = match together {
+            Ok(()) => Ok(()),
+            Err(_) => tables.write_findings(&[(device, &changes)]).await,
+        };
+        // Whoever asked may be gone.
+        let _ = answer.send(alone);
+    }
+}
+
 /// One report that fails must not fail the others.
 async fn one_by_one(tables: &Tables, reports: &[&Prepared]) -> Vec<Result<Outcome, Error>> {
     // Another program may have numbered titles in the meantime.
@@ -186,8 +231,7 @@ impl Tables {
             let loaded = load_batch!(tx, self, reports);
             let plan = plan::plan(self.memory(), reports, &loaded)?;
 
-            insert!(tx, "INSERT INTO title (id, hash, source, name, version, architecture,
-                  publisher, source_package, source_version) ", &plan.titles, |b, title| {
+            insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
                 b.push_bind(i64::from(title.id)).push_bind(title.text.hash());
                 for part in title.text.parts() {
                     b.push_bind(part.to_owned());
@@ -209,7 +253,7 @@ impl Tables {
                         .push_bind(serde_json::to_string(summary).unwrap_or_default())
                         .push_bind(row.first_report_at.map(|at| at.0));
                 });
-                query.push(") AS new WHERE device.key = new.column1");
+                query.push(UPDATE_DEVICES_WHERE);
                 query.build().execute(&mut *tx).await?;
             }
             let rows: Vec<(&Working, &ReportRow)> =
@@ -230,16 +274,15 @@ impl Tables {
                     Some((*one, name, one.documents.get(name)?))
                 })
             }).collect();
-            insert!(tx, "INSERT INTO section (device, name, at, digest, document) ", &rows,
+            insert!(tx, INSERT_SECTIONS, &rows,
                 |b, row| {
                     b.push_bind(i64::from(row.0.row.key.0))
                         .push_bind(row.1.to_string())
                         .push_bind(row.2.at.0)
                         .push_bind(row.2.digest.0.to_vec())
                         .push_bind(row.2.packed.clone());
-                }, " ON CONFLICT (device, name) DO UPDATE SET at = excluded.at,
-                    digest = excluded.digest, document = excluded.document");
-            insert!(tx, "INSERT INTO section_past (device, name, at, received_at, before) ",
+                }, UPSERT_SECTIONS);
+            insert!(tx, INSERT_PASTS,
                 &plan.pasts, |b, row| {
                     b.push_bind(i64::from(row.device.0))
                         .push_bind(row.name.to_string())
@@ -249,14 +292,14 @@ impl Tables {
                 }, "");
             let rows: Vec<(&Working, &String)> =
                 working.iter().filter_map(|one| Some((*one, one.notes.as_ref()?))).collect();
-            insert!(tx, "INSERT INTO section_note (device, notes) ", &rows, |b, row| {
+            insert!(tx, INSERT_NOTES, &rows, |b, row| {
                 b.push_bind(i64::from(row.0.row.key.0)).push_bind(row.1.clone());
-            }, " ON CONFLICT (device) DO UPDATE SET notes = excluded.notes");
+            }, UPSERT_NOTES);
             let rows: Vec<(&Working, &SoftwareRow)> = working.iter()
                 .filter(|one| one.software_changed)
                 .filter_map(|one| Some((*one, one.software.as_ref()?)))
                 .collect();
-            insert!(tx, "INSERT INTO software (device, first_at, at, digest, titles, extra) ",
+            insert!(tx, INSERT_SOFTWARE,
                 &rows, |b, row| {
                     b.push_bind(i64::from(row.0.row.key.0))
                         .push_bind(row.1.first_at.0)
@@ -264,9 +307,8 @@ impl Tables {
                         .push_bind(row.1.digest.0.to_vec())
                         .push_bind(row.1.titles.clone())
                         .push_bind(row.1.extra.clone());
-                }, " ON CONFLICT (device) DO UPDATE SET at = excluded.at,
-                    digest = excluded.digest, titles = excluded.titles, extra = excluded.extra");
-            insert!(tx, "INSERT INTO software_change (device, at, received_at, delta) ",
+                }, UPSERT_SOFTWARE);
+            insert!(tx, INSERT_DELTAS,
                 &plan.deltas, |b, row| {
                     b.push_bind(i64::from(row.device.0))
                         .push_bind(row.at.0)
@@ -278,7 +320,7 @@ impl Tables {
                     |(values, at)| (values.as_slice(), *at));
                 values.iter().map(move |value| (one.row.key, value, at))
             }).collect();
-            insert!(tx, "INSERT INTO seen_value (device, kind, value, label, first_at, last_at) ",
+            insert!(tx, INSERT_VALUES,
                 &rows, |b, row| {
                     b.push_bind(i64::from(row.0.0))
                         .push_bind(row.1.0)
@@ -286,9 +328,8 @@ impl Tables {
                         .push_bind(row.1.2.clone())
                         .push_bind(row.2.0)
                         .push_bind(row.2.0);
-                }, " ON CONFLICT (device, kind, value) DO UPDATE SET last_at = excluded.last_at,
-                    label = coalesce(excluded.label, seen_value.label)");
-            insert!(tx, "INSERT INTO decision (device, at, kind, evidence) ", &plan.decisions,
+                }, UPSERT_VALUES);
+            insert!(tx, INSERT_DECISIONS, &plan.decisions,
                 |b, row| {
                     b.push_bind(i64::from(row.device.0))
                         .push_bind(row.at.0)
@@ -314,6 +355,7 @@ impl Tables {
                 continue;
             }
             self.memory().contacts().remove(&device);
+            self.memory().evidence_mut().set(device, &working.hardware_ids);
             let shared = self.memory().device(device);
             let mut state = lock(&shared);
             let come: Vec<(Arc<str>, Digest)> = working
@@ -357,7 +399,7 @@ impl Tables {
                     push_report!(b, contact.report, contact.report_id, contact.content,
                         contact.recent);
                 });
-                query.push(") AS new WHERE device_report.device = new.column1");
+                query.push(UPDATE_REPORTS_WHERE);
                 query.build().execute(&mut *tx).await?;
             }
             insert!(tx, INSERT_SEEN, &rows, |b, row| {
@@ -382,25 +424,6 @@ impl Tables {
         Ok(())
     }
 }
-
-const UPDATE_DEVICES: &str = "UPDATE device SET hostname = new.column2, serial = new.column3,
-    manufacturer = new.column4, model = new.column5, os_name = new.column6, class = new.column7,
-    summary = new.column8, first_report_at = new.column9 FROM (";
-const INSERT_REPORTS: &str = "INSERT INTO device_report (device, seq, report_id, content, recent,
-    observed_at, received_at, clock_error_ms, vitals, agent, cost, fingerprint, changed_at,
-    hardware_ids) ";
-const UPSERT_REPORTS: &str = " ON CONFLICT (device) DO UPDATE SET seq = excluded.seq,
-    report_id = excluded.report_id, content = excluded.content, recent = excluded.recent,
-    observed_at = excluded.observed_at, received_at = excluded.received_at,
-    clock_error_ms = excluded.clock_error_ms, vitals = excluded.vitals, agent = excluded.agent,
-    cost = excluded.cost, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at,
-    hardware_ids = excluded.hardware_ids";
-const UPDATE_REPORTS: &str = "UPDATE device_report SET seq = new.column2,
-    report_id = new.column3, content = new.column4, recent = new.column5,
-    observed_at = new.column6, received_at = new.column7, clock_error_ms = new.column8,
-    vitals = new.column9, agent = new.column10, cost = new.column11 FROM (";
-const INSERT_SEEN: &str = "INSERT INTO device_seen (device, at) ";
-const UPSERT_SEEN: &str = " ON CONFLICT (device) DO UPDATE SET at = excluded.at";
 
 /// The columns that a report with and one without changes write alike.
 macro_rules! push_report {

@@ -206,6 +206,9 @@ pub struct DeviceSoftware {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IdentityDecision {
+    /// Its number, by which a person takes it back.
+    #[serde(default)]
+    pub id: i64,
     /// When.
     pub at: Timestamp,
     /// What was decided.
@@ -249,6 +252,8 @@ pub enum DecisionKind {
     ReImaged,
     /// Waits for a person: the evidence points at a known device.
     LooksLike,
+    /// The same key spoke from two computers: one of them was refused until it has its own key.
+    CloneSuspected,
     /// The same key spoke from two computers; this one got a key of its own.
     Cloned,
     /// The same computer went back to an older state.
@@ -271,6 +276,7 @@ impl DecisionKind {
         Self::Enrolled,
         Self::ReImaged,
         Self::LooksLike,
+        Self::CloneSuspected,
         Self::Cloned,
         Self::Reverted,
         Self::HardwareChanged,
@@ -286,6 +292,7 @@ impl DecisionKind {
             Self::Enrolled => "enrolled",
             Self::ReImaged => "re_imaged",
             Self::LooksLike => "looks_like",
+            Self::CloneSuspected => "clone_suspected",
             Self::Cloned => "cloned",
             Self::Reverted => "reverted",
             Self::HardwareChanged => "hardware_changed",

@@ -11,7 +11,7 @@ use rollcall_shared::signature::{ALGORITHM, decode_public_key};
 use rollcall_shared::{DeviceId, HardwareIds};
 
 use super::envelope::{Envelope, refused};
-use super::place;
+use super::{evidence, place, spread};
 use crate::app::App;
 use crate::domain::matching::Enrolment;
 use crate::http::Error;
@@ -53,12 +53,17 @@ pub(super) async fn post(
     }
     let token = Secret::presented(asked.token).digest();
     let now = app.clock.now();
+    let refusals = &app.guard.enrolments;
+    refusals
+        .may_try(client.0, now)
+        .map_err(|wait| Error::TooMany { retry_after_s: wait.saturating_add(spread(0, 20)) })?;
     let Some(grant) = app.store.token_grant(token, now).await? else {
+        refusals.refused(client.0, now);
         tracing::info!(client.address = %client.0, "an enrolment was refused");
         return Err(token_refused());
     };
     let ids = plain_ids(asked.hardware_ids);
-    let decided = app.guard.evidence.decide(&app, &ids, grant.allows_reenrollment).await?;
+    let decided = evidence::decide(&app, &ids, grant.allows_reenrollment).await?;
     let mut decision = Decision {
         at: now,
         kind: DecisionKind::Enrolled,
@@ -94,12 +99,11 @@ pub(super) async fn post(
         id: DeviceId(uuid::Uuid::now_v7()),
         public_key,
         hostname: asked.hostname,
-        hardware_ids: ids.clone(),
+        hardware_ids: ids,
         pending,
         demo: false,
     };
     let row = app.store.enroll(&permission, new, &decision).await?.ok_or_else(token_refused)?;
-    app.guard.evidence.add(row.key, ids).await;
     app.fleet.row_changed(&row);
     tracing::info!(device.id = %row.id, device.pending = row.pending, "a device enrolled");
     answer(&app, row.id, row.key, row.pending).await.map(Json)

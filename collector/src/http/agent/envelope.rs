@@ -167,6 +167,11 @@ fn one(headers: &HeaderMap, name: &str) -> Result<String, Error> {
 fn unpack(encoding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     let damaged = |_: io::Error| bad_request(format!("the body is not valid {encoding}"));
     match encoding {
+        "zstd" if says_at_most(body, ASIDE_BYTES.min(limit)) => {
+            // A small frame that says its size: unpacked at once, with a context that is at hand.
+            crate::codec::unpack(body, ASIDE_BYTES.min(limit))
+                .ok_or_else(|| bad_request(format!("the body is not valid {encoding}")))
+        }
         "zstd" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(damaged)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(damaged)?;
@@ -182,6 +187,14 @@ fn unpack(encoding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
             field: None,
         }),
     }
+}
+
+/// Whether these bytes are one zstd frame that says it holds no more than this.
+fn says_at_most(body: &[u8], bytes: usize) -> bool {
+    let whole = zstd::zstd_safe::find_frame_compressed_size(body);
+    let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
+    whole.is_ok_and(|whole| whole == body.len())
+        && size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size <= bytes))
 }
 
 /// Stops at the limit: what does not fit is never unpacked.

@@ -1,114 +1,50 @@
-//! Which devices have which hardware identifiers, for deciding about those that enrol. Read from
-//! the tables when it is needed and kept for a while: enrolments come in crowds.
+//! Holds a computer that enrols against those that are known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeSet;
 
-use rollcall_shared::junk::IdKind;
-use rollcall_shared::time::MINUTE_MS;
-use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
-use tokio::sync::Mutex;
+use rollcall_shared::HardwareIds;
 
 use crate::app::App;
 use crate::domain::matching::{self, Candidate, Enrolment};
 use crate::http::Error;
 use crate::store::device::DeviceKey;
 
-/// How long the picture is used before it is read again.
-const FRESH_MS: i64 = MINUTE_MS;
-
-/// What was read of the fleet's hardware.
-#[derive(Debug, Default)]
-pub(crate) struct Evidence(Mutex<Option<Picture>>);
-
-#[derive(Debug)]
-struct Picture {
-    read_at: Timestamp,
-    ids: HashMap<DeviceKey, HardwareIds>,
-    by_value: HashMap<(IdKind, String), Vec<DeviceKey>>,
-}
-
-impl Picture {
-    fn of(all: Vec<(DeviceKey, HardwareIds)>, read_at: Timestamp) -> Self {
-        let mut picture = Self { read_at, ids: HashMap::new(), by_value: HashMap::new() };
-        for (device, ids) in all {
-            picture.add(device, ids);
-        }
-        picture
-    }
-
-    fn add(&mut self, device: DeviceKey, ids: HardwareIds) {
-        for (kind, value) in matching::values(&ids) {
-            self.by_value.entry((kind, normal(value))).or_default().push(device);
-        }
-        self.ids.insert(device, ids);
-    }
-
-    fn with(&self, kind: IdKind, value: &str) -> &[DeviceKey] {
-        self.by_value.get(&(kind, normal(value))).map_or(&[], Vec::as_slice)
-    }
-}
-
-fn normal(value: &str) -> String {
-    value.trim().to_ascii_lowercase()
-}
-
-/// More candidates than this share a value that tells nothing.
+/// More devices than this share a value that tells nothing.
 const CANDIDATES: usize = 50;
 
-impl Evidence {
-    /// Decides who enrols with this hardware.
-    pub(crate) async fn decide(
-        &self,
-        app: &App,
-        ids: &HardwareIds,
-        allowed: bool,
-    ) -> Result<Enrolment, Error> {
-        let now = app.clock.now();
-        let mut picture = self.0.lock().await;
-        let stale = picture.as_ref().is_none_or(|old| now.since(old.read_at) >= FRESH_MS);
-        if stale {
-            *picture = Some(Picture::of(app.store.all_hardware_ids().await?, now));
-        }
-        let Some(picture) = picture.as_ref() else { return Err(Error::internal("no evidence")) };
-        let devices: HashSet<DeviceKey> = matching::values(ids)
-            .map(|(kind, value)| picture.with(kind, value))
+/// Decides who enrols with this hardware. `allowed`: the token lets a known device go on.
+pub(super) async fn decide(
+    app: &App,
+    ids: &HardwareIds,
+    allowed: bool,
+) -> Result<Enrolment, Error> {
+    let now = app.clock.now();
+    let devices: BTreeSet<DeviceKey> = {
+        let evidence = app.store.memory().evidence();
+        matching::values(ids)
+            .map(|(kind, value)| evidence.with(kind, value))
             .filter(|devices| devices.len() <= CANDIDATES)
             .flatten()
             .copied()
-            .collect();
-        let names = names(app);
-        let mut candidates = Vec::new();
-        for device in devices {
-            let Some((id, revoked)) = names.get(&device).copied() else { continue };
-            let Some(row) = app.store.device(id).await? else { continue };
-            let last = row.last_seen_at.unwrap_or(row.enrolled_at);
-            let silent = revoked || now.since(last) > app.fleet.policy().stale_ms();
-            candidates.push(Candidate {
-                device: id,
-                label: row.summary.hostname,
-                ids: picture.ids.get(&device).cloned().unwrap_or_default(),
-                silent,
-            });
-        }
-        candidates.sort_by_key(|candidate| candidate.device);
-        let living = |kind: IdKind, value: &str| {
-            let alive = |device: &&DeviceKey| names.get(*device).is_some_and(|(_, gone)| !gone);
-            let count = picture.with(kind, value).iter().filter(alive).count();
-            u32::try_from(count).unwrap_or(u32::MAX)
+            .collect()
+    };
+    let mut candidates = Vec::new();
+    for device in devices {
+        let Some(row) = app.store.device_by_key(device).await? else { continue };
+        // Without a key of its own it was found to be another device, whose key it has now.
+        let Some(key) = app.store.key_of_device(row.id).filter(|key| key.device == device) else {
+            continue;
         };
-        Ok(matching::enrolment(ids, &candidates, allowed, &living))
+        let last = row.last_seen_at.unwrap_or(row.enrolled_at);
+        let quiet = now.since(last) > app.fleet.policy().stale_ms();
+        candidates.push(Candidate {
+            device: row.id,
+            label: row.summary.hostname,
+            ids: app.store.hardware_ids(device).await?,
+            silent: key.revoked || key.retired || quiet,
+        });
     }
-
-    /// Remembers a device that was just let in, so that the next one is held against it.
-    pub(crate) async fn add(&self, device: DeviceKey, ids: HardwareIds) {
-        if let Some(picture) = self.0.lock().await.as_mut() {
-            picture.add(device, ids);
-        }
-    }
-}
-
-/// Id of every device and whether its key counts no more.
-fn names(app: &App) -> HashMap<DeviceKey, (DeviceId, bool)> {
-    let keys = app.store.memory().keys();
-    keys.iter().map(|(id, key)| (key.device, (*id, key.revoked || key.retired))).collect()
+    let evidence = app.store.memory().evidence();
+    let living = |kind, value: &str| evidence.living_beside(None, kind, value);
+    Ok(matching::enrolment(ids, &candidates, allowed, &living))
 }

@@ -1,5 +1,6 @@
 //! The door for agents: enrolment, check-in, a new key after a clone.
 
+mod bucket;
 mod check_in;
 mod enroll;
 mod envelope;
@@ -9,7 +10,7 @@ mod rekey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(crate) use evidence::Evidence;
+pub(crate) use bucket::Refusals;
 
 use super::{Access, Error, Routes};
 use crate::app::App;

@@ -14,6 +14,7 @@ use super::envelope::{Envelope, refused};
 use super::place;
 use crate::app::App;
 use crate::http::Error;
+use crate::job::evaluate;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 
 pub(super) async fn post(
@@ -39,7 +40,7 @@ pub(super) async fn post(
             _ => Err(refused()),
         };
     }
-    let Some(known) = app.store.device(old_id).await? else { return Err(refused()) };
+    let Some(known) = app.store.device_by_key(old.device).await? else { return Err(refused()) };
     if !app.guard.may_rekey(old.device, app.clock.now()) {
         return Err(Error::Refused {
             status: StatusCode::TOO_MANY_REQUESTS,
@@ -55,12 +56,11 @@ pub(super) async fn post(
         other: Some(old.device),
         actor: None,
     };
-    let ids = plain_ids(asked.hardware_ids);
     let new = NewDevice {
         id: DeviceId(uuid::Uuid::now_v7()),
         public_key,
         hostname: asked.hostname,
-        hardware_ids: ids.clone(),
+        hardware_ids: plain_ids(asked.hardware_ids),
         pending: old.pending,
         demo: false,
     };
@@ -68,8 +68,9 @@ pub(super) async fn post(
         TokenGrant { site: known.site, department: known.department, ..TokenGrant::default() };
     let row =
         app.store.enroll(&Permission::Grant(grant), new, &decision).await?.ok_or_else(refused)?;
-    app.guard.evidence.add(row.key, ids).await;
     app.fleet.row_changed(&row);
-    tracing::info!(device.id = %row.id, device.cloned_from = %old_id, "a cloned device got its own key");
+    // The copy has a key of its own: what was suspected is settled.
+    evaluate::device(&app, old.device, app.clock.now()).await?;
+    tracing::info!(device.id = %row.id, device.cloned_from = %known.id, "a cloned device got its own key");
     answer(&app, row.id, row.key, row.pending).await.map(Json)
 }

@@ -67,6 +67,16 @@ fn devices() -> Vec<Operation> {
             .summary("Let a waiting device in")
             .conflicts()
             .returns::<DeviceSummary>(),
+        Operation::post("/api/v1/devices/{id}/merge", devices::merge::merge)
+            .summary("Say that a waiting device is the one it looks like")
+            .details("Its key becomes the known device's, which is answered; that record goes on.")
+            .conflicts()
+            .returns::<DeviceSummary>(),
+        Operation::post("/api/v1/devices/{id}/decisions/{decision}/undo", devices::undo::undo)
+            .summary("Take a decision about who a device is back")
+            .details("409 when what it did cannot be taken apart again.")
+            .conflicts()
+            .returns::<DeviceSummary>(),
         Operation::post("/api/v1/devices/{id}/retire", devices::retire::retire)
             .summary("Take a device out of service")
             .details("Its past stays. It counts as missing no longer.")

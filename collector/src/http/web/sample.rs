@@ -485,6 +485,7 @@ pub(super) fn device_detail() -> DeviceDetail {
         ("x_future", section(json!({"thing": [1, 2, 3]}))),
     ];
     let decision = |kind, evidence: &str, days: i64| IdentityDecision {
+        id: 0,
         at: before(days * DAY_MS),
         kind,
         evidence: evidence.to_owned(),

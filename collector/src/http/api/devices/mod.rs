@@ -5,10 +5,12 @@ pub(super) mod asset;
 pub(super) mod changes;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod merge;
 pub(super) mod note;
 pub(super) mod people;
 pub(super) mod retire;
 pub(super) mod software;
+pub(super) mod undo;
 
 use rollcall_shared::DeviceId;
 use rollcall_shared::api::device::{DecisionKind, DeviceSummary};

@@ -1,0 +1,35 @@
+//! `POST /api/v1/devices/{id}/merge`.
+
+use axum::Json;
+use axum::extract::State;
+use rollcall_shared::DeviceId;
+use rollcall_shared::api::device::{DecisionKind, DeviceSummary};
+
+use super::{changed, row};
+use crate::app::App;
+use crate::http::Error;
+use crate::http::auth::It;
+use crate::http::input::Path;
+
+/// Says that a waiting device is the one it looks like. Answers with that one.
+pub(in crate::http::api) async fn merge(
+    It(caller): It,
+    State(app): State<App>,
+    Path(id): Path<DeviceId>,
+) -> Result<Json<DeviceSummary>, Error> {
+    let newcomer = row(&app, id).await?;
+    if !newcomer.pending {
+        return Err(Error::Conflict("this device does not wait for approval".to_owned()));
+    }
+    let decisions = app.store.decisions(newcomer.key).await?;
+    let known = decisions
+        .iter()
+        .filter(|one| one.kind == DecisionKind::LooksLike && one.undone_at.is_none())
+        .find_map(|one| one.other_device)
+        .ok_or_else(|| Error::Conflict("this device looks like no other".to_owned()))?;
+    let known = row(&app, known).await?;
+    let now = app.clock.now();
+    app.store.merge_device(&newcomer, &known, &caller.label(), now).await?;
+    changed(&app, newcomer.id, newcomer.key).await?;
+    changed(&app, known.id, known.key).await.map(Json)
+}
