@@ -1,6 +1,13 @@
 //! A small made-up fleet for the tests of the pages, and a test that writes all pages to a folder
 //! to be looked at (`ROLLCALL_PAGES=folder`).
 
+#![expect(
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    clippy::unnecessary_wraps,
+    reason = "a made-up fleet is one long table of values"
+)]
+
 use std::collections::BTreeMap;
 
 use askama::Template as _;
