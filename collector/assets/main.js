@@ -1,6 +1,5 @@
 // Everything here makes pages quicker to use; none of it is needed to use them.
 import "./copy.js";
-import "./table.js";
 import "./refresh.js";
 import "./watch.js";
 import { start } from "./keys.js";

@@ -1,5 +1,5 @@
 // Waits for computers to arrive: <div data-watch="/address"> that answers
-// {"waiting":true,"arrivals":[{"href":"…","hostname":"…","text":"3 s ago"}]}.
+// {"waiting":true,"arrivals":[{"href":"…","hostname":"…","text":"3 s ago","pending":false}]}.
 
 const place = document.querySelector("[data-watch]");
 let known = "";
@@ -15,6 +15,12 @@ function show(answer) {
     link.href = arrival.href;
     link.append(name);
     line.append("Received from ", link, ` (${arrival.text})`);
+    if (arrival.pending) {
+      const approve = document.createElement("a");
+      approve.href = arrival.href;
+      approve.textContent = "Approve it";
+      line.append(" ", approve);
+    }
     return line;
   });
   place.replaceChildren(...lines);

@@ -2,19 +2,26 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 
 /// Starts logging. A second call has no effect.
 pub(crate) fn start(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,hyper=warn,rustls=warn"))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match format {
+    let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
+    let mut filter = Targets::new().with_default(level);
+    // Libraries are heard when something is wrong.
+    for library in ["hyper", "rustls", "sqlx"] {
+        filter = filter.with_target(library, LevelFilter::WARN.min(level));
+    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
         LogFormat::Text => {
-            lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+            lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
         }
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }

@@ -136,6 +136,7 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
         model,
         serial,
         user,
+        user_full_name: _,
         addresses,
         site,
         department,

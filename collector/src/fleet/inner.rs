@@ -150,11 +150,18 @@ impl Inner {
         self.postings.count(ids)
     }
 
-    /// The devices that have this title by name, in any version or in exactly this one.
-    pub fn devices_with(&self, name: &str, version: Option<&str>) -> RoaringBitmap {
+    /// The devices that have this title by name, in any version or in exactly this one, from any
+    /// source or from exactly this one.
+    pub fn devices_with(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        source: Option<&str>,
+    ) -> RoaringBitmap {
         let ids: Vec<u32> = self
             .titles
             .named(name)
+            .filter(|group| source.is_none_or(|source| group.source == source))
             .flat_map(|group| &group.ids)
             .copied()
             .filter(|id| {

@@ -35,6 +35,9 @@ fn is_page(path: &str) -> bool {
 pub(super) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    // Only for the theme of a page that says what went wrong.
+    let cookies: HeaderMap =
+        request.headers().get_all(COOKIE).iter().map(|value| (COOKIE, value.clone())).collect();
     let started = tokio::time::Instant::now();
     let response = match caught(next.run(request)).await {
         Ok(response) => response,
@@ -52,6 +55,8 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
         path: uri.path(),
         address: uri.path_and_query().map_or("/", |both| both.as_str()),
         request_id: &request_id,
+        headers: &cookies,
+        now: app.clock.now(),
     };
     let mut response = render(response, &asked);
     headers(response.headers_mut(), app.guard.own_tls);

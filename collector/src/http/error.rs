@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use rollcall_shared::Timestamp;
 use rollcall_shared::problem::{Problem, kind};
 
 use crate::{store, view};
@@ -175,6 +176,9 @@ pub(super) struct Asked<'a> {
     /// Path and query.
     pub(super) address: &'a str,
     pub(super) request_id: &'a str,
+    /// For the theme of the page.
+    pub(super) headers: &'a HeaderMap,
+    pub(super) now: Timestamp,
 }
 
 impl Asked<'_> {
@@ -206,7 +210,7 @@ pub(super) fn render(mut response: Response, asked: &Asked<'_>) -> Response {
     } else if matches!(*error, Error::Unauthorised) {
         sign_in_first(asked)
     } else {
-        super::web::error_page(status, &detail, request_id.as_deref())
+        super::web::error_page(status, &detail, request_id.as_deref(), asked.headers, asked.now)
     };
     if let Some(seconds) = error.retry_after_s() {
         rendered.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

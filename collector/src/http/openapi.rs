@@ -221,7 +221,6 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Value {
 fn problems(operation: &Operation) -> impl Iterator<Item = (&'static str, u16)> {
     let input = &operation.input;
     let signed_in = input.access.is_some();
-    // A browser's request from another site's page is refused even where everybody may call.
     PROBLEMS.iter().map(|(name, status, _)| (*name, *status)).filter(
         move |(_, status)| match status {
             401 | 403 | 500 | 503 => signed_in,

@@ -49,7 +49,8 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title = asked.software.map(|name| fleet.devices_with(name, asked.version));
+    let with_title =
+        asked.software.map(|name| fleet.devices_with(name, asked.version, asked.source));
     let passing = fleet
         .entries()
         .filter(|entry| with_title.as_ref().is_none_or(|with| with.contains(entry.row.key.0)))
@@ -82,7 +83,8 @@ pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title = asked.software.map(|name| fleet.devices_with(name, asked.version));
+    let with_title =
+        asked.software.map(|name| fleet.devices_with(name, asked.version, asked.source));
     for entry in fleet.entries() {
         if with_title.as_ref().is_some_and(|with| !with.contains(entry.row.key.0)) {
             continue;
@@ -100,7 +102,7 @@ pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
 pub(super) struct Row<'a> {
     pub(super) entry: &'a Entry,
     pub(super) presence: Presence,
-    software: Option<&'a [(String, String)]>,
+    software: Option<&'a [(String, String, String)]>,
 }
 
 impl<'a> Row<'a> {
@@ -140,6 +142,7 @@ impl<'a> Row<'a> {
             model: summary.model,
             serial: summary.serial,
             user: summary.user,
+            user_full_name: summary.user_full_name,
             addresses: summary.addresses,
             site: row.site.clone(),
             department: row.department.clone(),
@@ -159,6 +162,7 @@ struct Asked<'a> {
     query: Option<Query>,
     software: Option<&'a str>,
     version: Option<&'a str>,
+    source: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
@@ -170,11 +174,16 @@ impl<'a> Asked<'a> {
         }
         let software = filter.software.as_deref();
         let version = filter.software_version.as_deref();
+        let source = filter.software_source.as_deref();
         if software.is_none() && version.is_some() {
             let why = "it needs `software` beside it".to_owned();
             return Err(Error::Invalid { field: "software_version", why });
         }
-        Ok(Self { filter, query: Query::new(text), software, version })
+        if software.is_none() && source.is_some() {
+            let why = "it needs `software` beside it".to_owned();
+            return Err(Error::Invalid { field: "software_source", why });
+        }
+        Ok(Self { filter, query: Query::new(text), software, version, source })
     }
 
     /// Whether a device passes all but the filter by software.
@@ -200,8 +209,10 @@ impl<'a> Asked<'a> {
 
     fn passes_past(&self, row: &Row<'_>) -> bool {
         let has = |name: &str| {
-            row.software.unwrap_or_default().iter().any(|(title, version)| {
-                title == name && self.version.is_none_or(|asked| asked == version)
+            row.software.unwrap_or_default().iter().any(|(source, title, version)| {
+                title == name
+                    && self.version.is_none_or(|asked| asked == version)
+                    && self.source.is_none_or(|asked| asked == source)
             })
         };
         self.software.is_none_or(has) && self.passes(row)

@@ -29,8 +29,8 @@ const PAGE: usize = 1_000;
 pub(crate) struct PastEntry {
     pub(crate) entry: Entry,
     pub(crate) presence: Presence,
-    /// Name and version of its titles; empty unless asked for.
-    pub(crate) software: Vec<(String, String)>,
+    /// Source, name and version of its titles; empty unless asked for.
+    pub(crate) software: Vec<(String, String, String)>,
 }
 
 impl PastEntry {
@@ -107,7 +107,7 @@ async fn rebuilt(
         let mut entry = Entry::new(row, Arc::default(), Vec::new());
         entry.findings = open;
         let software = titles.into_iter().filter(|_| with_software);
-        let software = software.map(|title| (title.name, title.version)).collect();
+        let software = software.map(|title| (title.source, title.name, title.version)).collect();
         rebuilt.push(PastEntry { entry, presence, software });
     }
     Ok(rebuilt)

@@ -153,7 +153,9 @@ async fn every_filter_narrows_and_facets_count_what_lists_show() {
     let version = Some("3.0.9-1".to_owned());
     assert_eq!(count(DeviceFilter { software: software.clone(), ..none() }).await, 40);
     let filter = DeviceFilter { software, software_version: version, ..none() };
-    assert_eq!(count(filter).await, 14);
+    assert_eq!(count(filter.clone()).await, 14);
+    let elsewhere = Some("no-such-source".to_owned());
+    assert_eq!(count(DeviceFilter { software_source: elsewhere, ..filter }).await, 0);
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ pub struct DeviceSummary {
     /// The person seen on it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// That person's name, where the computer knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_full_name: Option<String>,
     /// Its IP addresses without prefix length, loopback and link-local left out.
     #[serde(default)]
     pub addresses: Vec<String>,
@@ -111,6 +114,9 @@ pub struct DeviceFilter {
     /// With `software`: in this version, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+    /// That title from exactly this source, e.g. `dpkg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_source: Option<String>,
     /// Order of the list; by name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort: Option<DeviceSort>,

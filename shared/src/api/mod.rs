@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// One page of a list that is read in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "PageOf{T}"))]
 pub struct Page<T> {
     /// The rows of this page.
     pub items: Vec<T>,

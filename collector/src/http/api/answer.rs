@@ -8,6 +8,7 @@ use crate::http::Error;
 
 /// A list that is short enough to be sent whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub(crate) struct Listed<T> {
     /// Its rows.
     pub(crate) items: Vec<T>,

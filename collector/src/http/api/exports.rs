@@ -33,9 +33,9 @@ pub(super) const FILES: &[&str] = &[
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(super) struct Parameters {
     /// A moment (`2026-11-23T10:15:00Z`) or a day (`2026-11-23`, meaning its end in UTC).
-    pub as_of: Option<String>,
+    as_of: Option<String>,
     /// `spreadsheet` (the default) or `raw`.
-    pub profile: Option<String>,
+    profile: Option<String>,
 }
 
 /// Sends one export; `file` is e.g. `devices.csv`.

@@ -140,12 +140,11 @@ impl Api {
         loop {
             let page = self.get(role, &format!("{path}{cursor}")).await.json;
             items.extend(page["items"].as_array().unwrap().iter().cloned());
-            if let Some(next) = page.get("next_cursor").and_then(Value::as_str) {
-                cursor = format!("&cursor={next}");
-            } else {
+            let Some(next) = page.get("next_cursor").and_then(Value::as_str) else {
                 assert_eq!(page["total"], items.len(), "{path}");
                 return items;
-            }
+            };
+            cursor = format!("&cursor={next}");
             assert!(items.len() < 100_000, "{path} has no end");
         }
     }

@@ -28,7 +28,6 @@ assets! {
     "keys.js" SCRIPT;
     "palette.js" SCRIPT;
     "refresh.js" SCRIPT;
-    "table.js" SCRIPT;
     "watch.js" SCRIPT;
 }
 

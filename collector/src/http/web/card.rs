@@ -13,6 +13,11 @@ use serde::de::DeserializeOwned;
 
 use super::filters::{disk_size, frequency, size, spoken};
 
+/// A table with more rows than this is folded, so that what stands below is found.
+const ROWS_OPEN: usize = 12;
+/// Rows of waiting updates; the raw view has all.
+const UPDATES_SHOWN: usize = 500;
+
 /// One box on the page.
 #[derive(Debug, Default)]
 pub(super) struct Card {
@@ -56,6 +61,8 @@ pub(super) struct Status {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) caption: &'static str,
+    /// So many rows that they open only when asked for.
+    pub(super) folded: bool,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Vec<Cell>>,
 }
@@ -147,6 +154,7 @@ impl Card {
             };
             self.tables.push(Table {
                 caption,
+                folded: rows.len() > ROWS_OPEN,
                 columns: columns
                     .iter()
                     .map(|(label, numeric)| Column { label, numeric: *numeric })
@@ -426,6 +434,7 @@ fn space(detail: &DeviceDetail) -> Card {
         let heading = |label, numeric| Column { label, numeric };
         card.tables.push(Table {
             caption: "As of the last report",
+            folded: false,
             columns: vec![
                 heading("Volume", false),
                 heading("Used", false),
@@ -449,7 +458,7 @@ fn update(detail: &DeviceDetail) -> Card {
             .yes_no("Install themselves", update.automatic)
             .time("Last installed", update.last_installed_at)
             .time("Lists refreshed", detail.vitals.as_ref().and_then(|v| v.update_lists_at));
-        let rows = update.pending.iter().take(100).map(|pending| {
+        let rows = update.pending.iter().take(UPDATES_SHOWN).map(|pending| {
             vec![
                 pending.name.clone(),
                 opt(pending.installed.as_ref()),

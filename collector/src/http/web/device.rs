@@ -20,8 +20,8 @@ use crate::http::auth::Helpdesk;
 use crate::view;
 
 const CHANGES_SHOWN: u32 = 200;
-/// More rows than this make a page that browsers open slowly; the filter finds the others.
-const SOFTWARE_SHOWN: usize = 3000;
+/// Rows of software on one page; the filter finds the others.
+const SOFTWARE_SHOWN: usize = 150;
 
 const TABS: &[(&str, &str)] = &[
     ("overview", "Overview"),
@@ -53,6 +53,10 @@ pub(super) struct DevicePage {
     cards: Vec<Card>,
     software: Vec<Software>,
     software_total: usize,
+    software_found: usize,
+    software_first: usize,
+    software_earlier: Option<String>,
+    software_later: Option<String>,
     software_filter: String,
     software_notes: Vec<String>,
     people: Vec<Person>,
@@ -117,6 +121,13 @@ impl DevicePage {
         let raw = if tab == "raw" { raw_sections(&detail) } else { Vec::new() };
         let software_filter = params.text("f").unwrap_or_default();
         let software_total = data.software.len();
+        let found = narrowed(data.software, &software_filter);
+        let software_found = found.len();
+        let pages = software_found.div_ceil(SOFTWARE_SHOWN).max(1);
+        let at = params.get("page").and_then(|text| text.parse().ok()).unwrap_or(1_usize);
+        let at = at.clamp(1, pages);
+        let software_first = (at - 1) * SOFTWARE_SHOWN;
+        let software = found.into_iter().skip(software_first).take(SOFTWARE_SHOWN).collect();
         let software_notes = detail
             .sections
             .get("software")
@@ -124,6 +135,9 @@ impl DevicePage {
             .unwrap_or_default();
         let summary = detail.summary;
         let path = format!("/devices/{}", summary.id);
+        let page_href = |number: usize| params.with("page", &number.to_string()).href(&path);
+        let software_earlier = (at > 1).then(|| page_href(at - 1));
+        let software_later = (at < pages).then(|| page_href(at + 1));
         let as_of_day = params.text("as_of").unwrap_or_default();
         let older_href =
             data.changes_next.map(|cursor| link(&path, &[("tab", "changes"), ("cursor", &cursor)]));
@@ -152,8 +166,12 @@ impl DevicePage {
             notes_text: detail.notes_text,
             first_report_at: detail.first_report_at,
             cards,
-            software: narrowed(data.software, &software_filter),
+            software,
             software_total,
+            software_found,
+            software_first,
+            software_earlier,
+            software_later,
             software_filter,
             software_notes,
             people: data.people,
@@ -185,7 +203,11 @@ fn ticket(summary: &DeviceSummary, findings: &[Finding], now: Timestamp, here: &
             lines.push(format!("{label}: {}", filters::agent_plain(value)));
         }
     };
-    line("Person", summary.user.as_deref());
+    let person = match (&summary.user_full_name, &summary.user) {
+        (Some(name), Some(user)) => Some(format!("{name} ({user})")),
+        (_, user) => user.clone(),
+    };
+    line("Person", person.as_deref());
     line("System", Some(&summary.os_name));
     line("Model", model(summary).as_deref());
     line("Serial", summary.serial.as_deref());
@@ -215,7 +237,7 @@ fn narrowed(software: Vec<Software>, filter: &str) -> Vec<Software> {
         .to_lowercase();
         words.iter().all(|word| text.contains(word))
     };
-    software.into_iter().filter(fits).take(SOFTWARE_SHOWN).collect()
+    software.into_iter().filter(fits).collect()
 }
 
 fn days(changes: Vec<Change>) -> Vec<Day> {
@@ -334,7 +356,9 @@ mod tests {
     fn a_ticket_has_what_a_colleague_needs() {
         let summary = sample::device("lt-0042");
         let text = ticket(&summary, &sample::findings(), sample::NOW, "/devices/1?tab=raw");
-        assert!(text.starts_with("lt-0042\nPerson: anna\nSystem: Windows 11 Pro 24H2\n"));
+        assert!(
+            text.starts_with("lt-0042\nPerson: Anna Berg (anna)\nSystem: Windows 11 Pro 24H2\n")
+        );
         assert!(text.contains("Serial: PF3A1B2C") && text.ends_with("Device: /devices/1"));
     }
 

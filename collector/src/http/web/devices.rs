@@ -10,10 +10,10 @@ use rollcall_shared::api::device::{
 };
 use rollcall_shared::api::finding::Severity;
 
-use super::filters;
 use super::params::Params;
 use super::shell::Shell;
 use super::visit::{Page, Visit, page};
+use super::{filters, findings};
 use crate::app::App;
 use crate::http::auth::Helpdesk;
 use crate::view;
@@ -37,6 +37,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("severity", "severity"),
     ("software", "software"),
     ("software_version", "version"),
+    ("software_source", "from"),
     ("as_of", "as of"),
 ];
 
@@ -71,6 +72,8 @@ pub(super) struct DevicesPage {
     page: Rows<DeviceSummary>,
     facets: Vec<Facet>,
     chips: Vec<Chip>,
+    quick: Vec<Quick>,
+    now_href: String,
     columns: Vec<Column>,
     columns_open: bool,
     hidden: Vec<(String, String)>,
@@ -96,6 +99,15 @@ struct FacetValue {
     label: String,
     href: String,
     count: u64,
+    on: bool,
+}
+
+/// A filter that is asked for often.
+struct Quick {
+    icon: &'static str,
+    label: String,
+    href: String,
+    count: Option<u64>,
     on: bool,
 }
 
@@ -130,6 +142,7 @@ pub(super) fn filter(params: &Params, as_of: Option<Timestamp>) -> DeviceFilter 
         severity: params.get("severity").and_then(Severity::from_word),
         software: params.text("software"),
         software_version: params.text("software_version"),
+        software_source: params.text("software_source"),
         sort: params.get("sort").and_then(DeviceSort::from_word),
         descending: params.get("descending") == Some("true"),
         as_of,
@@ -162,6 +175,8 @@ impl DevicesPage {
                 .map(|cursor| params.with("cursor", cursor).href(PATH)),
             facets: facet_groups(params, facets),
             chips: chips(params),
+            quick: quick(params, facets),
+            now_href: params.without(&["as_of", "cursor"]).href(PATH),
             columns: columns(params),
             columns_open: false,
             hidden,
@@ -191,12 +206,43 @@ fn unknown_word(params: &Params) -> Option<String> {
 fn chips(params: &Params) -> Vec<Chip> {
     let chip = |(name, label): &(&'static str, &'static str)| {
         let value = params.text(name)?;
-        let gone: &[&str] =
-            if *name == "software" { &["software", "software_version"] } else { &[name] };
+        let gone: &[&str] = if *name == "software" {
+            &["software", "software_version", "software_source"]
+        } else {
+            &[name]
+        };
         let href = params.without(gone).without(&["cursor"]).href(PATH);
+        let value = if *name == "rule" { findings::rule_title(&value) } else { value };
         Some(Chip { label, value, href })
     };
     FILTERS.iter().filter_map(chip).collect()
+}
+
+/// What somebody who opens the list looks for first: what is silent, and what is bad.
+fn quick(params: &Params, facets: &Facets) -> Vec<Quick> {
+    let entry = |name: &str, word: &'static str, label: String, count: Option<u64>| {
+        let on = params.get(name) == Some(word);
+        let href = if on {
+            params.without(&[name, "cursor"]).href(PATH)
+        } else {
+            params.with(name, word).href(PATH)
+        };
+        Quick { icon: word, label, href, count, on }
+    };
+    let presence = [Presence::Stale, Presence::Missing, Presence::Pending];
+    let count_of = |word: &str| facets.presence.iter().find(|(known, _)| known == word);
+    let mut found: Vec<Quick> = presence
+        .into_iter()
+        .filter_map(|value| count_of(value.as_str()).map(|(_, count)| (value, *count)))
+        .map(|(value, count)| {
+            entry("presence", value.as_str(), value.as_str().to_owned(), Some(count))
+        })
+        .collect();
+    for severity in [Severity::Critical, Severity::Warning] {
+        let label = format!("{} findings", severity.as_str());
+        found.push(entry("severity", severity.as_str(), label, None));
+    }
+    found
 }
 
 fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
@@ -220,7 +266,8 @@ fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
                 params.with(name, value).href(PATH)
             };
             let label = match name {
-                "rule" | "class" | "presence" => filters::spoken(value),
+                "rule" => findings::rule_title(value),
+                "class" | "presence" => filters::spoken(value),
                 _ => value.clone(),
             };
             FacetValue { label, href, count: *count, on }

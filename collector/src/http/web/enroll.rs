@@ -71,9 +71,9 @@ pub(super) struct TokenPage {
     pub(super) arrivals: Vec<Arrival>,
 }
 
-/// What to type on one kind of system.
+/// One thing to type, and what it does.
 pub(super) struct Command {
-    system: &'static str,
+    about: &'static str,
     text: String,
 }
 
@@ -97,6 +97,8 @@ struct ArrivalText {
     href: String,
     hostname: String,
     text: String,
+    /// It waits for a person.
+    pending: bool,
 }
 
 impl NewToken {
@@ -210,15 +212,17 @@ impl TokenPage {
     }
 }
 
-/// The same line for each kind of system. Its quotes suit the shell: the line has a `#`.
+/// What to type on the computer, in order. The quotes suit the shell: the line has a `#`.
 fn commands(join: &str) -> Vec<Command> {
     vec![
-        Command { system: "Linux", text: format!("sudo rollcall-agent enroll '{join}'") },
         Command {
-            system: "Windows (PowerShell as administrator)",
-            text: format!("& \"$env:ProgramFiles\\Rollcall\\rollcall-agent.exe\" enroll '{join}'"),
+            about: "Enrol the computer",
+            text: format!("sudo rollcall-agent enroll '{join}'"),
         },
-        Command { system: "macOS", text: format!("sudo rollcall-agent enroll '{join}'") },
+        Command {
+            about: "Report, now and from now on",
+            text: "sudo rollcall-agent run".to_owned(),
+        },
     ]
 }
 
@@ -321,6 +325,7 @@ pub(super) async fn arrivals(
         href: format!("/devices/{}", arrival.id),
         hostname: filters::agent_plain(&arrival.hostname),
         text: filters::short_ago(arrival.at, now),
+        pending: arrival.pending,
     };
     Ok(Json(Arrivals {
         // A token for one computer is used up by it; the page goes on until the next look.
@@ -346,9 +351,11 @@ mod tests {
     use crate::http::web::sample;
 
     #[test]
-    fn the_line_is_shown_with_commands_for_each_system() {
+    fn the_line_is_shown_with_what_to_type() {
         let html = sample::token_page(true).render().unwrap();
-        for part in ["Linux", "PowerShell", "macOS", "sudo rollcall-agent enroll &#39;rcl1:https"] {
+        for part in
+            ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("http-equiv=\"refresh\""), "it looks again without scripts");

@@ -207,6 +207,29 @@ pub(super) fn agent_text(value: impl Display, _: &dyn askama::Values) -> Markup 
     Ok(Safe(agent_markup(&value.to_string())))
 }
 
+/// Text from an agent in which backticks mark what is typed: `` `apt upgrade` `` is set as code.
+#[askama::filter_fn]
+pub(super) fn agent_steps(value: impl Display, _: &dyn askama::Values) -> Markup {
+    Ok(Safe(steps_markup(&value.to_string())))
+}
+
+fn steps_markup(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // A backtick without its partner is only a letter.
+        return agent_markup(text);
+    }
+    let mut out = String::with_capacity(text.len() + 32);
+    for (index, part) in parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty()) {
+        if index.is_multiple_of(2) {
+            out.push_str(&agent_markup(part));
+        } else {
+            let _ = write!(out, "<code>{}</code>", agent_markup(part));
+        }
+    }
+    out
+}
+
 /// Text from an agent inside an attribute; escaped by the template as all text is.
 #[askama::filter_fn]
 pub(super) fn agent_attribute(
@@ -332,6 +355,15 @@ mod tests {
              &#39;&quot;&amp;</bdi>"
         );
         assert_eq!(agent_plain("a\u{202e}b"), "a[U+202E]b");
+    }
+
+    #[test]
+    fn what_is_typed_is_set_as_code() {
+        assert_eq!(
+            steps_markup("Run `apt <upgrade>`."),
+            "<bdi>Run </bdi><code><bdi>apt &lt;upgrade&gt;</bdi></code><bdi>.</bdi>"
+        );
+        assert_eq!(steps_markup("one ` only"), "<bdi>one ` only</bdi>");
     }
 
     #[test]

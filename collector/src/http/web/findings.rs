@@ -8,10 +8,11 @@ use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCo
 
 use super::device::day_after;
 use super::filters;
-use super::params::Params;
+use super::params::{Params, link};
 use super::shell::Shell;
 use super::visit::{Page, Visit, page};
 use crate::app::App;
+use crate::domain::finding::Rule;
 use crate::http::auth::Helpdesk;
 use crate::view;
 
@@ -27,6 +28,7 @@ pub(super) struct FindingsPage {
     waive_until: String,
     state: &'static str,
     rule_title: Option<String>,
+    devices_href: String,
     states: Vec<Choice>,
     severities: Vec<Choice>,
     rules: Vec<Choice>,
@@ -41,12 +43,17 @@ struct Choice {
     label: String,
     href: String,
     on: bool,
-    count: u64,
+    devices: Option<(u64, String)>,
 }
 
 /// Until when a waiver lasts unless somebody says otherwise.
 pub(super) fn waive_until(now: Timestamp) -> String {
     day_after(now, WAIVED_DAYS)
+}
+
+/// What a rule is called; an unknown one by its word.
+pub(super) fn rule_title(rule: &str) -> String {
+    Rule::from_word(rule).map_or_else(|| filters::spoken(rule), |rule| rule.title().to_owned())
 }
 
 /// The filter that an address asks for.
@@ -71,7 +78,7 @@ impl FindingsPage {
     ) -> Self {
         let filter = filter(params, None);
         let state = filter.state.unwrap_or(FindingState::Open);
-        let choice = |name: &str, word: &str, label: String, on: bool, count: u64| Choice {
+        let choice = |name: &str, word: &str, label: String, on: bool| Choice {
             href: if on {
                 params.without(&[name, "cursor"]).href(PATH)
             } else {
@@ -79,13 +86,14 @@ impl FindingsPage {
             },
             label,
             on,
-            count,
+            devices: None,
         };
-        let word = |name: &str, word: &str, on: bool| choice(name, word, word.to_owned(), on, 0);
-        let rule_title = counts
-            .iter()
-            .find(|count| Some(&count.rule) == filter.rule.as_ref())
-            .map(|count| count.title.clone());
+        let word = |name: &str, word: &str, on: bool| choice(name, word, word.to_owned(), on);
+        let rule_title = filter.rule.as_deref().map(rule_title);
+        let devices_href = match &filter.rule {
+            Some(rule) => link("/devices", &[("rule", rule)]),
+            None => link("/devices", &[("sort", "findings"), ("descending", "true")]),
+        };
         let is_on = |count: &RuleCount| filter.rule.as_ref() == Some(&count.rule);
         Self {
             show_device: true,
@@ -103,10 +111,14 @@ impl FindingsPage {
                 .into_iter()
                 .map(|count| {
                     let on = is_on(&count);
-                    choice("rule", &count.rule, count.title, on, count.open)
+                    let href = link("/devices", &[("rule", &count.rule)]);
+                    let mut choice = choice("rule", &count.rule, count.title, on);
+                    choice.devices = Some((count.open, href));
+                    choice
                 })
                 .collect(),
             rule_title,
+            devices_href,
             hidden: params.without(&["q", "cursor"]).0,
             q: filter.q.unwrap_or_default(),
             filtered: ["rule", "severity", "state", "q", "as_of"]

@@ -14,7 +14,9 @@ use crate::view;
 use crate::view::overview::Overview;
 
 const SYSTEMS_SHOWN: usize = 8;
-const CHANGES_SHOWN: u32 = 8;
+const CHANGES_SHOWN: usize = 8;
+/// Changes looked through for the rows shown.
+const CHANGES_READ: u32 = 200;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -22,9 +24,16 @@ pub(super) struct HomePage {
     pub(super) shell: Shell,
     pub(super) viewer_name: String,
     pub(super) overview: Overview,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Group>,
     pub(super) systems: Vec<Share>,
+    pub(super) other_systems: Vec<Share>,
     pub(super) hours: Vec<Hour>,
+}
+
+/// Changes of one part of one device by one report: the first of them, and how many more.
+pub(super) struct Group {
+    first: Change,
+    more: usize,
 }
 
 /// One row of a list with a bar.
@@ -48,37 +57,51 @@ impl HomePage {
     pub(super) fn new(shell: Shell, overview: Overview, changes: Vec<Change>) -> Self {
         let viewer_name =
             shell.viewer.as_ref().map(|viewer| viewer.name.clone()).unwrap_or_default();
+        let mut systems = systems(&overview);
+        let other_systems = systems.split_off(systems.len().min(SYSTEMS_SHOWN));
         Self {
             viewer_name,
-            systems: systems(&overview),
+            systems,
+            other_systems,
             hours: hours(&overview.seen_by_hour),
             shell,
             overview,
-            changes,
+            changes: groups(changes),
         }
     }
 }
 
-/// The most frequent systems, and how many devices have any other.
+/// One report often changes many titles at once: they take one row.
+fn groups(changes: Vec<Change>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for change in changes {
+        let same = |group: &&mut Group| {
+            let first = &group.first;
+            (first.device_id, first.at, &first.section, first.kind)
+                == (change.device_id, change.at, &change.section, change.kind)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.more += 1,
+            None => groups.push(Group { first: change, more: 0 }),
+        }
+    }
+    groups.truncate(CHANGES_SHOWN);
+    groups
+}
+
+/// Operating systems, the most frequent first.
 fn systems(overview: &Overview) -> Vec<Share> {
     let most = overview.os.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
-    let mut rows: Vec<Share> = overview
+    overview
         .os
         .iter()
-        .take(SYSTEMS_SHOWN)
         .map(|(name, count)| Share {
             label: if name.is_empty() { "not told yet".to_owned() } else { name.clone() },
             href: (!name.is_empty()).then(|| link("/devices", &[("os", name)])),
             count: *count,
             percent: count * 100 / most,
         })
-        .collect();
-    let rest: u64 = overview.os.iter().skip(SYSTEMS_SHOWN).map(|(_, count)| *count).sum();
-    if rest > 0 {
-        let label = format!("{} other systems", overview.os.len() - SYSTEMS_SHOWN);
-        rows.push(Share { label, href: None, count: rest, percent: rest * 100 / most.max(rest) });
-    }
-    rows
+        .collect()
 }
 
 fn hours(counts: &[u64]) -> Vec<Hour> {
@@ -94,7 +117,7 @@ fn hours(counts: &[u64]) -> Vec<Hour> {
 /// `GET /`
 pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let overview = view::overview::overview(&app).await?;
-    let changes = view::changes::recent(&app, CHANGES_SHOWN).await?;
+    let changes = view::changes::recent(&app, CHANGES_READ).await?;
     page(&HomePage::new(visit.shell(&app, &caller, "home"), overview, changes))
 }
 

@@ -85,6 +85,7 @@ pub(super) fn device(hostname: &str) -> DeviceSummary {
         model: some("ThinkPad T14 Gen 3"),
         serial: some("PF3A1B2C"),
         user: some("anna"),
+        user_full_name: some("Anna Berg"),
         addresses: vec!["10.1.2.3".to_owned(), "2001:db8::42".to_owned(), "10.8.0.7".to_owned()],
         site: some("Berlin"),
         department: some("Finance"),

@@ -65,7 +65,11 @@ impl TitlePage {
         let row = |version: SoftwareVersion| VersionRow {
             href: link(
                 "/devices",
-                &[("software", &title.name), ("software_version", &version.version)],
+                &[
+                    ("software", &title.name),
+                    ("software_source", &title.source),
+                    ("software_version", &version.version),
+                ],
             ),
             percent: version.devices * 100 / most,
             version,
@@ -113,7 +117,9 @@ mod tests {
         assert!(html.contains("/software/title?source=registry&amp;name=Mozilla%20Firefox"));
         assert!(html.contains("/devices?software=Mozilla%20Firefox"));
         let html = TitlePage::new(sample::shell(), sample::title()).render().unwrap();
-        assert!(html.contains("software=Mozilla%20Firefox&#38;software_version=128.3.0"));
+        assert!(html.contains(
+            "software=Mozilla%20Firefox&#38;software_source=registry&#38;software_version=128.3.0"
+        ));
     }
 
     #[test]
