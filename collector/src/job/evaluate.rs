@@ -63,12 +63,11 @@ pub async fn after_report(
     app.fleet.ready().await;
     let device = applied.row.key;
     let read;
-    let texts = match &applied.judged {
-        Some(texts) => texts,
-        None => {
-            read = app.store.judged_sections(device).await?;
-            &read
-        }
+    let texts = if let Some(texts) = &applied.judged {
+        texts
+    } else {
+        read = app.store.judged_sections(device).await?;
+        &read
     };
     let found = found(app, &applied.row, Some(&applied.report), texts, now).await?;
     if app.store.memory().judged().same(device, &found) {
