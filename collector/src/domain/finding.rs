@@ -1,7 +1,7 @@
 //! Findings: what a flag is, which rules there are, and how flags become findings over time.
 //!
 //! A flag says what holds now; values in it are absolute (dates, not ages), so that it stays equal
-//! to itself while nothing but time passes. The rules themselves are in [`super::rule`].
+//! to itself while nothing but time passes. The rules themselves are in `rule`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! What the collector decides, as pure functions: values and the present moment in, values out.
 //!
 //! Nothing here knows of tables, requests or clocks. "Why is this laptop flagged?" is answered by
-//! reading [`rule`], "who is this device?" by [`matching`], "what changed?" by [`diff`].
+//! reading `rule`, "who is this device?" by [`matching`], "what changed?" by [`diff`].
 
 pub mod diff;
 pub mod facts;
