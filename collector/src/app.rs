@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::RwLock;
+
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::http::Guard;
@@ -26,6 +28,9 @@ pub struct Inner {
     pub ca_digest: Option<rollcall_shared::Digest>,
     /// What the doors remember between requests; `Guard::default()` in tests.
     pub guard: Guard,
+    /// Held (shared) while a device's past is told report by report, so that no sweep judges it by
+    /// today's clock in the middle.
+    pub past_being_told: Arc<RwLock<()>>,
 }
 
 impl App {
@@ -44,6 +49,7 @@ impl App {
             public_url: self.public_url.clone(),
             ca_digest: self.ca_digest,
             guard: Guard::default(),
+            past_being_told: Arc::clone(&self.past_being_told),
         })
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::history::Past;
-use crate::store::testing::{postgres_url, store_test};
+use crate::store::testing::{hold_writer, postgres_url, store_test};
 
 const START: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -437,15 +437,25 @@ store_test!(one_report_that_fails_does_not_fail_the_others, |store| {
 
 store_test!(a_full_queue_sends_agents_away, |store| {
     let device = enrolled(&store, 1).await;
+    let held = hold_writer(&store).await;
+    // More than one transaction and the queue behind it can take.
+    const SENT: u64 = 1400;
     let mut tasks = tokio::task::JoinSet::new();
-    for seq in 1..=1100 {
+    for seq in 1..=SENT {
         let store = store.clone();
         tasks.spawn(async move { send(&store, device, report(1, seq, &[])).await });
     }
-    let (mut stored, mut busy) = (0, 0);
+    // Nothing can be stored yet, so the first answers are refusals.
+    let mut answers = vec![tasks.join_next().await.unwrap().unwrap()];
+    assert!(matches!(answers[0], Err(Refusal::Busy { .. })), "{:?}", answers[0]);
+    held.release().await;
     while let Some(answer) = tasks.join_next().await {
-        match answer.unwrap() {
-            Ok(answer) => stored += u32::from(answer.stored),
+        answers.push(answer.unwrap());
+    }
+    let (mut stored, mut busy) = (0, 0);
+    for answer in answers {
+        match answer {
+            Ok(answer) => stored += u64::from(answer.stored),
             Err(Refusal::Busy { retry_after_s }) => {
                 assert!((5..=30).contains(&retry_after_s));
                 busy += 1;
@@ -453,7 +463,7 @@ store_test!(a_full_queue_sends_agents_away, |store| {
             other => panic!("{other:?}"),
         }
     }
-    assert!(busy > 0 && stored + busy == 1100, "{stored} stored, {busy} sent away");
+    assert_eq!(stored + busy, SENT, "{stored} stored, {busy} sent away");
     assert!(send(&store, device, report(1, 2000, &[])).await.unwrap().stored);
 });
 

@@ -74,6 +74,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
         public_url,
         ca_digest: authority.as_ref().map(|(authority, _)| authority.digest),
         guard: Guard::new(config.trusted_proxies.clone(), config.tls != Tls::Proxy),
+        past_being_told: Arc::default(),
     });
     let limits = Limits {
         connections: config.connections,
@@ -103,6 +104,7 @@ pub async fn beside(config: &Config, store: Store) -> Result<App, Failure> {
         public_url,
         ca_digest: own.then(|| Authority::digest_in(&config.data)).flatten(),
         guard: Guard::default(),
+        past_being_told: Arc::default(),
     }))
 }
 

@@ -67,6 +67,7 @@ async fn one(app: &App, number: u64, now: Timestamp, judge_each: bool) -> Result
     if app.store.device(demo.id()).await?.is_some() {
         return Ok(0);
     }
+    let _told = app.past_being_told.read().await;
     let moments = demo.moments();
     let Some(&first) = moments.first() else { return Ok(0) };
     let Some(device) = enroll(app, &demo, first.plus_ms(-60_000)).await? else { return Ok(0) };

@@ -116,7 +116,7 @@ async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {
         );
         assert_eq!((then.software_count, &then.user), (now.software_count, &now.user));
         assert_eq!((then.open_findings, &then.addresses), (now.open_findings, &now.addresses));
-        let page = device::changes(app, now.id, None, 20).await.unwrap().unwrap();
+        let page = device::changes(app, now.id, None, None, 20).await.unwrap().unwrap();
         assert!(page.total >= page.items.len() as u64);
         assert!(device::people(app, now.id).await.unwrap().is_some());
     }

@@ -55,6 +55,7 @@ impl Collector {
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
             guard: Guard::default(),
+            past_being_told: Arc::default(),
         });
         Self { router: router(app.clone()), app, _folder: folder }
     }

@@ -124,9 +124,8 @@ async fn settle(
 
 /// Counts the open findings of a device again, e.g. after a person waived one.
 pub async fn tell_fleet(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), store::Error> {
-    let holding = app.store.findings_of(device, now).await?;
-    let open = holding.iter().filter(|finding| finding.waiver.is_none());
-    let open = OpenFindings::of(open.map(|finding| (finding.rule.as_str(), finding.severity)));
+    let open = app.store.open_findings_of(device, now).await?;
+    let open = OpenFindings::of(open.iter().map(|(rule, severity)| (rule.as_str(), *severity)));
     app.fleet.findings_changed(device, open);
     Ok(())
 }
@@ -146,6 +145,7 @@ pub async fn refresh(
 pub async fn sweep(app: &App, now: Timestamp) -> Result<(), store::Error> {
     load_policy(app).await?;
     app.fleet.ready().await;
+    let _alone = app.past_being_told.write().await;
     let keys = app.fleet.read().keys();
     for key in keys {
         device(app, key, now).await?;
@@ -157,6 +157,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<(), store::Error> {
 /// waiver ended after `since`. Costs next to nothing when there are none.
 pub async fn sweep_silent(app: &App, since: Timestamp, now: Timestamp) -> Result<(), store::Error> {
     app.fleet.ready().await;
+    let _alone = app.past_being_told.write().await;
     let policy = app.fleet.policy();
     let changed = |entry: &Entry| {
         let row = &entry.row;

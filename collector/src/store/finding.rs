@@ -86,6 +86,11 @@ queries! {
     SHORT = concat!(
         "SELECT f.device, f.rule, f.severity FROM finding f WHERE ", holds!(), " AND NOT ", waived!()
     );
+    /// Those nobody closed, whatever the clock says.
+    OPEN_OF_DEVICE = concat!(
+        "SELECT f.rule, f.severity FROM finding f \
+         WHERE f.device = $2 AND f.closed_at IS NULL AND NOT ", waived!()
+    );
     EXPIRED = "SELECT DISTINCT f.device FROM finding f WHERE f.closed_at IS NULL \
                AND f.waived_until > $1 AND f.waived_until <= $2";
     OPEN = "INSERT INTO finding (device, rule, subject, severity, opened_at, value, threshold, \
@@ -321,6 +326,21 @@ impl Store {
         rows.into_iter()
             .map(|(device, rule, word)| Ok((device_key(device)?, rule, severity(&word)?)))
             .collect()
+    }
+
+    /// Rule and severity of every open finding of a device that is not waived now.
+    pub async fn open_findings_of(
+        &self,
+        device: DeviceKey,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Severity)>, Error> {
+        let rows: Vec<(String, String)> = on_backend!(self, read pool =>
+            sqlx::query_as(OPEN_OF_DEVICE)
+                .bind(now.0)
+                .bind(i64::from(device.0))
+                .fetch_all(pool)
+                .await?);
+        rows.into_iter().map(|(rule, word)| Ok((rule, severity(&word)?))).collect()
     }
 
     /// Devices on which a waiver ended after `after` and not after `now`.

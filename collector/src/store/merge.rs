@@ -108,20 +108,15 @@ impl Store {
             let Some(word) = word else { return Ok(Undone::None) };
             let kind = DecisionKind::from_word(&word)
                 .ok_or_else(|| Error::Damaged(format!("decision `{word}`")))?;
+            if !kind.can_be_taken_back() {
+                return Ok(Undone::Impossible(kind));
+            }
             let step = match kind {
                 DecisionKind::LooksLike => Some(LET_IN),
                 DecisionKind::Approved => Some(LET_WAIT),
                 DecisionKind::Retired => Some(INTO_SERVICE),
-                // These only say what was found: a person says that it means nothing.
-                DecisionKind::CloneSuspected
-                | DecisionKind::Reverted
-                | DecisionKind::HardwareChanged => None,
-                // Two records cannot be told apart again, and a key that was refused is gone.
-                DecisionKind::Enrolled
-                | DecisionKind::ReImaged
-                | DecisionKind::Cloned
-                | DecisionKind::Merged
-                | DecisionKind::Revoked => return Ok(Undone::Impossible(kind)),
+                // The others only say what was found: a person says that it means nothing.
+                _ => None,
             };
             if let Some(sql) = step {
                 sqlx::query(sql).bind(number).execute(&mut *tx).await?;

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::Store;
+use super::{BeginWrite as _, Database, Store};
 
 /// Makes `name::sqlite` and `name::postgres` of one body. PostgreSQL is found through
 /// `TEST_POSTGRES_URL`; without it that half says so and passes.
@@ -62,4 +62,32 @@ pub(crate) async fn postgres_url() -> Option<String> {
 /// A store in a new PostgreSQL database.
 pub(crate) async fn postgres() -> Option<Store> {
     Some(Store::open(&postgres_url().await?).await.unwrap())
+}
+
+/// A transaction of somebody else that keeps every report waiting.
+pub(crate) enum Held {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// Keeps the writer from writing reports until it is released.
+pub(crate) async fn hold_writer(store: &Store) -> Held {
+    match store.database() {
+        Database::Sqlite { writer, .. } => Held::Sqlite(writer.begin_write().await.unwrap()),
+        Database::Postgres(pool) => {
+            let mut tx = pool.begin_write().await.unwrap();
+            sqlx::query("LOCK TABLE device_report").execute(&mut *tx).await.unwrap();
+            Held::Postgres(tx)
+        }
+    }
+}
+
+impl Held {
+    /// Lets the writer go on.
+    pub(crate) async fn release(self) {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await.unwrap(),
+            Self::Postgres(tx) => tx.rollback().await.unwrap(),
+        }
+    }
 }

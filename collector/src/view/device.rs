@@ -136,15 +136,17 @@ pub async fn software(
     }
 }
 
-/// What changed, newest first. `cursor` is the one of the page before.
+/// What changed up to a moment, newest first. `cursor` is the one of the page before.
 pub async fn changes(
     app: &App,
     id: DeviceId,
+    as_of: Option<Timestamp>,
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Option<Page<Change>>, Error> {
     let limit = cursor::limit(Some(limit))?;
-    let before = cursor.map(cursor::decode::<Timestamp>).transpose()?;
+    let end = as_of.map(|at| at.plus_ms(1));
+    let before = cursor.map(cursor::decode::<Timestamp>).transpose()?.or(end);
     let Some(row) = row(app, id).await? else { return Ok(None) };
     let mut items = app.store.changes(row.key, before, limit).await?;
     for change in &mut items {
@@ -156,10 +158,10 @@ pub async fn changes(
         None => false,
     };
     let next_cursor = items.last().filter(|_| more).and_then(|last| cursor::encode(&last.at));
-    let total = if before.is_none() && !more {
+    let total = if cursor.is_none() && !more {
         items.len()
     } else {
-        app.store.changes(row.key, None, COUNTED).await?.len()
+        app.store.changes(row.key, end, COUNTED).await?.len()
     };
     Ok(Some(Page { items, total: total as u64, next_cursor }))
 }

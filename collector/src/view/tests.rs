@@ -28,6 +28,7 @@ pub(crate) fn app(store: Store, now: Timestamp) -> App {
         public_url: "https://127.0.0.1:8443".to_owned(),
         ca_digest: None,
         guard: crate::http::Guard::default(),
+        past_being_told: Arc::default(),
     })
 }
 

@@ -286,6 +286,20 @@ impl DecisionKind {
         Self::Retired,
     ];
 
+    /// Whether a person can take it back. Two records that became one, one that became two, and a
+    /// key that was refused stay so.
+    pub fn can_be_taken_back(self) -> bool {
+        match self {
+            Self::LooksLike
+            | Self::Approved
+            | Self::Retired
+            | Self::CloneSuspected
+            | Self::Reverted
+            | Self::HardwareChanged => true,
+            Self::Enrolled | Self::ReImaged | Self::Cloned | Self::Merged | Self::Revoked => false,
+        }
+    }
+
     /// The word on the wire, in the store and in addresses.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -174,18 +174,17 @@ pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
     out.value("update manager", manager, &after.manager);
     out.value("automatic updates", automatic, &after.automatic);
     out.value("security updates told apart", security_known, &after.security_known);
-    out.list(
-        "update",
-        pending,
-        &after.pending,
-        |update| update.name.clone(),
-        |update| update.available.clone(),
-        |subject, a, b, out| {
-            let PendingUpdate { name: _, installed: _, available, security, origin: _ } = a;
-            out.value(subject, available, &b.available);
-            out.value(&format!("{subject}, security"), security, &b.security);
-        },
-    );
+    // Which ones wait is told on the device's page; as changes they would drown what was installed.
+    out.changed("waiting updates", waiting(pending), waiting(&after.pending));
+}
+
+/// How many updates wait, and how many of them for security.
+fn waiting(pending: &[PendingUpdate]) -> Option<String> {
+    let security = pending.iter().filter(|update| update.security).count();
+    Some(match security {
+        0 => pending.len().to_string(),
+        _ => format!("{}, {security} for security", pending.len()),
+    })
 }
 
 pub(super) fn security(before: &Security, after: &Security, out: &mut Out) {

@@ -3,7 +3,7 @@
 mod answer;
 mod api_tokens;
 mod changes;
-mod devices;
+pub(super) mod devices;
 mod document;
 mod enrollment_tokens;
 mod exports;

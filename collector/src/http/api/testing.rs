@@ -66,6 +66,7 @@ impl Api {
             public_url: "https://rollcall.example".to_owned(),
             ca_digest: None,
             guard: Guard::default(),
+            past_being_told: std::sync::Arc::default(),
         });
         let (mut secrets, mut accounts) = (BTreeMap::new(), BTreeMap::new());
         for &role in Role::ALL {

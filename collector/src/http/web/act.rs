@@ -1,5 +1,5 @@
-//! What people do to one device or finding: notes, approval, retirement, waivers. Each ends where
-//! the person was.
+//! What people do to one device or finding: notes, where it belongs, who it is, retirement,
+//! waivers. Each ends where the person was.
 
 use axum::extract::{Path, State};
 use axum::response::Redirect;
@@ -12,6 +12,9 @@ use super::shell::local_path;
 use super::visit::Fields;
 use crate::app::App;
 use crate::http::Error;
+use crate::http::api::devices::asset::{self, AssetRequest};
+use crate::http::api::devices::merge::join_known;
+use crate::http::api::devices::undo::take_back;
 use crate::http::auth::{Caller, Helpdesk, It};
 use crate::job::evaluate;
 use crate::store::device::DeviceRow;
@@ -98,6 +101,42 @@ pub(super) async fn unretire(
         app.store.return_to_service(row.key, &said).await?;
     }
     decided(&app, &row).await
+}
+
+/// `POST /devices/{id}/merge`
+pub(super) async fn merge(
+    State(app): State<App>,
+    It(caller): It,
+    Path(id): Path<String>,
+) -> Result<Redirect, Error> {
+    let newcomer = device(&app, &id).await?;
+    let known = join_known(&app, &caller, newcomer.id).await?;
+    Ok(Redirect::to(&format!("/devices/{known}")))
+}
+
+/// `POST /devices/{id}/decisions/{decision}/undo`
+pub(super) async fn undo(
+    State(app): State<App>,
+    It(caller): It,
+    Path((id, decision)): Path<(String, i64)>,
+) -> Result<Redirect, Error> {
+    let row = device(&app, &id).await?;
+    take_back(&app, &caller, row.id, decision).await?;
+    Ok(Redirect::to(&format!("/devices/{}#identity", row.id)))
+}
+
+/// `POST /devices/{id}/asset`
+pub(super) async fn asset(
+    State(app): State<App>,
+    It(_): It,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Redirect, Error> {
+    let row = device(&app, &id).await?;
+    let [asset_tag, site, department] =
+        ["asset_tag", "site", "department"].map(|name| Some(fields.text(name)));
+    asset::set(&app, row.id, AssetRequest { asset_tag, site, department }).await?;
+    Ok(Redirect::to(&format!("/devices/{}", row.id)))
 }
 
 /// The waiver that a form asks for, or what to mend.

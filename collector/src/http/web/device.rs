@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use rollcall_shared::api::change::Change;
-use rollcall_shared::api::device::{DeviceDetail, DeviceSummary, IdentityDecision, Person};
+use rollcall_shared::api::device::{
+    DecisionKind, DeviceDetail, DeviceSummary, IdentityDecision, Person,
+};
 use rollcall_shared::api::finding::Finding;
 use rollcall_shared::section::{SECTIONS, Software};
 use rollcall_shared::time::DAY_MS;
@@ -48,6 +50,10 @@ pub(super) struct DevicePage {
     show_device: bool,
     waive_until: String,
     decisions: Vec<IdentityDecision>,
+    /// The known device that this one, waiting, looks like.
+    looks_like: Option<DeviceId>,
+    own_asset_tag: String,
+    firmware_asset_tag: String,
     notes_text: String,
     first_report_at: Option<Timestamp>,
     cards: Vec<Card>,
@@ -133,14 +139,27 @@ impl DevicePage {
             .get("software")
             .map(|section| section.notes.iter().map(card::note).collect())
             .unwrap_or_default();
+        let firmware_asset_tag = firmware_asset_tag(&detail);
         let summary = detail.summary;
+        let own_asset_tag =
+            summary.asset_tag.clone().filter(|tag| *tag != firmware_asset_tag).unwrap_or_default();
+        let looks_like = detail
+            .decisions
+            .iter()
+            .filter(|one| one.kind == DecisionKind::LooksLike && one.undone_at.is_none())
+            .find_map(|one| one.other_device);
         let path = format!("/devices/{}", summary.id);
         let page_href = |number: usize| params.with("page", &number.to_string()).href(&path);
         let software_earlier = (at > 1).then(|| page_href(at - 1));
         let software_later = (at < pages).then(|| page_href(at + 1));
         let as_of_day = params.text("as_of").unwrap_or_default();
-        let older_href =
-            data.changes_next.map(|cursor| link(&path, &[("tab", "changes"), ("cursor", &cursor)]));
+        let older_href = data.changes_next.map(|cursor| {
+            let mut query = vec![("tab", "changes"), ("cursor", &cursor)];
+            if !as_of_day.is_empty() {
+                query.push(("as_of", &as_of_day));
+            }
+            link(&path, &query)
+        });
         let tabs = TABS.iter().map(|(key, label)| {
             let mut address = Params::default();
             if *key != "overview" {
@@ -163,6 +182,9 @@ impl DevicePage {
             findings: detail.findings,
             show_device: false,
             decisions: detail.decisions,
+            looks_like,
+            own_asset_tag,
+            firmware_asset_tag,
             notes_text: detail.notes_text,
             first_report_at: detail.first_report_at,
             cards,
@@ -183,6 +205,13 @@ impl DevicePage {
             shell,
         }
     }
+}
+
+/// The tag that the maker or the shop wrote into the firmware; a person's own stands above it.
+fn firmware_asset_tag(detail: &DeviceDetail) -> String {
+    let system = detail.sections.get("system").and_then(|section| section.body.as_ref());
+    let tag = system.and_then(|body| body.get("asset_tag")?.as_str());
+    tag.unwrap_or_default().to_owned()
 }
 
 fn model(summary: &DeviceSummary) -> Option<String> {
@@ -305,11 +334,10 @@ pub(super) async fn get(
         "people" => data.people = view::device::people(&app, id).await?.unwrap_or_default(),
         "changes" => {
             let cursor = visit.params.get("cursor");
-            if let Some(found) = view::device::changes(&app, id, cursor, CHANGES_SHOWN).await? {
+            let found = view::device::changes(&app, id, as_of, cursor, CHANGES_SHOWN).await?;
+            if let Some(found) = found {
                 data.changes = found.items;
-                // With a past moment, what came after it is not shown.
-                data.changes.retain(|change| as_of.is_none_or(|moment| change.at <= moment));
-                data.changes_total = as_of.is_none().then_some(found.total);
+                data.changes_total = Some(found.total);
                 data.changes_next = found.next_cursor;
             }
         }
@@ -367,6 +395,21 @@ mod tests {
         let all = sample::software();
         assert_eq!(narrowed(all.clone(), "FIRE mozilla").len(), 1);
         assert_eq!(narrowed(all.clone(), "").len(), all.len());
+    }
+
+    #[test]
+    fn who_a_device_is_can_be_decided_by_it() {
+        let html = sample::device_page("overview").render().unwrap();
+        assert!(html.contains("/asset\"") && html.contains("/undo\""));
+        assert!(!html.contains("/merge\""), "it does not wait");
+        let mut detail = sample::device_detail();
+        let known = detail.summary.id;
+        detail.summary.presence = rollcall_shared::api::device::Presence::Pending;
+        detail.decisions[0].kind = DecisionKind::LooksLike;
+        detail.decisions[0].other_device = Some(known);
+        let page = DevicePage::new(sample::shell(), &Params::default(), detail, TabData::default());
+        let html = page.render().unwrap();
+        assert!(html.contains("/merge\"") && html.contains("as a new device"));
     }
 
     #[test]

@@ -529,6 +529,7 @@ pub(super) fn device_detail() -> DeviceDetail {
         cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120 }),
         findings: findings(),
         decisions: vec![
+            decision(DecisionKind::HardwareChanged, "the board's serial number is another", 3),
             decision(
                 DecisionKind::ReImaged,
                 "serial PF3A1B2C and board L1HF2AB00CD are the same; the key is new",

@@ -13,6 +13,8 @@ use crate::http::Error;
 use crate::http::api::answer::text;
 use crate::http::auth::It;
 use crate::http::input::{Body, Path};
+use crate::job::evaluate;
+use crate::store::device::DeviceKey;
 
 /// Longest of each.
 const LONGEST: usize = 100;
@@ -20,13 +22,13 @@ const LONGEST: usize = 100;
 /// The body that says where a device belongs; what is absent is emptied.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http::api) struct AssetRequest {
+pub(in crate::http) struct AssetRequest {
     /// Asset tag, at most 100 characters; the firmware's is shown when there is none.
-    asset_tag: Option<String>,
+    pub(in crate::http) asset_tag: Option<String>,
     /// Site, at most 100 characters.
-    site: Option<String>,
+    pub(in crate::http) site: Option<String>,
     /// Department, at most 100 characters.
-    department: Option<String>,
+    pub(in crate::http) department: Option<String>,
 }
 
 /// Sets all three.
@@ -36,13 +38,24 @@ pub(in crate::http::api) async fn put(
     Path(id): Path<DeviceId>,
     Body(asset): Body<AssetRequest>,
 ) -> Result<Json<DeviceSummary>, Error> {
+    let key = set(&app, id, asset).await?;
+    changed(&app, id, key).await.map(Json)
+}
+
+/// Checks and sets all three; the number of the device.
+pub(in crate::http) async fn set(
+    app: &App,
+    id: DeviceId,
+    asset: AssetRequest,
+) -> Result<DeviceKey, Error> {
     let tag = text("asset_tag", asset.asset_tag, LONGEST)?;
     let site = text("site", asset.site, LONGEST)?;
     let department = text("department", asset.department, LONGEST)?;
-    let row = row(&app, id).await?;
+    let row = row(app, id).await?;
     let (site, department, tag) = (site.as_deref(), department.as_deref(), tag.as_deref());
     app.store.set_asset(row.key, site, department, tag).await?;
-    changed(&app, id, row.key).await.map(Json)
+    evaluate::refresh(app, id, app.clock.now()).await?;
+    Ok(row.key)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_shared::DeviceId;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::change::Change;
+use rollcall_shared::{DeviceId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ use crate::view;
 /// Which part of the list.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::http::api) struct Part {
+    /// Only what changed up to then; up to now when absent.
+    as_of: Option<Timestamp>,
     /// Where the page before ended.
     cursor: Option<String>,
     /// Rows a page, 1 to 500; 50 when absent. The changes of one report stay together, so a page
@@ -30,10 +32,10 @@ pub(in crate::http::api) async fn list(
     _: Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
-    Query(Part { cursor, limit }): Query<Part>,
+    Query(Part { as_of, cursor, limit }): Query<Part>,
 ) -> Result<Json<Page<Change>>, Error> {
     let limit = Limit::checked(limit)?;
-    let page = view::device::changes(&app, id, cursor.as_deref(), limit).await?;
+    let page = view::device::changes(&app, id, as_of, cursor.as_deref(), limit).await?;
     page.map(Json).ok_or(Error::NotFound)
 }
 
@@ -56,6 +58,11 @@ mod tests {
             assert_eq!(paged[..some.len()], *some);
             assert_eq!(whole["total"], paged.len());
             changes += paged.len();
+            let Some(oldest) = paged.last() else { continue };
+            let moment = oldest["at"].as_str().unwrap();
+            let then = api.query(&format!("{path}?limit=500"), &[("as_of", moment)]).await.json;
+            let of_moment = paged.iter().filter(|change| change["at"] == oldest["at"]).count();
+            assert_eq!(then["total"], of_moment, "later changes are left out");
         }
         assert!(changes > 0, "the demo fleet has a past");
         let wrong = format!("{}/changes?cursor=x", api.device(0).await);

@@ -8,8 +8,9 @@ use rollcall_shared::api::device::{DecisionKind, DeviceSummary};
 use super::{changed, row};
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::It;
+use crate::http::auth::{Caller, It};
 use crate::http::input::Path;
+use crate::job::evaluate;
 
 /// Says that a waiting device is the one it looks like. Answers with that one.
 pub(in crate::http::api) async fn merge(
@@ -17,7 +18,18 @@ pub(in crate::http::api) async fn merge(
     State(app): State<App>,
     Path(id): Path<DeviceId>,
 ) -> Result<Json<DeviceSummary>, Error> {
-    let newcomer = row(&app, id).await?;
+    let known = join_known(&app, &caller, id).await?;
+    let key = row(&app, known).await?.key;
+    changed(&app, known, key).await.map(Json)
+}
+
+/// Makes a waiting device the one it looks like, and gives that one's id.
+pub(in crate::http) async fn join_known(
+    app: &App,
+    caller: &Caller,
+    id: DeviceId,
+) -> Result<DeviceId, Error> {
+    let newcomer = row(app, id).await?;
     if !newcomer.pending {
         return Err(Error::Conflict("this device does not wait for approval".to_owned()));
     }
@@ -27,9 +39,10 @@ pub(in crate::http::api) async fn merge(
         .filter(|one| one.kind == DecisionKind::LooksLike && one.undone_at.is_none())
         .find_map(|one| one.other_device)
         .ok_or_else(|| Error::Conflict("this device looks like no other".to_owned()))?;
-    let known = row(&app, known).await?;
+    let known = row(app, known).await?;
     let now = app.clock.now();
     app.store.merge_device(&newcomer, &known, &caller.label(), now).await?;
-    changed(&app, newcomer.id, newcomer.key).await?;
-    changed(&app, known.id, known.key).await.map(Json)
+    evaluate::refresh(app, newcomer.id, now).await?;
+    evaluate::refresh(app, known.id, now).await?;
+    Ok(known.id)
 }

@@ -1,16 +1,16 @@
 //! Devices: the list, one of them with its past, and what people decide about it.
 
 pub(super) mod approve;
-pub(super) mod asset;
+pub(in crate::http) mod asset;
 pub(super) mod changes;
 pub(super) mod get;
 pub(super) mod list;
-pub(super) mod merge;
+pub(in crate::http) mod merge;
 pub(super) mod note;
 pub(super) mod people;
 pub(super) mod retire;
 pub(super) mod software;
-pub(super) mod undo;
+pub(in crate::http) mod undo;
 
 use rollcall_shared::DeviceId;
 use rollcall_shared::api::device::{DecisionKind, DeviceSummary};

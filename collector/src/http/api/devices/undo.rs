@@ -8,8 +8,10 @@ use rollcall_shared::api::device::{DecisionKind, DeviceSummary};
 use super::{changed, row};
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::It;
+use crate::http::auth::{Caller, It};
 use crate::http::input::Path;
+use crate::job::evaluate;
+use crate::store::device::DeviceKey;
 use crate::store::merge::Undone;
 
 /// Takes one decision about who a device is back.
@@ -18,10 +20,24 @@ pub(in crate::http::api) async fn undo(
     State(app): State<App>,
     Path((id, decision)): Path<(DeviceId, i64)>,
 ) -> Result<Json<DeviceSummary>, Error> {
-    let row = row(&app, id).await?;
+    let key = take_back(&app, &caller, id, decision).await?;
+    changed(&app, id, key).await.map(Json)
+}
+
+/// Takes a decision back; the number of its device.
+pub(in crate::http) async fn take_back(
+    app: &App,
+    caller: &Caller,
+    id: DeviceId,
+    decision: i64,
+) -> Result<DeviceKey, Error> {
+    let row = row(app, id).await?;
     let now = app.clock.now();
     match app.store.undo_decision(row.key, decision, &caller.label(), now).await? {
-        Undone::Done(_) => changed(&app, id, row.key).await.map(Json),
+        Undone::Done(_) => {
+            evaluate::refresh(app, id, now).await?;
+            Ok(row.key)
+        }
         Undone::None => Err(Error::NotFound),
         Undone::Impossible(kind) => Err(Error::Conflict(advice(kind).to_owned())),
     }
