@@ -154,11 +154,11 @@ impl Browser {
 
     /// Chooses the theme as the menu does, by its cookie.
     pub async fn theme(&self, url: &str, theme: &str) {
-        self.open(&format!("{url}/")).await;
-        let mut cookie = fantoccini::cookies::Cookie::new("rollcall_theme", theme.to_owned());
-        cookie.set_path("/");
-        cookie.set_secure(true);
-        self.page.add_cookie(cookie).await.expect("the cookie is taken");
+        let cookie = serde_json::json!({
+            "cmd": "Network.setCookie",
+            "params": { "url": url, "name": "rollcall_theme", "value": theme, "secure": true },
+        });
+        self.page.issue_cmd(Devtools(cookie)).await.expect("the cookie is taken");
     }
 
     /// Gives the page itself this size in CSS pixels; windows cannot be as narrow as phones.

@@ -125,7 +125,9 @@ async fn every_text_of_a_report_may_be_hostile() {
         }
         for page in pages(&id) {
             let (status, text) = console.get(&page).await;
-            assert!(status.is_success(), "{page} after {seq}: {status} {text:.300}");
+            // A search with one answer leads there.
+            let answered = status.is_success() || status.is_redirection();
+            assert!(answered, "{page} after {seq}: {status} {text:.300}");
         }
     }
     for text in corpus.iter().filter(|text| text.len() < 1_000) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rollcall_shared::Timestamp;
+use rollcall_shared::report::CheckIn;
 use rollcall_shared::section::Software;
 use rollcall_shared::time::DAY_MS;
 use rollcall_tests::console::Console;
@@ -16,7 +17,11 @@ use rollcall_tests::programs::{Collector, agent, binary};
 use rollcall_tests::synthetic::{Computer, mix, without_bodies};
 use rollcall_tests::wire::{Device, Wire, WireError};
 
-const START: Timestamp = Timestamp(1_790_000_000_000);
+#[expect(clippy::disallowed_methods, reason = "devices beside a real collector share its clock")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp(i64::try_from(since.as_millis()).unwrap())
+}
 
 fn integrity(data: &Path) -> String {
     let database = rusqlite::Connection::open(data.join("rollcall.db")).unwrap();
@@ -72,7 +77,7 @@ fn what_does_not_start_says_why() {
     let data = folder.path().join("data");
     let first = Collector::start(&data, &[]);
     let said = Collector::try_start(&data, &[]).unwrap_err();
-    assert!(said.contains("in use"), "the folder is taken: {said}");
+    assert!(said.contains("already running"), "the folder is taken: {said}");
 
     let port = first.url.rsplit(':').next().unwrap();
     let other = folder.path().join("other");
@@ -99,43 +104,65 @@ fn what_does_not_start_says_why() {
     assert!(said.contains("newer"), "the database is newer: {said}");
 }
 
-/// What a device was told is stored: day by sequence number.
-type Ledger = BTreeMap<u64, u32>;
+/// What a device was told is stored: the moment of each report by its sequence number, which is its
+/// day as well.
+type Ledger = BTreeMap<u64, Timestamp>;
+
+/// Where a device stands: what was acknowledged, and the report that is under way.
+#[derive(Clone)]
+struct Standing {
+    ledger: Ledger,
+    seq: u64,
+    observed_at: Timestamp,
+}
+
+impl Standing {
+    fn acknowledged(&mut self) {
+        self.ledger.insert(self.seq, self.observed_at);
+        self.seq += 1;
+        self.observed_at = now();
+    }
+
+    /// The report under way, the same however often it is sent.
+    fn report(&self, computer: Computer) -> CheckIn {
+        let day = u32::try_from(self.seq).unwrap();
+        computer.report(self.seq, day, self.observed_at.plus_ms(-i64::from(day) * DAY_MS))
+    }
+}
 
 async fn report_until_stopped(
     wire: Wire,
     device: Device,
     computer: Computer,
-    mut next_seq: u64,
+    mut standing: Standing,
     acknowledged: Arc<AtomicU64>,
     stopped: Arc<AtomicBool>,
-) -> (Ledger, u64) {
-    let mut ledger = Ledger::new();
+) -> Standing {
     while !stopped.load(Ordering::Relaxed) {
-        let seq = next_seq;
-        let day = u32::try_from(seq).unwrap();
-        let full = computer.report(seq, day, START);
-        let report = if seq.is_multiple_of(3) {
+        let full = standing.report(computer);
+        let report = if standing.seq.is_multiple_of(3) {
             full
         } else {
             without_bodies(full, |section| section != "software")
         };
-        let now = START.plus_ms(i64::from(day) * DAY_MS);
-        match device.check_in(&wire, &report, now).await {
+        match device.check_in(&wire, &report, now()).await {
             Ok(answer) if answer.stored => {
-                ledger.insert(seq, day);
+                standing.acknowledged();
                 acknowledged.fetch_add(1, Ordering::Relaxed);
-                next_seq += 1;
             }
             Ok(answer) => {
-                let held = |section: &str| !answer.want.iter().any(|want| want == section);
-                let again = without_bodies(computer.report(seq, day, START), held);
-                if let Ok(answer) = device.check_in(&wire, &again, now).await
-                    && answer.stored
-                {
-                    ledger.insert(seq, day);
-                    acknowledged.fetch_add(1, Ordering::Relaxed);
-                    next_seq += 1;
+                // The same report again, with what is wanted beside what came the first time.
+                let held = |section: &str| {
+                    section != "software" && !answer.want.iter().any(|want| want == section)
+                };
+                let again = without_bodies(standing.report(computer), held);
+                match device.check_in(&wire, &again, now()).await {
+                    Ok(answer) if answer.stored => {
+                        standing.acknowledged();
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(WireError::Transport(_)) => break,
+                    other => panic!("device {}: {other:?}", computer.number),
                 }
             }
             // Killed in the middle: the same report is sent again to the next collector.
@@ -143,7 +170,7 @@ async fn report_until_stopped(
             Err(error) => panic!("device {}: {error}", computer.number),
         }
     }
-    (ledger, next_seq)
+    standing
 }
 
 fn titles(software: &[serde_json::Value]) -> Vec<(String, String)> {
@@ -175,8 +202,9 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
         let wire = Wire::new(&collector.url);
         let seed = [u8::try_from(number + 1).unwrap(); 32];
         let (hostname, ids) = (computer.hostname(), computer.hardware_ids());
-        let device = Device::enroll(&wire, &join, seed, &hostname, ids, START).await.unwrap();
-        devices.push((device, computer, Ledger::new(), 1_u64));
+        let device = Device::enroll(&wire, &join, seed, &hostname, ids, now()).await.unwrap();
+        let standing = Standing { ledger: Ledger::new(), seq: 1, observed_at: now() };
+        devices.push((device, computer, standing));
     }
     for kill in 0..KILLS {
         let wire = Wire::new(&collector.url);
@@ -184,12 +212,12 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
         let stopped = Arc::new(AtomicBool::new(false));
         let workers: Vec<_> = devices
             .iter()
-            .map(|(device, computer, _, next_seq)| {
+            .map(|(device, computer, standing)| {
                 tokio::spawn(report_until_stopped(
                     wire.clone(),
                     device.clone(),
                     *computer,
-                    *next_seq,
+                    standing.clone(),
                     Arc::clone(&acknowledged),
                     Arc::clone(&stopped),
                 ))
@@ -199,14 +227,12 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
         while acknowledged.load(Ordering::Relaxed) < enough
             && workers.iter().any(|worker| !worker.is_finished())
         {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
         collector.kill();
         stopped.store(true, Ordering::Relaxed);
         for (worker, known) in workers.into_iter().zip(&mut devices) {
-            let (ledger, next_seq) = worker.await.unwrap();
-            known.2.extend(ledger);
-            known.3 = next_seq;
+            known.2 = worker.await.unwrap();
         }
         collector = Collector::start(&data, &["--no-self"]);
     }
@@ -214,17 +240,17 @@ async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
     let list = console.until("/api/v1/devices", |list| list["total"] == DEVICES).await;
     assert_eq!(list["items"].as_array().unwrap().len(), DEVICES as usize, "none twice");
     let mut checked = 0;
-    for (device, computer, ledger, _) in &devices {
-        for (seq, day) in ledger {
+    for (device, computer, Standing { ledger, .. }) in &devices {
+        for (seq, moment) in ledger {
             // The newest and a sample of the past: each costs the collector an as-of answer.
             if seq + 3 < *ledger.keys().last().unwrap() && seq % 5 != 0 {
                 continue;
             }
-            let moment = START.plus_ms(i64::from(*day) * DAY_MS);
+            let day = u32::try_from(*seq).unwrap();
             let path = format!("/api/v1/devices/{}/software?as_of={moment}", device.id);
             let answer = console.json(&path).await;
             let held = titles(answer["items"].as_array().unwrap());
-            assert_eq!(held, expected(computer.software(*day)), "{} day {day}", computer.number);
+            assert_eq!(held, expected(computer.software(day)), "{} day {day}", computer.number);
             checked += 1;
         }
     }

@@ -60,7 +60,7 @@ mod tests {
             changes += paged.len();
             let Some(oldest) = paged.last() else { continue };
             let moment = oldest["at"].as_str().unwrap();
-            let then = api.query(&format!("{path}?limit=500"), &[("as_of", moment)]).await.json;
+            let then = api.query(&path, &[("limit", "500"), ("as_of", moment)]).await.json;
             let of_moment = paged.iter().filter(|change| change["at"] == oldest["at"]).count();
             assert_eq!(then["total"], of_moment, "later changes are left out");
         }
