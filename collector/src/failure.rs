@@ -66,6 +66,7 @@ impl From<crate::store::Error> for Failure {
             Error::Conflict | Error::Newer { .. } => Exit::Conflict,
             Error::Unavailable(_) | Error::Busy => Exit::Unreachable,
             Error::Address(_) => Exit::Usage,
+            Error::Unwritable { .. } => Exit::Permission,
             Error::Migrate(_) | Error::Damaged(_) | Error::Database(_) => Exit::Internal,
         };
         Self::of(exit, &error)

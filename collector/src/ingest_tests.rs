@@ -436,10 +436,10 @@ store_test!(one_report_that_fails_does_not_fail_the_others, |store| {
 });
 
 store_test!(a_full_queue_sends_agents_away, |store| {
-    let device = enrolled(&store, 1).await;
-    let held = hold_writer(&store).await;
     // More than one transaction and the queue behind it can take.
     const SENT: u64 = 1400;
+    let device = enrolled(&store, 1).await;
+    let held = hold_writer(&store).await;
     let mut tasks = tokio::task::JoinSet::new();
     for seq in 1..=SENT {
         let store = store.clone();
@@ -465,6 +465,19 @@ store_test!(a_full_queue_sends_agents_away, |store| {
     }
     assert_eq!(stored + busy, SENT, "{stored} stored, {busy} sent away");
     assert!(send(&store, device, report(1, 2000, &[])).await.unwrap().stored);
+});
+
+store_test!(texts_of_any_length_are_stored_on_both_databases, |store| {
+    let device = enrolled(&store, 1).await;
+    // What packs badly: an index of PostgreSQL takes at most 2.7 kB after packing.
+    let long: String = (0..4000_u32)
+        .map(|n| char::from(b'a' + u8::try_from((n * n * 7 + n / 3) % 26).unwrap()))
+        .collect();
+    let system = Section::System(System { hostname: long.clone(), ..System::default() });
+    let sent = report(1, 1, &[system, software(&[(&long, &long)])]);
+    assert!(send(&store, device, sent).await.unwrap().stored);
+    let Past::Known(found) = store.software(device, None).await.unwrap() else { panic!() };
+    assert_eq!(found[0].name, long);
 });
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl Default for Limits {
             connections_per_address: 256,
             handshake: Duration::from_secs(10),
             headers: Duration::from_secs(15),
-            body: Duration::from_secs(60),
+            body: Duration::from_secs(30),
             write: Duration::from_secs(30),
             stop: Duration::from_secs(10),
         }

@@ -101,7 +101,6 @@ CREATE TABLE title (
   source_package     TEXT NOT NULL,
   source_version     TEXT NOT NULL
 );
-CREATE INDEX title_name ON title (name);
 
 -- The titles a device has now.
 CREATE TABLE software (

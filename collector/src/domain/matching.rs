@@ -7,7 +7,7 @@
 use rollcall_shared::junk::{self, Grade, IdKind};
 use rollcall_shared::{DeviceId, HardwareIds};
 
-/// On how many living keys (active, not revoked) a value is seen, the device in question counted
+/// On how many living keys (active, approved, not revoked) a value is seen, the device in question counted
 /// like any other. Two make it worthless as proof: the fleet itself demotes it.
 pub type LivingKeys<'a> = &'a dyn Fn(IdKind, &str) -> u32;
 

@@ -376,7 +376,7 @@ fn disk_nearly_full(
     Some(Flag {
         rule: Rule::DiskNearlyFull,
         severity,
-        subject: Some(space.point.clone()),
+        subject: Some(space.point.chars().take(SUBJECT_LETTERS).collect()),
         value: format!(
             "{} free of {} ({free} %)",
             super::hardware::bytes(space.available_bytes),
@@ -395,6 +395,9 @@ fn disk_nearly_full(
         ]),
     })
 }
+
+/// A subject is part of a database's index, which takes no text of any length.
+const SUBJECT_LETTERS: usize = 250;
 
 fn clock_wrong(observed: &Observed<'_>, policy: &Policy) -> Option<Flag> {
     let error_ms = observed.clock_error_ms?;

@@ -67,7 +67,7 @@ async fn by_api_token(app: &App, secret: &Secret) -> Result<Option<Caller>, Erro
     let Some(found) = app.store.api_token_by_digest(secret.digest(), now).await? else {
         return Ok(None);
     };
-    app.store.touch_api_token(found.token, now).await?;
+    session::not_noted(app.store.touch_api_token(found.token, now).await);
     Ok(Some(Caller {
         name: found.account_name,
         role: found.role,

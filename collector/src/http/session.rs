@@ -121,17 +121,25 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<SessionId> {
         .map(|(_, value)| Secret::presented(value).digest())
 }
 
+/// A use that could not be written down is no reason to refuse it.
+pub(super) fn not_noted(done: Result<(), crate::store::Error>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "the last use of a session or an API token could not be noted");
+    }
+}
+
 /// Whose session it is, while it lasts.
 pub(super) async fn caller(app: &App, id: SessionId) -> Result<Option<Caller>, Error> {
     let now = app.clock.now();
     let Some(found) = app.store.session(id).await? else { return Ok(None) };
     let over = now >= found.expires_at || now.since(found.used_at) >= IDLE_MS;
+    // With a full disk people still read: what cannot be noted now is noted another time.
     if over {
-        app.store.end_session(id).await?;
+        not_noted(app.store.end_session(id).await);
         return Ok(None);
     }
     if now.since(found.used_at) >= TOUCH_MS {
-        app.store.touch_session(id, now).await?;
+        not_noted(app.store.touch_session(id, now).await);
     }
     Ok(Some(Caller {
         name: found.account_name,

@@ -19,6 +19,8 @@ queries! {
                    AND NOT EXISTS (SELECT 1 FROM decision c WHERE c.other_device = $1 \
                      AND c.kind = 'cloned' AND c.id > s.id) \
                  ORDER BY s.id DESC LIMIT 1";
+    LAST_SUSPICION = "SELECT max(at) FROM decision \
+                      WHERE device = $1 AND kind = 'clone_suspected'";
     SUSPECTED = "SELECT DISTINCT device FROM decision \
                  WHERE kind = 'clone_suspected' AND undone_at IS NULL";
     SUSPECT = "INSERT INTO decision (device, at, kind, evidence) \
@@ -60,6 +62,20 @@ impl Store {
         let why = on_backend!(self, read pool =>
             sqlx::query_scalar(SUSPICION).bind(i64::from(device.0)).fetch_optional(pool).await?);
         Ok(why)
+    }
+
+    /// Whether two computers were thought to speak with the key of this device since a moment,
+    /// settled or not.
+    pub async fn suspected_since(
+        &self,
+        device: DeviceKey,
+        since: Timestamp,
+    ) -> Result<bool, Error> {
+        let last: Option<i64> = on_backend!(self, read pool => sqlx::query_scalar(LAST_SUSPICION)
+            .bind(i64::from(device.0))
+            .fetch_one(pool)
+            .await?);
+        Ok(last.is_some_and(|last| Timestamp(last) >= since))
     }
 
     /// Stores that two computers seem to speak with one key; once until it is settled.

@@ -20,6 +20,8 @@ queries! {
     INSERT_KEY = "INSERT INTO device_key (public_key, device, created_at) VALUES ($1, $2, $3)";
     REVOKE_KEYS = "UPDATE device_key SET revoked_at = $2
         WHERE device = $1 AND revoked_at IS NULL";
+    CONTINUE = "UPDATE device SET retired_at = NULL, pending = (pending OR $2) WHERE key = $1
+        RETURNING pending";
     INSERT_DECISION = "INSERT INTO decision (device, at, kind, evidence, other_device, actor)
         VALUES ($1, $2, $3, $4, $5, $6)";
     APPROVE = "UPDATE device SET pending = FALSE WHERE key = $1 AND pending";
@@ -140,6 +142,7 @@ impl Store {
         new: NewDevice,
         decision: &Decision,
     ) -> Result<Option<DeviceRow>, Error> {
+        let _order = self.memory().key_order.lock().await;
         let row = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let grant = match permission {
@@ -186,7 +189,11 @@ impl Store {
             tx.commit().await?;
             row
         });
-        self.memory().evidence_mut().set(row.key, &new.hardware_ids);
+        {
+            let mut evidence = self.memory().evidence_mut();
+            evidence.set(row.key, &new.hardware_ids);
+            evidence.set_living(row.key, !row.pending);
+        }
         self.memory().keys_mut().insert(
             row.id,
             KeyState {
@@ -201,26 +208,38 @@ impl Store {
     }
 
     /// Continues a known device with a new key (a re-imaged computer): uses the token, revokes the
-    /// old key, writes the decision. `None`: the token does not allow it.
+    /// old key, takes the device back into service, writes the decision. Whether it waits for a
+    /// person; `None`: the token does not allow it.
     pub async fn continue_device(
         &self,
         permission: &Permission,
         device: DeviceKey,
         public_key: [u8; 32],
         decision: &Decision,
-    ) -> Result<Option<()>, Error> {
-        on_backend!(self, write pool => {
+    ) -> Result<Option<bool>, Error> {
+        let _order = self.memory().key_order.lock().await;
+        let pending = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            if let Permission::Token(digest) = permission {
-                let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
-                    .bind(digest.0.to_vec())
-                    .bind(decision.at.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                if !row.is_some_and(|row| grant_of(row).allows_reenrollment) {
-                    return Ok(None);
+            let grant = match permission {
+                Permission::Grant(grant) => grant.clone(),
+                Permission::Token(digest) => {
+                    let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
+                        .bind(digest.0.to_vec())
+                        .bind(decision.at.0)
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                    let Some(row) = row else { return Ok(None) };
+                    grant_of(row)
                 }
+            };
+            if !grant.allows_reenrollment {
+                return Ok(None);
             }
+            let pending: bool = sqlx::query_scalar(CONTINUE)
+                .bind(i64::from(device.0))
+                .bind(grant.needs_approval)
+                .fetch_one(&mut *tx)
+                .await?;
             sqlx::query(REVOKE_KEYS)
                 .bind(i64::from(device.0))
                 .bind(decision.at.0)
@@ -235,16 +254,17 @@ impl Store {
             decide!(tx, device, decision);
             sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
             tx.commit().await?;
+            pending
         });
         self.change_key(device, |state| {
-            state.public_key = public_key;
-            state.revoked = false;
+            *state = KeyState { device, public_key, revoked: false, pending, retired: false };
         });
-        Ok(Some(()))
+        Ok(Some(pending))
     }
 
     /// Revokes the key of a device; it is refused from its next request on.
     pub async fn revoke(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         self.step(REVOKE_KEYS, device, Some(decision.at), decision).await?;
         self.change_key(device, |state| state.revoked = true);
         Ok(())
@@ -252,6 +272,7 @@ impl Store {
 
     /// Takes a device out of service.
     pub async fn retire(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         self.step(RETIRE, device, Some(decision.at), decision).await?;
         self.change_key(device, |state| state.retired = true);
         Ok(())
@@ -263,6 +284,7 @@ impl Store {
         device: DeviceKey,
         decision: &Decision,
     ) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         self.step(RETURN_TO_SERVICE, device, None, decision).await?;
         self.change_key(device, |state| state.retired = false);
         Ok(())
@@ -270,6 +292,7 @@ impl Store {
 
     /// A person lets a waiting device in.
     pub async fn approve(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         self.step(APPROVE, device, None, decision).await?;
         // It is not the device that it looked like.
         let by = decision.actor.as_deref().unwrap_or_default();
@@ -280,6 +303,7 @@ impl Store {
 
     /// Makes a device wait for a person, e.g. when an approval is taken back.
     pub async fn set_pending(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         self.step(SET_PENDING, device, None, decision).await?;
         self.change_key(device, |state| state.pending = true);
         Ok(())
@@ -326,7 +350,7 @@ impl Store {
         let mut keys = self.memory().keys_mut();
         if let Some(state) = keys.values_mut().find(|state| state.device == device) {
             change(state);
-            let living = !state.revoked && !state.retired;
+            let living = !state.revoked && !state.retired && !state.pending;
             self.memory().evidence_mut().set_living(device, living);
         }
     }
@@ -361,6 +385,7 @@ impl Tables {
 
     /// Reads all keys anew; another program may have changed them.
     pub(super) async fn load_keys(&self) -> Result<(), Error> {
+        let _order = self.memory().key_order.lock().await;
         let rows: Vec<KeyRow> =
             on_backend!(self, read pool => sqlx::query_as(ALL_KEYS).fetch_all(pool).await?);
         let mut keys = std::collections::HashMap::with_capacity(rows.len());
@@ -384,7 +409,8 @@ impl Tables {
             let id = id.parse().map_err(|_| damaged())?;
             others.insert(id, other.parse().map_err(|_| damaged())?);
         }
-        let dead = |state: &&KeyState| state.revoked || state.retired;
+        // A device that waits for approval proves nothing against one that is known.
+        let dead = |state: &&KeyState| state.revoked || state.retired || state.pending;
         let dead = keys.values().filter(dead).map(|state| state.device).collect();
         self.memory().evidence_mut().set_dead(dead);
         *self.memory().merged_mut() = others;

@@ -25,7 +25,7 @@ pub(crate) struct Evidence {
     hasher: RandomState,
     values: HashMap<DeviceKey, Box<[u64]>>,
     devices: HashMap<u64, Devices>,
-    /// Devices whose key counts no more: revoked, or out of service.
+    /// Devices whose key does not count: revoked, out of service, or waiting for approval.
     dead: HashSet<DeviceKey>,
 }
 
@@ -109,7 +109,7 @@ impl Evidence {
         }
     }
 
-    /// The devices whose keys count no more are these.
+    /// The devices whose keys do not count are these.
     pub(super) fn set_dead(&mut self, dead: HashSet<DeviceKey>) {
         self.dead = dead;
     }

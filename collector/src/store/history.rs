@@ -78,12 +78,19 @@ impl Store {
             return Ok(Past::NotKnown);
         }
         let mut states = self.documents(device).await?;
+        // A report that is stored meanwhile adds patches to texts that were not read.
+        let read: BTreeMap<String, Timestamp> =
+            states.iter().map(|(name, (_, at))| (name.clone(), *at)).collect();
+        let newer = |name: &str, at: i64| read.get(name).is_none_or(|read| at > read.0);
         let mut notes = BTreeMap::new();
         match as_of {
             None => notes = self.notes(device).await?,
             Some(as_of) => {
                 // Newest first: each patch leads one step further back.
                 for (name, at, _, patch) in self.past(device, first_at.min(as_of), None).await? {
+                    if newer(&name, at) {
+                        continue;
+                    }
                     let state = states.entry(name).or_insert((String::new(), first_at));
                     if Timestamp(at) > as_of {
                         state.0 = undo(&state.0, &patch, device)?;
@@ -294,13 +301,16 @@ const PAGE: usize = 100;
 struct Steps {
     device: DeviceKey,
     texts: BTreeMap<String, String>,
+    /// Since when each text is so: what a report stored meanwhile changed is left out.
+    read: BTreeMap<String, Timestamp>,
 }
 
 impl Steps {
     async fn new(store: &Store, device: DeviceKey) -> Result<Self, Error> {
         let texts = store.documents(device).await?;
+        let read = texts.iter().map(|(name, (_, at))| (name.clone(), *at)).collect();
         let texts = texts.into_iter().map(|(name, (text, _))| (name, text)).collect();
-        Ok(Self { device, texts })
+        Ok(Self { device, texts, read })
     }
 
     /// Undoes what changed at this moment and says what it was.
@@ -325,6 +335,9 @@ impl Steps {
             }
         }
         for (name, _, received_at, patch) in store.past(self.device, BEGINNING, Some(at)).await? {
+            if self.read.get(&name).is_none_or(|read| at > *read) {
+                continue;
+            }
             let newer = self.texts.get(&name).map_or("", String::as_str);
             let older = undo(newer, &patch, self.device)?;
             if let Some(changes) = changes.as_deref_mut() {

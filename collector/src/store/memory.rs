@@ -3,6 +3,7 @@
 //! All of it is built from the tables at start and changed after a commit, never before.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::report::Settings;
@@ -118,6 +119,11 @@ pub(crate) struct Memory {
     /// Devices whose keys were ever suspected to be used twice.
     suspected: Mutex<HashSet<DeviceKey>>,
     contacts: Mutex<HashMap<DeviceKey, Contact>>,
+    /// Held while keys are changed in the tables and here, and while they are read anew, so that an
+    /// older reading never covers a newer change.
+    pub(super) key_order: tokio::sync::Mutex<()>,
+    /// The last attempt of the writer failed: full disk, server away.
+    pub(super) cannot_write: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
 }

@@ -54,6 +54,18 @@ pub enum Error {
     /// The database cannot be reached or cannot write now.
     #[error("the database is not available now; check its server, its disk space and its locks")]
     Unavailable(#[source] sqlx::Error),
+    /// The file of the database cannot be written by this user.
+    #[error(
+        "the database file {path} cannot be written; give it and its folder to the user who runs \
+         the collector, or name another with --data or --database"
+    )]
+    Unwritable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// Too many reports wait to be written.
     #[error("too many reports wait to be written; it passes by itself")]
     Busy,
@@ -165,6 +177,11 @@ impl Store {
             Database::Sqlite { .. } => "sqlite",
             Database::Postgres(_) => "postgres",
         }
+    }
+
+    /// Whether the last attempt to write reports or contacts succeeded.
+    pub fn takes_writes(&self) -> bool {
+        !self.memory().cannot_write.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Whether the database answers.

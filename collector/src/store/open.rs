@@ -77,19 +77,20 @@ async fn open_postgres(url: &str) -> Result<Database, Error> {
 /// Makes the file when it is missing, readable for its owner only; SQLite gives its companions the
 /// same rights.
 fn keep_private(path: &Path) -> Result<(), Error> {
+    let unwritable = |source| Error::Unwritable { path: path.display().to_string(), source };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
         use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-        let file = options.mode(0o600).open(path).map_err(sqlx::Error::Io)?;
+        let file = options.mode(0o600).open(path).map_err(unwritable)?;
         let private = std::fs::Permissions::from_mode(0o600);
-        if file.metadata().map_err(sqlx::Error::Io)?.permissions().mode() & 0o077 != 0 {
-            file.set_permissions(private).map_err(sqlx::Error::Io)?;
+        if file.metadata().map_err(unwritable)?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(private).map_err(unwritable)?;
         }
     }
     #[cfg(not(unix))]
-    options.open(path).map_err(sqlx::Error::Io)?;
+    options.open(path).map_err(unwritable)?;
     Ok(())
 }
 
@@ -209,6 +210,14 @@ mod tests {
         let copy = format!("sqlite:{}", folder.path().join("test.db.before-0002").display());
         let copy = Store::open(&copy).await.unwrap();
         assert_eq!(copy.setting::<String>("mark").await.unwrap().as_deref(), Some("before"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("missing/test.db").display());
+        let error = Store::open(&url).await.unwrap_err();
+        assert!(matches!(error, Error::Unwritable { .. }) && error.to_string().contains("missing"));
     }
 
     #[cfg(unix)]

@@ -17,6 +17,9 @@ use super::summary::{self, Value};
 use crate::codec::{document, ids};
 use crate::domain::matching;
 
+/// Longer values are kept with the device but not looked for once they are gone.
+const INDEXED_BYTES: usize = 512;
+
 /// One device as the batch leaves it.
 #[derive(Debug)]
 pub(super) struct Working {
@@ -132,7 +135,9 @@ impl Working {
         if !self.texts.is_empty() {
             let values =
                 summary::renew(&mut self.row.summary, &self.texts, &prepared.report.vitals);
-            self.values = Some((values, received_at));
+            // Databases index them, and an index takes no text of any length.
+            let values = values.into_iter().filter(|(_, value, _)| value.len() <= INDEXED_BYTES);
+            self.values = Some((values.collect(), received_at));
             self.state.values_at = received_at;
         }
         self.row.summary.software_count = self.titles.len() as u64;

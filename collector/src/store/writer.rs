@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rollcall_shared::{Digest, Timestamp};
@@ -224,8 +225,20 @@ async fn one_by_one(tables: &Tables, reports: &[&Prepared]) -> Vec<Result<Outcom
 
 impl Tables {
     /// Writes a batch in one transaction.
-    #[expect(clippy::too_many_lines, reason = "one transaction, a statement for each table")]
     async fn write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
+        let written = self.try_to_write_reports(reports).await;
+        self.note_written(&written);
+        written
+    }
+
+    /// Remembers whether the tables take anything now.
+    fn note_written<T>(&self, written: &Result<T, Error>) {
+        let cannot = matches!(written, Err(Error::Unavailable(_)));
+        self.memory().cannot_write.store(cannot, Ordering::Relaxed);
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one transaction, a statement for each table")]
+    async fn try_to_write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
         let plan = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let loaded = load_batch!(tx, self, reports);
@@ -382,6 +395,12 @@ impl Tables {
 
     /// Writes the contacts without changes.
     async fn write_contacts(&self) -> Result<(), Error> {
+        let written = self.try_to_write_contacts().await;
+        self.note_written(&written);
+        written
+    }
+
+    async fn try_to_write_contacts(&self) -> Result<(), Error> {
         let contacts: HashMap<DeviceKey, Contact> = self.memory().contacts().clone();
         if contacts.is_empty() {
             return Ok(());

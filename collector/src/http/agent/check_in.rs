@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use rollcall_shared::problem::kind;
 use rollcall_shared::report::{CheckIn, CheckInAnswer};
 
-use super::envelope::{Envelope, refused};
+use super::envelope::{Envelope, REPORT, refused};
 use super::place;
 use crate::app::App;
 use crate::http::Error;
@@ -17,9 +17,9 @@ pub(super) async fn post(
     State(app): State<App>,
     request: Request,
 ) -> Result<Json<CheckInAnswer>, Error> {
+    let (envelope, key) = Envelope::take(request, REPORT, |id| known(&app, id)).await?;
+    may_speak(&envelope, &key)?;
     let _place = place(&app)?;
-    let envelope = Envelope::take(request).await?;
-    let key = known_key(&app, &envelope)?;
     let seq = envelope.seq;
     let check_in: CheckIn = envelope.open().await?;
     if check_in.seq != seq {
@@ -30,13 +30,19 @@ pub(super) async fn post(
             field: Some("seq".to_owned()),
         });
     }
-    Ok(Json(ingest::check_in(&app, key.device, check_in).await?))
+    // A connection that breaks now must not stop it half way: what is stored is told to the fleet.
+    let ingesting = tokio::spawn(async move { ingest::check_in(&app, key.device, check_in).await });
+    Ok(Json(ingesting.await.map_err(Error::internal)??))
 }
 
-/// The key that made the signature, when it may be used.
-pub(super) fn known_key(app: &App, envelope: &Envelope) -> Result<KeyState, Error> {
-    let id = envelope.key_id.parse().map_err(|_| refused())?;
-    let key = app.store.key_of_device(id).ok_or_else(refused)?;
+/// The key of the device that claims to speak.
+pub(super) fn known(app: &App, key_id: &str) -> Result<KeyState, Error> {
+    let id = key_id.parse().map_err(|_| refused())?;
+    app.store.key_of_device(id).ok_or_else(refused)
+}
+
+/// Whether this key made the signature and may be used.
+pub(super) fn may_speak(envelope: &Envelope, key: &KeyState) -> Result<(), Error> {
     envelope.verify(&key.public_key)?;
     // Only who holds the key learns that it was revoked.
     if key.revoked || key.retired {
@@ -49,7 +55,7 @@ pub(super) fn known_key(app: &App, envelope: &Envelope) -> Result<KeyState, Erro
             field: None,
         });
     }
-    Ok(key)
+    Ok(())
 }
 
 impl From<Refusal> for Error {

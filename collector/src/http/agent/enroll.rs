@@ -10,7 +10,7 @@ use rollcall_shared::report::Settings;
 use rollcall_shared::signature::{ALGORITHM, decode_public_key};
 use rollcall_shared::{DeviceId, HardwareIds};
 
-use super::envelope::{Envelope, refused};
+use super::envelope::{Envelope, KEY_REQUEST, refused};
 use super::{evidence, place, spread};
 use crate::app::App;
 use crate::domain::matching::Enrolment;
@@ -38,11 +38,11 @@ pub(super) async fn post(
     client: Client,
     request: Request,
 ) -> Result<Json<EnrollAnswer>, Error> {
-    let _place = place(&app)?;
-    let envelope = Envelope::take(request).await?;
     // The key id is the new key itself: the signature shows that the sender holds it.
-    let public_key = decode_public_key(&envelope.key_id).map_err(|_| refused())?;
+    let new_key = |key_id: &str| decode_public_key(key_id).map_err(|_| refused());
+    let (envelope, public_key) = Envelope::take(request, KEY_REQUEST, new_key).await?;
     envelope.verify(&public_key)?;
+    let _place = place(&app)?;
     let key_id = envelope.key_id.clone();
     let asked: EnrollRequest = envelope.open().await?;
     if asked.public_key != key_id || asked.alg != ALGORITHM {
@@ -80,12 +80,16 @@ pub(super) async fn post(
             };
             decision.kind = DecisionKind::ReImaged;
             decision.evidence = evidence;
-            app.store
+            let pending = app
+                .store
                 .continue_device(&permission, known.device, public_key, &decision)
                 .await?
                 .ok_or_else(token_refused)?;
+            if let Some(row) = app.store.device_by_key(known.device).await? {
+                app.fleet.row_changed(&row);
+            }
             tracing::info!(device.id = %device, "a known device enrolled again");
-            return answer(&app, device, known.device, known.pending).await.map(Json);
+            return answer(&app, device, known.device, pending).await.map(Json);
         }
         Enrolment::LooksLike { device, evidence } => {
             decision.kind = DecisionKind::LooksLike;

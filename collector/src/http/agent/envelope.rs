@@ -14,15 +14,35 @@ use rollcall_shared::problem::kind;
 use rollcall_shared::report::limits;
 use rollcall_shared::signature::{Covered, SEQ_HEADER, Signature, content_digest};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::http::Error;
 
-/// A body as sent.
-const WIRE_BYTES: usize = limits::COMPRESSED_BYTES as usize;
+/// How large a request may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// As sent.
+    wire_bytes: usize,
+    /// Unpacked.
+    unpacked_bytes: usize,
+}
+
+/// A report.
+pub(super) const REPORT: Size = Size {
+    wire_bytes: limits::COMPRESSED_BYTES as usize,
+    unpacked_bytes: limits::DECOMPRESSED_BYTES,
+};
+/// A request for a key: whoever sends one need not be known yet.
+pub(super) const KEY_REQUEST: Size = Size { wire_bytes: 32 * 1024, unpacked_bytes: 64 * 1024 };
+
 /// A whole body may take this long to arrive.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_secs(30);
 /// Larger bodies are unpacked and parsed beside the threads that serve everybody.
 const ASIDE_BYTES: usize = 64 * 1024;
+/// Unpacked bodies above this are held in memory by few at a time.
+const HEAVY_BYTES: usize = 1024 * 1024;
+/// So few.
+static HEAVY: Semaphore = Semaphore::const_new(4);
 /// The largest zstd window accepted, as a power of two: what the levels up to 19 use. It bounds
 /// the memory of unpacking.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -42,6 +62,7 @@ pub(super) struct Envelope {
     digest: String,
     seq_text: String,
     body: Bytes,
+    unpacked_bytes: usize,
 }
 
 /// The one refusal for everything about signatures: never told what was wrong.
@@ -66,8 +87,13 @@ fn bad_request(detail: impl Into<String>) -> Error {
 }
 
 impl Envelope {
-    /// Takes a request in: headers first, so that what is refused anyway is not read.
-    pub(super) async fn take(request: Request) -> Result<Self, Error> {
+    /// Takes a request in: headers first, so that what is refused anyway is not read. `admit` looks
+    /// at who claims to speak, before a byte of the body is held.
+    pub(super) async fn take<T>(
+        request: Request,
+        size: Size,
+        admit: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Result<(Self, T), Error> {
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         let seq_text = one(headers, SEQ_HEADER)?;
@@ -84,14 +110,15 @@ impl Envelope {
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse::<usize>().ok());
-        if announced.is_some_and(|bytes| bytes > WIRE_BYTES) {
+        if announced.is_some_and(|bytes| bytes > size.wire_bytes) {
             return Err(Error::TooLarge);
         }
-        let body = collect(body).await?;
+        let admitted = admit(&signature.parameters.key_id)?;
+        let body = collect(body, size.wire_bytes).await?;
         if content_digest(&body) != digest {
             return Err(refused());
         }
-        Ok(Self {
+        let envelope = Self {
             key_id: signature.parameters.key_id.clone(),
             seq,
             signature,
@@ -102,7 +129,9 @@ impl Envelope {
             digest,
             seq_text,
             body,
-        })
+            unpacked_bytes: size.unpacked_bytes,
+        };
+        Ok((envelope, admitted))
     }
 
     /// Whether this key made the signature.
@@ -123,24 +152,32 @@ impl Envelope {
         if self.content_type != "application/json" {
             return Err(bad_request("the content type must be application/json"));
         }
-        let (encoding, body) = (self.encoding, self.body);
+        let (encoding, body, limit) = (self.encoding, self.body, self.unpacked_bytes);
         if body.len() <= ASIDE_BYTES / 8 {
             // Even a bomb of this size ends at the limit; a small body cannot take long.
-            let unpacked = unpack(&encoding, &body, ASIDE_BYTES);
+            let unpacked = unpack(&encoding, &body, ASIDE_BYTES.min(limit));
             if let Ok(unpacked) = unpacked {
                 return parse(&unpacked);
             }
         }
-        tokio::task::spawn_blocking(move || {
-            parse(&unpack(&encoding, &body, limits::DECOMPRESSED_BYTES)?)
-        })
-        .await
-        .map_err(Error::internal)?
+        // Counted before it is held: what is too large costs time, never memory.
+        let aside =
+            move || unpacked_size(&encoding, &body, limit).map(|size| (encoding, body, size));
+        let (encoding, body, size) =
+            tokio::task::spawn_blocking(aside).await.map_err(Error::internal)??;
+        let heavy = match size {
+            HEAVY_BYTES.. => Some(HEAVY.acquire().await.map_err(Error::internal)?),
+            _ => None,
+        };
+        let parsed =
+            tokio::task::spawn_blocking(move || parse(&unpack(&encoding, &body, size)?)).await;
+        drop(heavy);
+        parsed.map_err(Error::internal)?
     }
 }
 
-async fn collect(body: Body) -> Result<Bytes, Error> {
-    let limited = Limited::new(body, WIRE_BYTES);
+async fn collect(body: Body, bytes: usize) -> Result<Bytes, Error> {
+    let limited = Limited::new(body, bytes);
     let collected =
         tokio::time::timeout(BODY_TIME, limited.collect()).await.map_err(|_| Error::Refused {
             status: StatusCode::REQUEST_TIMEOUT,
@@ -164,6 +201,41 @@ fn one(headers: &HeaderMap, name: &str) -> Result<String, Error> {
     }
 }
 
+/// How many bytes a body holds, found without holding them; more than `limit` is refused.
+fn unpacked_size(encoding: &str, body: &[u8], limit: usize) -> Result<usize, Error> {
+    let damaged = |_: io::Error| bad_request(format!("the body is not valid {encoding}"));
+    match encoding {
+        "zstd" => count_up_to(zstd_reader(body).map_err(damaged)?, limit, damaged),
+        "gzip" => count_up_to(flate2::bufread::GzDecoder::new(body), limit, damaged),
+        _ if body.len() > limit => Err(Error::TooLarge),
+        _ => Ok(body.len()),
+    }
+}
+
+fn zstd_reader(body: &[u8]) -> io::Result<zstd::stream::read::Decoder<'_, &[u8]>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+fn count_up_to(
+    mut reader: impl Read,
+    limit: usize,
+    damaged: impl FnOnce(io::Error) -> Error,
+) -> Result<usize, Error> {
+    let mut chunk = vec![0; 64 * 1024];
+    let mut size = 0;
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(size),
+            Ok(count) if size + count > limit => return Err(Error::TooLarge),
+            Ok(count) => size += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(damaged(error)),
+        }
+    }
+}
+
 fn unpack(encoding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     let damaged = |_: io::Error| bad_request(format!("the body is not valid {encoding}"));
     match encoding {
@@ -172,11 +244,7 @@ fn unpack(encoding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
             crate::codec::unpack(body, ASIDE_BYTES.min(limit))
                 .ok_or_else(|| bad_request(format!("the body is not valid {encoding}")))
         }
-        "zstd" => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(damaged)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(damaged)?;
-            read_up_to(decoder, limit, damaged)
-        }
+        "zstd" => read_up_to(zstd_reader(body).map_err(damaged)?, limit, damaged),
         "gzip" => read_up_to(flate2::bufread::GzDecoder::new(body), limit, damaged),
         "identity" if body.len() <= limit => Ok(body.to_vec()),
         "identity" => Err(Error::TooLarge),
@@ -203,7 +271,7 @@ fn read_up_to(
     limit: usize,
     damaged: impl FnOnce(io::Error) -> Error,
 ) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(limit);
     let mut reader = reader.take(limit as u64 + 1);
     let mut chunk = [0; 8 * 1024];
     loop {
@@ -243,12 +311,14 @@ mod tests {
     fn bombs_are_refused_at_the_limit() {
         let zstd = bomb(zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap(), GIBIBYTE);
         let zstd = zstd.finish().unwrap();
-        assert!(zstd.len() < WIRE_BYTES);
+        assert!(zstd.len() < REPORT.wire_bytes);
         let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let gzip = bomb(gzip, GIBIBYTE / 4).finish().unwrap();
         for (encoding, body) in [("zstd", zstd), ("gzip", gzip)] {
             let refused = unpack(encoding, &body, limits::DECOMPRESSED_BYTES);
             assert!(matches!(refused, Err(Error::TooLarge)), "{encoding}");
+            let counted = unpacked_size(encoding, &body, limits::DECOMPRESSED_BYTES);
+            assert!(matches!(counted, Err(Error::TooLarge)), "{encoding}");
         }
     }
 
@@ -266,6 +336,7 @@ mod tests {
     fn what_agents_send_is_unpacked() {
         let text = b"{\"a\":1}".repeat(1000);
         let zstd = zstd::bulk::compress(&text, 3).unwrap();
+        assert_eq!(unpacked_size("zstd", &zstd, text.len()).unwrap(), text.len());
         assert_eq!(unpack("zstd", &zstd, text.len()).unwrap(), text);
         assert!(matches!(unpack("zstd", &zstd, text.len() - 1), Err(Error::TooLarge)));
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -281,6 +352,8 @@ mod tests {
         #[test]
         fn any_bytes_are_answered_without_a_panic(body: Vec<u8>) {
             let _ = unpack("zstd", &body, 1000);
+            let _ = unpacked_size("zstd", &body, 1000);
+            let _ = unpacked_size("gzip", &body, 1000);
             let _ = unpack("gzip", &body, 1000);
         }
     }

@@ -7,23 +7,28 @@ use rollcall_shared::DeviceId;
 use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::api::enroll::{EnrollAnswer, RekeyRequest};
 use rollcall_shared::signature::{ALGORITHM, decode_public_key, verify_rekey_proof};
+use rollcall_shared::time::DAY_MS;
 
-use super::check_in::known_key;
+use super::check_in::{known, may_speak};
 use super::enroll::{answer, plain_ids};
-use super::envelope::{Envelope, refused};
+use super::envelope::{Envelope, KEY_REQUEST, refused};
 use super::place;
 use crate::app::App;
 use crate::http::Error;
 use crate::job::evaluate;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 
+/// A copy gets a key of its own while the suspicion is this fresh. Several copies of one image come
+/// one after the other.
+const SUSPICION_MS: i64 = DAY_MS;
+
 pub(super) async fn post(
     State(app): State<App>,
     request: Request,
 ) -> Result<Json<EnrollAnswer>, Error> {
+    let (envelope, old) = Envelope::take(request, KEY_REQUEST, |id| known(&app, id)).await?;
+    may_speak(&envelope, &old)?;
     let _place = place(&app)?;
-    let envelope = Envelope::take(request).await?;
-    let old = known_key(&app, &envelope)?;
     let old_id: DeviceId = envelope.key_id.parse().map_err(|_| refused())?;
     let asked: RekeyRequest = envelope.open().await?;
     let public_key = decode_public_key(&asked.public_key).map_err(|_| refused())?;
@@ -41,6 +46,12 @@ pub(super) async fn post(
         };
     }
     let Some(known) = app.store.device_by_key(old.device).await? else { return Err(refused()) };
+    let since = app.clock.now().plus_ms(-SUSPICION_MS);
+    if !app.store.suspected_since(old.device, since).await? {
+        return Err(Error::Conflict(
+            "nothing says that two computers use this key; check in with it".to_owned(),
+        ));
+    }
     if !app.guard.may_rekey(old.device, app.clock.now()) {
         return Err(Error::Refused {
             status: StatusCode::TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@ use crate::app::App;
 /// Answers always; the status says how well.
 pub(super) async fn get(State(app): State<App>) -> Json<Health> {
     let status = match app.store.ping().await {
+        Ok(()) if !app.store.takes_writes() => HealthStatus::ReadOnly,
         Ok(()) if app.fleet.is_ready() => HealthStatus::Ok,
         Ok(()) => HealthStatus::Starting,
         Err(_) => HealthStatus::ReadOnly,
