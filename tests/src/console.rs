@@ -72,6 +72,18 @@ impl Console {
         (answer.status(), answer.text().await.expect("an answer has a text"))
     }
 
+    /// Reads an answer of any size to its end without keeping it; its status and its bytes.
+    pub async fn download(&self, path: &str) -> (StatusCode, u64) {
+        let request = self.client.get(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
+        let request = request.timeout(std::time::Duration::from_hours(1));
+        let mut answer = request.send().await.expect("the collector answers");
+        let mut bytes = 0;
+        while let Some(chunk) = answer.chunk().await.expect("the answer goes on to its end") {
+            bytes += chunk.len() as u64;
+        }
+        (answer.status(), bytes)
+    }
+
     /// Reads an answer of the API that must be there.
     pub async fn json(&self, path: &str) -> serde_json::Value {
         let (status, text) = self.get(path).await;

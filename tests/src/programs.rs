@@ -14,6 +14,9 @@ pub fn binary(name: &str) -> PathBuf {
     let folder = FOLDER.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
         assert!(status.success(), "the binaries build");
         // target/debug/deps/<this test> or target/debug/<this program>
@@ -34,6 +37,7 @@ pub struct Collector {
     /// The one-time link that makes the first administrator, on the first start.
     pub setup_link: Option<String>,
     data: PathBuf,
+    database: Option<String>,
 }
 
 impl Collector {
@@ -79,7 +83,33 @@ impl Collector {
         // What it says later must not fill the pipes.
         std::thread::spawn(move || lines.for_each(drop));
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Ok(Self { child, url, setup_link, data: data.to_path_buf() })
+        Ok(Self { child, url, setup_link, data: data.to_path_buf(), database: None })
+    }
+
+    /// Starts `rollcall serve` on a free port with its tables in `database`; `fresh`: nobody has
+    /// set it up yet, so that it prints a link.
+    pub fn serve(data: &Path, database: &str, fresh: bool) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("it has an address");
+        drop(free);
+        let mut child = Command::new(binary("rollcall"))
+            .args(["serve", "--log-level", "warn", "--listen", &address.to_string()])
+            .args(["--public-url", &format!("https://{address}"), "--database", database, "--data"])
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("rollcall runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let link = |line: &String| line.contains("/set-up?");
+        let setup_link = fresh.then(|| lines.by_ref().map_while(Result::ok).find(link)).flatten();
+        std::thread::spawn(move || lines.for_each(drop));
+        while std::net::TcpStream::connect(address).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let (url, database) = (format!("https://{address}"), Some(database.to_owned()));
+        Self { child, url, setup_link, data: data.to_path_buf(), database }
     }
 
     /// Its process id.
@@ -92,6 +122,7 @@ impl Collector {
         let made = Command::new(binary("rollcall"))
             .args(["token", "create", "--label", "test", "--uses", "0", "--data"])
             .arg(&self.data)
+            .args(self.database.iter().flat_map(|url| ["--database", url]))
             .output()
             .expect("rollcall runs");
         let said = String::from_utf8_lossy(&made.stdout);

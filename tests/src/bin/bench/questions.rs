@@ -1,0 +1,107 @@
+//! What people and programs ask: the search, pages of devices and lists, exports of a past day.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rollcall_tests::console::Console;
+use rollcall_tests::synthetic::{Computer, mix};
+use rollcall_tests::wire::Device;
+use tokio::task::JoinSet;
+
+use crate::measure::{Phase, Taken, clock};
+
+/// A kind of question and how its addresses are made.
+type Question<'a> = (&'static str, Box<dyn Fn(u64) -> String + 'a>);
+
+/// Every kind of question, for a fleet of this many devices.
+pub(crate) fn questions(devices: &[Device]) -> Vec<Question<'_>> {
+    let pick = |n: u64| usize::try_from(mix(n, 21, 4)).unwrap_or(0) % devices.len().max(1);
+    let computer = move |n: u64| Computer { number: u32::try_from(pick(n)).unwrap_or(0) };
+    vec![
+        ("search whole", Box::new(move |n| format!("/api/v1/search?q={}", computer(n).serial()))),
+        (
+            "search part",
+            Box::new(move |n| {
+                let mac = computer(n).mac().replace(':', "");
+                format!("/api/v1/search?q={}", &mac[mac.len() - 6..])
+            }),
+        ),
+        ("search 2 letters", Box::new(|n| format!("/api/v1/search?q={:02x}", n % 256))),
+        ("device page", Box::new(move |n| format!("/devices/{}", devices[pick(n)].id))),
+        (
+            "device software",
+            Box::new(move |n| format!("/devices/{}?tab=software", devices[pick(n)].id)),
+        ),
+        (
+            "device changes",
+            Box::new(move |n| format!("/devices/{}?tab=changes", devices[pick(n)].id)),
+        ),
+        ("home", Box::new(|_| "/".to_owned())),
+        (
+            "list of devices",
+            Box::new(|n| format!("/devices?sort={}", ["hostname", "os"][(n % 2) as usize])),
+        ),
+        ("list of software", Box::new(|_| "/software".to_owned())),
+        ("list of findings", Box::new(|_| "/findings".to_owned())),
+        (
+            "who has it",
+            Box::new(|n| format!("/devices?software=lib{:02}-package-{:04}", n % 4, 200 + n % 900)),
+        ),
+    ]
+}
+
+/// Asks one kind of question `count` times, `concurrency` at once.
+pub(crate) async fn ask(
+    (name, address): &Question<'_>,
+    count: u64,
+    concurrency: usize,
+    console: &Console,
+    pid: u32,
+) -> (String, usize) {
+    let addresses: Arc<Vec<String>> = Arc::new((0..count).map(address).collect());
+    let next = Arc::new(AtomicUsize::new(0));
+    let phase = Phase::start(name, pid);
+    let mut workers = JoinSet::new();
+    for _ in 0..concurrency {
+        let (addresses, next, console) =
+            (Arc::clone(&addresses), Arc::clone(&next), console.clone());
+        workers.spawn(async move {
+            let mut taken = Taken::default();
+            while let Some(address) = addresses.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let sent = clock();
+                let (status, text) = console.get(address).await;
+                taken.times.push(sent.elapsed());
+                taken.bytes += text.len();
+                if !(status.is_success() || status.is_redirection()) {
+                    taken.failures.push(format!("{address}: {status}"));
+                }
+            }
+            taken
+        });
+    }
+    let mut taken = Taken::default();
+    while let Some(worker) = workers.join_next().await {
+        taken.add(worker.expect("a worker ends"));
+    }
+    phase.end(taken)
+}
+
+/// Streams one export to its end: its figures in one line, and whether it failed.
+pub(crate) async fn export(path: &str, console: &Console, pid: u32) -> (String, usize) {
+    let before = crate::measure::usage(pid);
+    let start = clock();
+    let (status, bytes) = console.download(path).await;
+    let wall = start.elapsed();
+    let after = crate::measure::usage(pid);
+    let grown = match (before, after) {
+        (Some((_, before)), Some((_, after))) => after.saturating_sub(before) >> 20,
+        _ => 0,
+    };
+    let line = format!(
+        "export           {path}: {} MB in {:.2} s, {:.0} MB/s; collector grew by {grown} MiB",
+        bytes / 1_000_000,
+        wall.as_secs_f64(),
+        bytes as f64 / 1_000_000.0 / wall.as_secs_f64(),
+    );
+    (line, usize::from(!status.is_success()))
+}

@@ -1,0 +1,101 @@
+//! Signed reports of the synthetic fleet: first ones, changed ones, unchanged ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollcall_shared::Timestamp;
+use rollcall_shared::report::CheckIn;
+use rollcall_tests::synthetic::Computer;
+use rollcall_tests::wire::{Device, Wire, WireError, pack};
+use tokio::task::JoinSet;
+
+use crate::measure::{Phase, Taken, clock};
+
+/// What a device sends in one phase, packed before the clock starts.
+pub(crate) struct Request {
+    device: usize,
+    seq: u64,
+    body: Vec<u8>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a device has a clock of its own")]
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0))
+}
+
+/// Packs a request of every computer, so that the figures are the collector's and the wire's.
+pub(crate) fn prepared(devices: u32, make: impl Fn(Computer) -> CheckIn + Sync) -> Vec<Request> {
+    let threads = 2;
+    std::thread::scope(|scope| {
+        let make = &make;
+        let pack_part = |part| {
+            move || {
+                (0..devices)
+                    .filter(|number| number % threads == part)
+                    .map(|number| {
+                        let report = make(Computer { number });
+                        Request { device: number as usize, seq: report.seq, body: pack(&report) }
+                    })
+                    .collect::<Vec<_>>()
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|part| scope.spawn(pack_part(part))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("packing ends")).collect()
+    })
+}
+
+/// Sends them all, `concurrency` at once.
+pub(crate) async fn send(
+    phase: Phase,
+    requests: Vec<Request>,
+    devices: &Arc<Vec<Device>>,
+    wire: &Wire,
+    concurrency: usize,
+) -> (String, usize) {
+    let requests = Arc::new(requests);
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..concurrency {
+        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+        let (devices, wire) = (Arc::clone(devices), wire.clone());
+        workers.spawn(async move {
+            let mut taken = Taken::default();
+            while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let sent = clock();
+                one(&devices[request.device], &wire, request, &mut taken).await;
+                taken.bytes += request.body.len();
+                taken.times.push(sent.elapsed());
+            }
+            taken
+        });
+    }
+    let mut taken = Taken::default();
+    while let Some(worker) = workers.join_next().await {
+        taken.add(worker.expect("a worker ends"));
+    }
+    phase.end(taken)
+}
+
+async fn one(device: &Device, wire: &Wire, request: &Request, taken: &mut Taken) {
+    loop {
+        match device.send_packed(wire, request.seq, request.body.clone(), now()).await {
+            Ok(answer) if answer.stored => return,
+            Ok(answer) => {
+                taken.failures.push(format!("not stored, wants {:?}", answer.want));
+                return;
+            }
+            Err(WireError::Status { status, .. })
+                if status.is_server_error() || status.as_u16() == 429 =>
+            {
+                taken.retries += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => {
+                taken.failures.push(error.to_string());
+                return;
+            }
+        }
+    }
+}
