@@ -25,6 +25,9 @@ const SERVER_DAYS: i64 = 90;
 const RENEW_DAYS: i64 = 30;
 const CA_DAYS: i64 = 20 * 365;
 
+/// What a backup must hold so that agents accept the restored collector.
+pub(crate) const FILES: [&str; 4] = [CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY];
+
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {

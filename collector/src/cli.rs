@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and which function answers.
 
+mod backup;
 mod health;
 mod token;
 mod user;
@@ -44,6 +45,12 @@ enum Command {
     User(user::Command),
     /// Ask whether a collector works
     Health(health::Options),
+    /// Copy a running collector on SQLite into a new folder
+    Backup(backup::Backup),
+    /// Read a backup, or the collector's own tables, back to their beginning
+    Verify(backup::Verify),
+    /// Make a data folder from a backup
+    Restore(backup::Restore),
 }
 
 /// The configuration file and what overrides it.
@@ -137,6 +144,9 @@ async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Health(options) => health::run(&options).await,
+        Command::Backup(options) => backup::make(&options).await,
+        Command::Verify(options) => backup::verify(&options).await,
+        Command::Restore(options) => backup::restore(&options).await,
     }
 }
 

@@ -35,7 +35,8 @@ impl Folder {
     }
 }
 
-fn make(path: &Path) -> Result<(), Failure> {
+/// Makes a folder that only its owner may enter.
+pub(crate) fn make(path: &Path) -> Result<(), Failure> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

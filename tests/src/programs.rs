@@ -49,8 +49,13 @@ impl Collector {
     /// The same; gives what it said when it did not start.
     pub fn try_start(data: &Path, arguments: &[&str]) -> Result<Self, String> {
         let mut child = Command::new(binary("rollcall"))
-            .args(["up", "--listen", "127.0.0.1:0", "--data"])
+            .args(["up", "--data"])
             .arg(data)
+            .args(if arguments.contains(&"--listen") {
+                &[][..]
+            } else {
+                &["--listen", "127.0.0.1:0"]
+            })
             .args(arguments)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())

@@ -104,6 +104,44 @@ fn what_does_not_start_says_why() {
     assert!(said.contains("newer"), "the database is newer: {said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_is_accepted_by_its_agents() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let collector = Collector::start(&data, &["--no-self"]);
+    drop(Console::set_up(&collector).await);
+    let port = collector.url.rsplit(':').next().unwrap().to_owned();
+    let state = folder.path().join("agent");
+    let join = collector.join_string().to_string();
+    assert!(agent(&state, ["enroll", &join]).status.success());
+    assert!(agent(&state, ["once"]).status.success());
+    let rollcall = |arguments: &[&std::ffi::OsStr]| {
+        let said = Command::new(binary("rollcall")).args(arguments).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).unwrap()
+    };
+    // While it runs and takes reports.
+    let backup = folder.path().join("backup");
+    rollcall(&["backup".as_ref(), backup.as_ref(), "--data".as_ref(), data.as_ref()]);
+    assert!(agent(&state, ["once"]).status.success());
+    let said = rollcall(&["verify".as_ref(), backup.as_ref()]);
+    assert!(said.contains("1 devices"), "{said}");
+    assert!(rollcall(&["verify".as_ref(), "--data".as_ref(), data.as_ref()]).contains("1 devices"));
+
+    collector.kill();
+    let restored = folder.path().join("restored");
+    rollcall(&["restore".as_ref(), backup.as_ref(), "--data".as_ref(), restored.as_ref()]);
+    let address = format!("127.0.0.1:{port}");
+    let collector = Collector::start(&restored, &["--no-self", "--listen", &address]);
+    let said = agent(&state, ["once"]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let console = Console::sign_in(&collector.url).await;
+    let list = console.json("/api/v1/devices").await;
+    assert_eq!(list["total"], 1);
+    assert_eq!(list["items"][0]["presence"], "fresh");
+    assert!(collector.stop());
+}
+
 /// What a device was told is stored: the moment of each report by its sequence number, which is its
 /// day as well.
 type Ledger = BTreeMap<u64, Timestamp>;

@@ -9,6 +9,8 @@ queries! {
     LAST = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1";
     APPEND = "INSERT INTO audit (at, actor, action, object, detail, previous_hash, hash)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    CHAIN = "SELECT id, at, actor, action, object, detail, previous_hash, hash FROM audit
+        WHERE id > $1 ORDER BY id LIMIT 1000";
     NEWEST = "SELECT at, actor, action, object, detail, previous_hash, hash FROM audit
         ORDER BY id DESC LIMIT $1";
 }
@@ -45,6 +47,30 @@ impl AuditEntry {
 }
 
 impl Store {
+    /// Holds every entry against the one before: how many there are, and where the chain breaks.
+    pub async fn verify_audit(&self) -> Result<(u64, Vec<String>), Error> {
+        let (mut count, mut last, mut expected) = (0, -1, Vec::new());
+        let mut broken = Vec::new();
+        loop {
+            let page: Vec<(i64, i64, String, String, String, String, Vec<u8>, Vec<u8>)> = on_backend!(self, read pool =>
+                    sqlx::query_as(CHAIN).bind(last).fetch_all(pool).await?);
+            let Some(newest) = page.last() else { return Ok((count, broken)) };
+            last = newest.0;
+            for (id, at, actor, action, object, detail, previous, hash) in page {
+                count += 1;
+                let entry = AuditEntry { at: Timestamp(at), actor, action, object, detail };
+                if previous != expected {
+                    broken
+                        .push(format!("audit entry {id}: the one before it is missing or changed"));
+                }
+                if entry.hash(&previous).0[..] != hash[..] {
+                    broken.push(format!("audit entry {id} was changed"));
+                }
+                expected = hash;
+            }
+        }
+    }
+
     /// Adds an entry.
     pub async fn audit(&self, entry: &AuditEntry) -> Result<(), Error> {
         on_backend!(self, write pool => {

@@ -61,6 +61,9 @@ type PastRow = (String, i64, i64, Vec<u8>);
 type DeltaRow = (i64, i64, Vec<u8>);
 type SoftwareRow = (i64, Vec<u8>, Vec<u8>);
 
+/// A moment, the set of titles after it, and what changed at it; nothing changed at the first.
+pub(super) type WalkedSet = (Timestamp, Vec<u32>, Option<Delta>);
+
 /// The moments before any.
 const BEGINNING: Timestamp = Timestamp(i64::MIN);
 
@@ -208,6 +211,38 @@ impl Store {
         let rows: Vec<(i64, i64)> = on_backend!(self, read pool =>
             sqlx::query_as(RECENT).bind(i64::from(limit)).fetch_all(pool).await?);
         rows.into_iter().map(|(device, at)| Ok((key_of(device)?, Timestamp(at)))).collect()
+    }
+
+    /// Walks one device back to its first report, for an examination: how many moments there were,
+    /// and before each change of its software the set as it was after it.
+    pub(super) async fn walk_back(
+        &self,
+        device: DeviceKey,
+    ) -> Result<(u64, Vec<WalkedSet>), Error> {
+        let mut steps = Steps::new(self, device).await?;
+        let (mut moments, mut end) = (0, None);
+        loop {
+            let page = self.moments(device, end, PAGE).await?;
+            for &at in &page {
+                steps.back(self, at, None).await?;
+            }
+            moments += page.len() as u64;
+            if page.len() < PAGE {
+                break;
+            }
+            end = page.last().copied();
+        }
+        let mut sets = Vec::new();
+        if let Some((first_at, mut set, _)) = self.software_now(device).await? {
+            for (at, _, delta) in self.deltas(device, BEGINNING, None).await? {
+                let delta = decode_delta(&delta, device)?;
+                let before = delta.undo(&set);
+                sets.push((Timestamp(at), set, Some(delta)));
+                set = before;
+            }
+            sets.push((first_at, set, None));
+        }
+        Ok((moments, sets))
     }
 
     async fn first_report_at(&self, device: DeviceKey) -> Result<Option<Timestamp>, Error> {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod decision;
 pub mod device;
 pub mod enroll;
+pub mod examine;
 pub mod finding;
 pub mod history;
 pub mod report;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use sqlx::{PgPool, SqlitePool};
 
 pub(crate) use dialect::BeginWrite;
+pub(crate) use open::copy_sqlite;
 
 /// What can go wrong with the tables.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,17 @@ pub enum Error {
         /// Version of the tables.
         found: i64,
         /// Newest version that this program knows.
+        known: i64,
+    },
+    /// The tables are those of an older program.
+    #[error(
+        "the database has version {found} of its tables, this program needs {known}; start the \
+         collector once, it brings them up to date after making a copy"
+    )]
+    Older {
+        /// Version of the tables.
+        found: i64,
+        /// Version that this program needs.
         known: i64,
     },
     /// The address of the database cannot be used.
@@ -152,11 +165,19 @@ pub(crate) enum Database {
 impl Store {
     /// Opens the database at `sqlite:PATH` or `postgres://…` and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let database = open::open(url).await?;
+        Self::over(open::open(url).await?).await
+    }
+
+    async fn over(database: Database) -> Result<Self, Error> {
         let tables = Arc::new(Tables { database, memory: memory::Memory::default() });
         tables.load().await?;
         let writer = writer::start(Arc::clone(&tables));
         Ok(Self { inner: Arc::new(Inner { tables, writer }) })
+    }
+
+    /// Opens the database without changing it: its tables must be those of this program.
+    pub async fn open_unchanged(url: &str) -> Result<Self, Error> {
+        Self::over(open::open_unchanged(url).await?).await
     }
 
     pub(crate) fn tables(&self) -> &Tables {
@@ -235,6 +256,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("device", device::QUERIES),
     ("enroll", enroll::QUERIES),
     ("evidence", evidence::QUERIES),
+    ("examine", examine::QUERIES),
     ("merge", merge::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),

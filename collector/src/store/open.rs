@@ -74,6 +74,56 @@ async fn open_postgres(url: &str) -> Result<Database, Error> {
     Ok(Database::Postgres(pool))
 }
 
+/// Opens a database whose tables are those of this program, and changes nothing.
+pub(super) async fn open_unchanged(url: &str) -> Result<Database, Error> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        let options =
+            SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await?;
+        let found = sqlx::query_scalar(TABLES_VERSION).fetch_one(&pool).await?;
+        same_version(found, newest(&SQLITE))?;
+        return Ok(Database::Sqlite { writer: pool.clone(), readers: pool });
+    }
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| Error::Address(without_password(url)))?;
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(
+            options.application_name("rollcall").options([("default_transaction_read_only", "on")]),
+        )
+        .await?;
+    let found = sqlx::query_scalar(TABLES_VERSION).fetch_one(&pool).await?;
+    same_version(found, newest(&POSTGRES))?;
+    Ok(Database::Postgres(pool))
+}
+
+fn same_version(found: Option<i64>, known: i64) -> Result<(), Error> {
+    let found = found.unwrap_or_default();
+    match found.cmp(&known) {
+        std::cmp::Ordering::Less => Err(Error::Older { found, known }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(Error::Newer { found, known }),
+    }
+}
+
+/// Copies a SQLite database while others use it, into a file that nobody else may read.
+pub(crate) async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), Error> {
+    let options = SqliteConnectOptions::new().filename(from).busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    keep_private(to)?;
+    sqlx::query("VACUUM INTO $1").bind(to.display().to_string()).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+const TABLES_VERSION: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
+
 /// Makes the file when it is missing, readable for its owner only; SQLite gives its companions the
 /// same rights.
 fn keep_private(path: &Path) -> Result<(), Error> {
@@ -96,11 +146,7 @@ fn keep_private(path: &Path) -> Result<(), Error> {
 
 /// Keeps a copy of a file whose tables are about to change, named by the version it has.
 async fn copy_before_migrating(writer: &SqlitePool, path: &Path) -> Result<(), Error> {
-    let Ok(version) = sqlx::query_scalar::<_, Option<i64>>(
-        "SELECT max(version) FROM _sqlx_migrations WHERE success",
-    )
-    .fetch_one(writer)
-    .await
+    let Ok(version) = sqlx::query_scalar::<_, Option<i64>>(TABLES_VERSION).fetch_one(writer).await
     else {
         return Ok(()); // A new file: no table of migrations yet.
     };
