@@ -4,23 +4,23 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_shared::DeviceId;
 use rollcall_shared::api::enroll::EnrollStatus;
 use rollcall_shared::report::CheckIn;
+use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
 use crate::client::{Address, Client, TimeOuts};
 use crate::config::Config;
 use crate::disk::Disk;
 use crate::error::Error;
-use crate::gather::{self, Gathering, Options};
+use crate::gather::{Gathering, Observer, Options};
 use crate::host::Host;
 use crate::now::{Present, SystemPresent};
 use crate::paths::Paths;
-use crate::report::{Naming, assemble};
+use crate::report::{Naming, assemble, fit};
 use crate::schedule::{Outcome, Schedule, device_number};
 use crate::settings;
 use crate::spool::{Spool, digests_of};
@@ -43,6 +43,8 @@ pub struct Agent {
     pub(crate) present: Arc<dyn Present>,
     pub(crate) client: Option<Client>,
     pub(crate) look: Look,
+    /// When every source was asked last.
+    full_look_at: Option<Timestamp>,
     /// Reports that could not be written down; they are sent from here.
     pub(crate) unspooled: Vec<CheckIn>,
     /// What could not be written down although the collector has stored the report.
@@ -94,7 +96,10 @@ impl Agent {
 
     /// Opens the state of an agent that looks at another root than the running system.
     pub fn open_on(paths: Paths, config: Config, host: Host) -> Result<Self, Error> {
-        let look: Look = Arc::new(move |options| gather::gather(&host, options));
+        let observer = Mutex::new(Observer::new(host));
+        let look: Look = Arc::new(move |options| {
+            observer.lock().unwrap_or_else(PoisonError::into_inner).look(options)
+        });
         let present = Arc::new(SystemPresent);
         Self::open_with(paths, config, Parts { disk: Disk::default(), present, look })
     }
@@ -115,6 +120,7 @@ impl Agent {
             present,
             client: None,
             look,
+            full_look_at: None,
             unspooled: Vec::new(),
             trouble: None,
         })
@@ -138,12 +144,20 @@ impl Agent {
     }
 
     /// Looks at the computer without holding up anything else.
-    pub(crate) async fn gather(&self) -> Result<Gathering, Error> {
+    pub(crate) async fn gather(&mut self) -> Result<Gathering, Error> {
         let look = Arc::clone(&self.look);
-        let options = settings::options(&self.config, &self.state.ledger.settings);
-        tokio::task::spawn_blocking(move || look(&options))
-            .await
-            .map_err(|error| Error::Internal(format!("looking at the computer stopped: {error}")))
+        let settings = &self.state.ledger.settings;
+        let now = self.present.now();
+        let full = settings::full_look_is_due(self.full_look_at, now, settings);
+        let options = Options { full, now, ..settings::options(&self.config, settings) };
+        let gathering =
+            tokio::task::spawn_blocking(move || look(&options)).await.map_err(|error| {
+                Error::Internal(format!("looking at the computer stopped: {error}"))
+            })?;
+        if full {
+            self.full_look_at = Some(now);
+        }
+        Ok(gathering)
     }
 
     /// Looks once and delivers everything that waits.
@@ -181,6 +195,8 @@ impl Agent {
             dropped_reports: self.state.ledger.dropped_reports,
         };
         let mut report = assemble(gathering, naming);
+        fit(&mut report, settings::upload_limit_bytes(&self.state.ledger.settings))
+            .map_err(|error| Error::Internal(format!("a report could not be written: {error}")))?;
         match self.spool.add(&mut report, &self.state.ledger.acknowledged) {
             Ok(added) => {
                 // Counted in this report from now on, except for what it pushed out itself.

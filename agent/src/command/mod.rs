@@ -4,6 +4,8 @@ pub(crate) mod enroll;
 mod run;
 pub(crate) mod show;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cli::{Command, Context, confirm, print, tell};
@@ -30,13 +32,18 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<u8, Error> {
     }
 }
 
-/// Waits for a future on this thread.
+/// A thread that hangs in the kernel, on a dead mount for instance, is not waited for longer.
+const THREADS_GRACE: Duration = Duration::from_secs(1);
+
+/// Waits for a future on this thread. What it left behind on others does not keep the program.
 fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Internal(format!("the runtime did not start: {error}")))?
-        .block_on(future)
+        .map_err(|error| Error::Internal(format!("the runtime did not start: {error}")))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_timeout(THREADS_GRACE);
+    result
 }
 
 /// Any value as JSON lines for a program.
@@ -157,4 +164,22 @@ fn config(as_json: bool, context: &Context) -> Result<u8, Error> {
         }
     }
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_does_not_keep_the_program() {
+        let done = block_on(async {
+            tokio::task::spawn_blocking(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+            Ok(7)
+        });
+        assert_eq!(done.unwrap(), 7);
+    }
 }

@@ -230,3 +230,27 @@ async fn runs_until_it_is_stopped() {
     assert_eq!((status.queued, status.url), (0, Some(collector.url.clone())));
     assert_eq!(collector.names(), ["lt-0042"]);
 }
+
+#[tokio::test]
+async fn everything_is_asked_at_the_start_and_after_the_scan_interval() {
+    let (_collector, _folder, _computer, mut agent) = enrolled().await;
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (seen, look) = (std::sync::Arc::clone(&asked), agent.look.clone());
+    agent.look = std::sync::Arc::new(move |options| {
+        seen.lock().unwrap().push((options.full, options.now));
+        look(options)
+    });
+    // Looking for the enrolment was a full look.
+    agent.once().await.unwrap();
+    agent.state.ledger.settings.scan_interval_s = 900;
+    let mut seconds = 0;
+    while seconds < 1800 {
+        // The test's clock moves one second each time it is asked.
+        let now = agent.present.now();
+        seconds = now.since(asked.lock().unwrap()[0].1) / 1000;
+    }
+    agent.gather().await.unwrap();
+    agent.gather().await.unwrap();
+    let full: Vec<bool> = asked.lock().unwrap().iter().map(|(full, _)| *full).collect();
+    assert_eq!(full, [false, true, false]);
+}
