@@ -31,6 +31,9 @@ use crate::tls::{Tls, Trust};
 /// A running request may take so long after the agent was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// So many reports are kept in memory while the disk takes none; the oldest goes first.
+const UNSPOOLED_KEPT: usize = 4;
+
 /// Looks at the computer.
 pub(crate) type Look = Arc<dyn Fn(&Options) -> Gathering + Send + Sync>;
 
@@ -170,6 +173,8 @@ impl Agent {
         if self.state.ledger.revoked {
             return Err(Error::Revoked);
         }
+        // What went wrong at an earlier check-in was told then.
+        self.trouble = None;
         let kept = self.observe().await;
         let delivered = self.deliver().await;
         // The connection is kept for one check-in, not for a quarter of an hour of silence.
@@ -183,11 +188,15 @@ impl Agent {
         }
     }
 
-    /// Makes a report of what is seen now. It is on disk afterwards, or, if that fails, in memory.
+    /// Makes a report of what is seen now. It is on disk afterwards, or, if that fails, in memory;
+    /// an error tells what could not be written down.
     async fn observe(&mut self) -> Result<(), Error> {
         let observed_at = self.present.now();
         let gathering = self.gather().await?;
-        let seq = self.state.take_seq()?;
+        let (seq, numbered) = self.state.take_seq();
+        if let Err(error) = &numbered {
+            tracing::error!(report.seq = seq, %error, "the report's number could not be written down");
+        }
         let naming = Naming {
             report_id: self.present.report_id(),
             seq,
@@ -197,29 +206,46 @@ impl Agent {
         let mut report = assemble(gathering, naming);
         fit(&mut report, settings::upload_limit_bytes(&self.state.ledger.settings))
             .map_err(|error| Error::Internal(format!("a report could not be written: {error}")))?;
-        match self.spool.add(&mut report, &self.state.ledger.acknowledged) {
-            Ok(added) => {
-                // Counted in this report from now on, except for what it pushed out itself.
-                let before = self.state.ledger.dropped_reports;
-                self.state.ledger.dropped_reports = added.dropped;
-                if before != added.dropped {
-                    self.state.save_ledger()?;
-                }
-                Ok(())
-            }
+        let mut dropped = 0;
+        let added = self.spool.add(&mut report, &self.state.ledger.acknowledged, &mut dropped);
+        let counted = match &added {
+            // The report carries what was counted before it.
+            Ok(()) => self.count_dropped(dropped, self.state.ledger.dropped_reports),
             Err(error) => {
                 tracing::error!(report.seq = seq, %error, "the report could not be written down; it is sent from memory");
-                let digests = digests_of(&report);
-                self.unspooled.retain(|older| digests_of(older) != digests);
-                self.unspooled.push(report);
-                // What memory holds is bounded as well; the oldest goes first.
-                if self.unspooled.len() > 4 {
-                    self.unspooled.remove(0);
-                    self.state.ledger.dropped_reports += 1;
-                }
-                Err(error.into())
+                dropped += self.keep_in_memory(report);
+                self.count_dropped(dropped, 0)
             }
+        };
+        added?;
+        numbered?;
+        counted?;
+        Ok(())
+    }
+
+    /// Keeps a report that could not be written down. Says how many older ones were given up.
+    fn keep_in_memory(&mut self, mut report: CheckIn) -> u64 {
+        // The count stays in the ledger until a report that outlives this process carries it.
+        report.dropped_reports = 0;
+        let digests = digests_of(&report);
+        self.unspooled.retain(|older| digests_of(older) != digests);
+        self.unspooled.push(report);
+        if self.unspooled.len() <= UNSPOOLED_KEPT {
+            return 0;
         }
+        self.unspooled.remove(0);
+        1
+    }
+
+    /// Remembers reports that were given up, until a report carries the count. `carried` were
+    /// remembered and are carried now.
+    pub(crate) fn count_dropped(&mut self, dropped: u64, carried: u64) -> Result<(), StateError> {
+        if (dropped, carried) == (0, 0) {
+            return Ok(());
+        }
+        let ledger = &mut self.state.ledger;
+        ledger.dropped_reports = ledger.dropped_reports.saturating_sub(carried) + dropped;
+        self.state.save_ledger()
     }
 
     /// Checks in again and again until `shutdown` is done. Returns an error only when trying

@@ -254,3 +254,37 @@ async fn everything_is_asked_at_the_start_and_after_the_scan_interval() {
     let full: Vec<bool> = asked.lock().unwrap().iter().map(|(full, _)| *full).collect();
     assert_eq!(full, [false, true, false]);
 }
+
+fn told_as_dropped(collector: &TestCollector) -> u64 {
+    let known = collector.known.lock().unwrap();
+    known.stored.iter().map(|report| report.dropped_reports).sum()
+}
+
+#[tokio::test]
+async fn a_rejected_report_is_counted_with_the_losses_it_carried() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    agent.state.ledger.dropped_reports = 3;
+    collector.instead([Instead::problem(400, "invalid")]);
+    agent.once().await.unwrap();
+    drop(agent);
+    // The count survives a restart and is told once.
+    let mut agent = open(folder.path(), &computer);
+    agent.once().await.unwrap();
+    agent.once().await.unwrap();
+    assert_eq!(told_as_dropped(&collector), 4);
+}
+
+#[tokio::test]
+async fn a_damaged_report_in_the_spool_is_counted_once() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    collector.instead([Instead::Answer(503, Vec::new(), Vec::new())]);
+    agent.once().await.unwrap_err();
+    let seq = agent.spool.seqs().unwrap()[0];
+    let file = folder.path().join(format!("state/spool/{seq:020}.json.zst"));
+    std::fs::write(file, b"no report").unwrap();
+    computer.rename("lt-0043");
+    for _ in 0..3 {
+        agent.once().await.unwrap();
+    }
+    assert_eq!(told_as_dropped(&collector), 1);
+}
