@@ -1,7 +1,8 @@
 //! What the agent remembers: its key, who it is, and what the collector has acknowledged.
 //!
 //! Files, each written atomically: `key` (the secret seed alone), `identity.json`, `ledger.json`,
-//! and `seq`, a line of fixed length that is overwritten in place so that numbers stay unique
+//! `settings.json` (apart, so that a damaged ledger never makes the agent tell what it was asked
+//! not to), and `seq`, a line of fixed length that is overwritten in place so that numbers stay unique
 //! even while the disk is full. A damaged identity or key is never replaced silently.
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_shared::api::enroll::EnrollStatus;
 use rollcall_shared::report::Settings;
+use rollcall_shared::section::SECTIONS;
 use rollcall_shared::signature::SigningKey;
 use rollcall_shared::{DeviceId, Digest, Timestamp};
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ const KEY: &str = "key";
 const NEXT_KEY: &str = "key.next";
 const IDENTITY: &str = "identity.json";
 const LEDGER: &str = "ledger.json";
+const SETTINGS: &str = "settings.json";
 const SEQ: &str = "seq";
 const LOCK: &str = "lock";
 /// No state file is larger.
@@ -60,7 +63,9 @@ pub struct Ledger {
     pub acknowledged: BTreeMap<String, Digest>,
     /// The last acknowledged report.
     pub last_stored: Option<Stored>,
-    /// The collector's settings, clamped.
+    /// The collector's settings, clamped. They lie in a file of their own; earlier versions kept
+    /// them in the ledger, from where they are still read.
+    #[serde(skip_serializing)]
     pub settings: Settings,
     /// Reports given up since the last one that says so.
     pub dropped_reports: u64,
@@ -132,6 +137,8 @@ pub struct State {
     pub identity: Option<Identity>,
     /// What the collector has acknowledged.
     pub ledger: Ledger,
+    /// The settings as they are on disk, once known.
+    saved_settings: Option<Settings>,
     last_seq: u64,
 }
 
@@ -141,7 +148,7 @@ impl State {
         private_folder(folder)?;
         let lock = lock(folder)?;
         let identity: Option<Identity> = read_json(&disk, &folder.join(IDENTITY))?;
-        let ledger = match read_json(&disk, &folder.join(LEDGER)) {
+        let mut ledger: Ledger = match read_json(&disk, &folder.join(LEDGER)) {
             Ok(ledger) => ledger.unwrap_or_default(),
             // Without it only more is sent once; that is better than not reporting at all.
             Err(StateError::Damaged { path, why }) => {
@@ -150,8 +157,24 @@ impl State {
             }
             Err(error) => return Err(error),
         };
-        let mut state =
-            Self { folder: folder.to_owned(), disk, _lock: lock, identity, ledger, last_seq: 0 };
+        match read_json(&disk, &folder.join(SETTINGS)) {
+            Ok(settings) => ledger.settings = settings.unwrap_or(ledger.settings),
+            // What may be told is not known any more, so nothing is until the collector says it.
+            Err(StateError::Damaged { path, why }) => {
+                tracing::warn!(path = %path.display(), why, "the settings are damaged; sections are left out until the collector tells them again");
+                ledger.settings = nothing_allowed();
+            }
+            Err(error) => return Err(error),
+        }
+        let mut state = Self {
+            folder: folder.to_owned(),
+            disk,
+            _lock: lock,
+            identity,
+            saved_settings: None,
+            ledger,
+            last_seq: 0,
+        };
         state.last_seq = state.read_seq()?;
         if let Some(identity) = &state.identity {
             let public_key = identity.public_key.clone();
@@ -166,8 +189,16 @@ impl State {
     }
 
     /// What the collector asked for, without opening the state; for `show`.
-    pub fn peek_ledger(folder: &Path) -> Option<Ledger> {
-        read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten()
+    pub fn peek_settings(folder: &Path) -> Settings {
+        let disk = Disk::default();
+        match read_json(&disk, &folder.join(SETTINGS)) {
+            Ok(Some(settings)) => settings,
+            Err(StateError::Damaged { .. }) => nothing_allowed(),
+            Ok(None) | Err(_) => {
+                let ledger: Option<Ledger> = read_json(&disk, &folder.join(LEDGER)).ok().flatten();
+                ledger.unwrap_or_default().settings
+            }
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -239,8 +270,14 @@ impl State {
         Ok(())
     }
 
-    /// Writes the ledger down as it stands.
-    pub fn save_ledger(&self) -> Result<(), StateError> {
+    /// Writes the ledger and the settings down as they stand; the settings first, so that they
+    /// are never on neither of the two places.
+    pub fn save_ledger(&mut self) -> Result<(), StateError> {
+        let settings = &self.ledger.settings;
+        if self.saved_settings.as_ref() != Some(settings) {
+            self.write(SETTINGS, &to_json(settings))?;
+            self.saved_settings = Some(settings.clone());
+        }
         self.write(LEDGER, &to_json(&self.ledger))
     }
 
@@ -306,7 +343,7 @@ pub fn erase(folder: &Path) -> Result<(), StateError> {
         _ => Ok(()),
     };
     // The key goes first: what is left after a failure then cannot speak for this device.
-    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SEQ] {
+    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SETTINGS, SEQ] {
         let path = folder.join(name);
         let result = Disk::default().remove(&path);
         removing(path, result)?;
@@ -314,6 +351,12 @@ pub fn erase(folder: &Path) -> Result<(), StateError> {
     let spool = folder.join("spool");
     let result = std::fs::remove_dir_all(&spool);
     removing(spool, result)
+}
+
+/// Settings that switch every section off.
+fn nothing_allowed() -> Settings {
+    let names = SECTIONS.iter().map(|info| info.name.to_owned());
+    Settings { sections_off: names.collect(), ..Settings::default() }
 }
 
 fn lock(folder: &Path) -> Result<File, StateError> {
@@ -410,6 +453,52 @@ mod tests {
         assert_eq!(state.identity, Some(identity(&key)));
         assert_eq!(state.ledger.dropped_reports, 3);
         assert_eq!(state.take_seq().0, 41);
+    }
+
+    fn with_user_switched_off(path: &Path) {
+        let mut state = State::open(path, Disk::default()).unwrap();
+        state.ledger.settings.sections_off = vec!["user".to_owned()];
+        state.save_ledger().unwrap();
+    }
+
+    #[test]
+    fn a_damaged_ledger_does_not_make_the_agent_tell_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        with_user_switched_off(&path);
+        Disk::default().write(&path.join(LEDGER), b"{").unwrap();
+        let state = State::open(&path, Disk::default()).unwrap();
+        assert_eq!(state.ledger.settings.sections_off, ["user"]);
+        assert_eq!(State::peek_settings(&path).sections_off, ["user"]);
+    }
+
+    #[test]
+    fn with_damaged_settings_nothing_is_told_until_the_collector_speaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        with_user_switched_off(&path);
+        Disk::default().write(&path.join(SETTINGS), b"{").unwrap();
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        assert_eq!(state.ledger.settings.sections_off.len(), SECTIONS.len());
+        assert_eq!(State::peek_settings(&path).sections_off.len(), SECTIONS.len());
+        state.ledger.settings = Settings::default();
+        state.save_ledger().unwrap();
+        assert_eq!(State::peek_settings(&path), Settings::default());
+    }
+
+    #[test]
+    fn settings_of_an_earlier_version_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        drop(State::open(&path, Disk::default()).unwrap());
+        let ledger = br#"{"settings":{"sections_off":["user"]}}"#;
+        Disk::default().write(&path.join(LEDGER), ledger).unwrap();
+        assert_eq!(State::peek_settings(&path).sections_off, ["user"]);
+        let mut state = State::open(&path, Disk::default()).unwrap();
+        state.save_ledger().unwrap();
+        drop(state);
+        let state = State::open(&path, Disk::default()).unwrap();
+        assert_eq!(state.ledger.settings.sections_off, ["user"]);
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error> {
     let host = arguments.root.as_ref().map_or_else(Host::live, Host::at);
     // What the collector switched off is not sent, so it is not shown either.
-    let learnt = State::peek_ledger(&context.paths.state).unwrap_or_default();
-    let options = settings::options(&context.config, &learnt.settings);
+    let asked = State::peek_settings(&context.paths.state);
+    let options = settings::options(&context.config, &asked);
     let naming = Naming {
         report_id: SystemPresent.report_id(),
         seq: 0,
