@@ -16,7 +16,8 @@ use crate::spool::digests_of;
 use crate::state::{Identity, StateError, Stored};
 use crate::tls::Trust;
 
-const CHECK_IN_PATH: &str = "/agent/v1/check-in";
+/// Where reports are sent.
+pub(crate) const CHECK_IN_PATH: &str = "/agent/v1/check-in";
 /// So often one report is sent before the collector is taken for a broken one.
 const ROUNDS: usize = 5;
 

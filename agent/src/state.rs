@@ -183,9 +183,30 @@ impl State {
         Ok(state)
     }
 
-    /// Who this device is, without opening the state; for `doctor` beside a running agent.
-    pub fn peek_identity(folder: &Path) -> Option<Identity> {
-        read_json(&Disk::default(), &folder.join(IDENTITY)).ok().flatten()
+    /// Who this device is, without opening the state; beside a running agent. `None` when it is
+    /// not enrolled; a damaged or unreadable file is an error.
+    pub fn peek_identity(folder: &Path) -> Result<Option<Identity>, StateError> {
+        read_json(&Disk::default(), &folder.join(IDENTITY))
+    }
+
+    /// The key that belongs to this public key, without opening the state.
+    pub fn peek_key(folder: &Path, public_key: &str) -> Result<SigningKey, StateError> {
+        for name in [KEY, NEXT_KEY] {
+            // After a rekey that was cut short the next start of the agent moves the new key.
+            if let Some(key) = read_key(&Disk::default(), &folder.join(name))?
+                && key.public_key() == public_key
+            {
+                return Ok(key);
+            }
+        }
+        Err(foreign_key(folder))
+    }
+
+    /// Whether the collector has revoked this device, as far as known, without opening the state.
+    pub fn peek_revoked(folder: &Path) -> bool {
+        let ledger: Option<Ledger> =
+            read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten();
+        ledger.is_some_and(|ledger| ledger.revoked)
     }
 
     /// What the collector asked for, without opening the state; for `show`.
@@ -225,10 +246,7 @@ impl State {
         if is(&read_key(&self.disk, &self.path(NEXT_KEY))?) {
             return self.promote_next_key();
         }
-        Err(StateError::Damaged {
-            path: self.path(KEY),
-            why: "it is not the key this device enrolled with".to_owned(),
-        })
+        Err(foreign_key(&self.folder))
     }
 
     /// The device key; made and stored first when there is none.
@@ -351,6 +369,13 @@ pub fn erase(folder: &Path) -> Result<(), StateError> {
     let spool = folder.join("spool");
     let result = std::fs::remove_dir_all(&spool);
     removing(spool, result)
+}
+
+fn foreign_key(folder: &Path) -> StateError {
+    StateError::Damaged {
+        path: folder.join(KEY),
+        why: "it is not the key this device enrolled with".to_owned(),
+    }
 }
 
 /// Settings that switch every section off.

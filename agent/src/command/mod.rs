@@ -10,9 +10,11 @@ use serde_json::json;
 
 use crate::cli::{Command, Context, confirm, print, tell};
 use crate::error::{Error, exit};
+use crate::host::Host;
 use crate::now::{Present as _, SystemPresent};
 use crate::paths::Paths;
 use crate::source::{Privilege, SOURCES};
+use crate::state::{State, StateError};
 use crate::status::Status;
 use crate::{doctor, state};
 
@@ -86,22 +88,26 @@ fn sources(as_json: bool) -> Result<u8, Error> {
 fn status(as_json: bool, context: &Context) -> Result<u8, Error> {
     let read = |paths: &Paths| {
         Status::read(&paths.status).map_err(|source| {
-            Error::State(state::StateError::Io {
-                what: "reading",
-                path: paths.status.clone(),
-                source,
-            })
+            Error::State(StateError::Io { what: "reading", path: paths.status.clone(), source })
         })
     };
     let mut status = read(&context.paths)?;
     if status.is_none() && context.config.state.is_none() {
         status = read(&Paths::system())?;
     }
-    let Some(status) = status else { return Err(Error::NotEnrolled) };
+    // The file tells what the last agent knew; a damaged identity keeps the next from starting.
+    let damaged = match State::peek_identity(&context.paths.state) {
+        Err(error @ StateError::Damaged { .. }) => Some(Error::State(error)),
+        _ => None,
+    };
+    let Some(status) = status else { return Err(damaged.unwrap_or(Error::NotEnrolled)) };
     if as_json {
         print(&to_json(&json!({ "schema_version": 1, "status": status }))?);
     } else {
         print(&status.to_text(SystemPresent.now()));
+    }
+    if let Some(error) = damaged {
+        return Err(error);
     }
     let good = status.device_id.is_some() && !status.revoked && status.last_error.is_none();
     Ok(if good { exit::OK } else { exit::PROBLEMS })
@@ -109,7 +115,8 @@ fn status(as_json: bool, context: &Context) -> Result<u8, Error> {
 
 fn examine(as_json: bool, context: &Context) -> Result<u8, Error> {
     let checks = block_on(async {
-        Ok(doctor::examine(&context.paths, &context.config, &SystemPresent).await)
+        let (paths, config) = (&context.paths, &context.config);
+        Ok(doctor::examine(paths, config, &SystemPresent, &Host::live()).await)
     })?;
     if as_json {
         print(&to_json(&json!({ "schema_version": 1, "checks": checks }))?);
@@ -141,7 +148,7 @@ fn erase(context: &Context) -> Result<(), Error> {
     match std::fs::remove_file(&context.paths.status) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             let path = context.paths.status.clone();
-            Err(state::StateError::Io { what: "removing", path, source }.into())
+            Err(StateError::Io { what: "removing", path, source }.into())
         }
         _ => Ok(()),
     }

@@ -70,6 +70,7 @@ pub(super) struct Known {
     pub(super) requests: usize,
     pub(super) instead: VecDeque<Instead>,
     pub(super) sections_off: Vec<String>,
+    pub(super) revoked: bool,
 }
 
 pub(super) struct TestCollector {
@@ -262,8 +263,16 @@ async fn answer(request: Request<Incoming>, known: &Mutex<Known>) -> Reply {
         }
         "/agent/v1/check-in" => {
             let device: DeviceId = key_id.parse().unwrap();
+            if !known.devices.contains_key(&device) {
+                return refuse(401, "unauthorised");
+            }
             verify(&known.devices[&device]);
-            let report: CheckIn = serde_json::from_slice(&json).unwrap();
+            if known.revoked {
+                return refuse(403, "device-revoked");
+            }
+            let Ok(report) = serde_json::from_slice::<CheckIn>(&json) else {
+                return refuse(400, "bad-request");
+            };
             assert_eq!(report.seq.to_string(), seq);
             check_in(&report, &settings, &mut known)
         }
@@ -278,6 +287,13 @@ fn misbehave(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -
         response = response.header(name, value);
     }
     Ok(response.body(Full::new(body.into())).unwrap())
+}
+
+fn refuse(status: u16, kind: &str) -> Reply {
+    let Instead::Answer(status, headers, body) = Instead::problem(status, kind) else {
+        panic!("a problem is an answer")
+    };
+    misbehave(status, headers, body)
 }
 
 fn check_in(report: &CheckIn, settings: &serde_json::Value, known: &mut Known) -> Reply {
