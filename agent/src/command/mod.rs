@@ -80,7 +80,14 @@ fn sources(as_json: bool) -> Result<u8, Error> {
     }
     for source in SOURCES {
         let rights = if administrator(source.privilege) { " (administrator)" } else { "" };
-        print(&format!("{:<10} {:<22} {}{rights}", source.section, source.name, source.about));
+        let programs = match source.programs {
+            [] => String::new(),
+            programs => format!("; runs {}", programs.join(", ")),
+        };
+        print(&format!(
+            "{:<10} {:<22} {}{programs}{rights}",
+            source.section, source.name, source.about
+        ));
     }
     Ok(exit::OK)
 }
