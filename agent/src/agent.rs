@@ -4,23 +4,23 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_shared::DeviceId;
 use rollcall_shared::api::enroll::EnrollStatus;
 use rollcall_shared::report::CheckIn;
+use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
 use crate::client::{Address, Client, TimeOuts};
 use crate::config::Config;
 use crate::disk::Disk;
 use crate::error::Error;
-use crate::gather::{self, Gathering, Options};
+use crate::gather::{Gathering, Observer, Options};
 use crate::host::Host;
 use crate::now::{Present, SystemPresent};
 use crate::paths::Paths;
-use crate::report::{Naming, assemble};
+use crate::report::{Naming, assemble, fit};
 use crate::schedule::{Outcome, Schedule, device_number};
 use crate::settings;
 use crate::spool::{Spool, digests_of};
@@ -30,6 +30,9 @@ use crate::tls::{Tls, Trust};
 
 /// A running request may take so long after the agent was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// So many reports are kept in memory while the disk takes none; the oldest goes first.
+const UNSPOOLED_KEPT: usize = 4;
 
 /// Looks at the computer.
 pub(crate) type Look = Arc<dyn Fn(&Options) -> Gathering + Send + Sync>;
@@ -43,6 +46,8 @@ pub struct Agent {
     pub(crate) present: Arc<dyn Present>,
     pub(crate) client: Option<Client>,
     pub(crate) look: Look,
+    /// When every source was asked last.
+    full_look_at: Option<Timestamp>,
     /// Reports that could not be written down; they are sent from here.
     pub(crate) unspooled: Vec<CheckIn>,
     /// What could not be written down although the collector has stored the report.
@@ -94,7 +99,10 @@ impl Agent {
 
     /// Opens the state of an agent that looks at another root than the running system.
     pub fn open_on(paths: Paths, config: Config, host: Host) -> Result<Self, Error> {
-        let look: Look = Arc::new(move |options| gather::gather(&host, options));
+        let observer = Mutex::new(Observer::new(host));
+        let look: Look = Arc::new(move |options| {
+            observer.lock().unwrap_or_else(PoisonError::into_inner).look(options)
+        });
         let present = Arc::new(SystemPresent);
         Self::open_with(paths, config, Parts { disk: Disk::default(), present, look })
     }
@@ -115,6 +123,7 @@ impl Agent {
             present,
             client: None,
             look,
+            full_look_at: None,
             unspooled: Vec::new(),
             trouble: None,
         })
@@ -138,12 +147,20 @@ impl Agent {
     }
 
     /// Looks at the computer without holding up anything else.
-    pub(crate) async fn gather(&self) -> Result<Gathering, Error> {
+    pub(crate) async fn gather(&mut self) -> Result<Gathering, Error> {
         let look = Arc::clone(&self.look);
-        let options = settings::options(&self.config, &self.state.ledger.settings);
-        tokio::task::spawn_blocking(move || look(&options))
-            .await
-            .map_err(|error| Error::Internal(format!("looking at the computer stopped: {error}")))
+        let settings = &self.state.ledger.settings;
+        let now = self.present.now();
+        let full = settings::full_look_is_due(self.full_look_at, now, settings);
+        let options = Options { full, now, ..settings::options(&self.config, settings) };
+        let gathering =
+            tokio::task::spawn_blocking(move || look(&options)).await.map_err(|error| {
+                Error::Internal(format!("looking at the computer stopped: {error}"))
+            })?;
+        if full {
+            self.full_look_at = Some(now);
+        }
+        Ok(gathering)
     }
 
     /// Looks once and delivers everything that waits.
@@ -156,6 +173,8 @@ impl Agent {
         if self.state.ledger.revoked {
             return Err(Error::Revoked);
         }
+        // What went wrong at an earlier check-in was told then.
+        self.trouble = None;
         let kept = self.observe().await;
         let delivered = self.deliver().await;
         // The connection is kept for one check-in, not for a quarter of an hour of silence.
@@ -169,11 +188,15 @@ impl Agent {
         }
     }
 
-    /// Makes a report of what is seen now. It is on disk afterwards, or, if that fails, in memory.
+    /// Makes a report of what is seen now. It is on disk afterwards, or, if that fails, in memory;
+    /// an error tells what could not be written down.
     async fn observe(&mut self) -> Result<(), Error> {
         let observed_at = self.present.now();
         let gathering = self.gather().await?;
-        let seq = self.state.take_seq()?;
+        let (seq, numbered) = self.state.take_seq();
+        if let Err(error) = &numbered {
+            tracing::error!(report.seq = seq, %error, "the report's number could not be written down");
+        }
         let naming = Naming {
             report_id: self.present.report_id(),
             seq,
@@ -181,29 +204,48 @@ impl Agent {
             dropped_reports: self.state.ledger.dropped_reports,
         };
         let mut report = assemble(gathering, naming);
-        match self.spool.add(&mut report, &self.state.ledger.acknowledged) {
-            Ok(added) => {
-                // Counted in this report from now on, except for what it pushed out itself.
-                let before = self.state.ledger.dropped_reports;
-                self.state.ledger.dropped_reports = added.dropped;
-                if before != added.dropped {
-                    self.state.save_ledger()?;
-                }
-                Ok(())
-            }
+        fit(&mut report, settings::upload_limit_bytes(&self.state.ledger.settings))
+            .map_err(|error| Error::Internal(format!("a report could not be written: {error}")))?;
+        let mut dropped = 0;
+        let added = self.spool.add(&mut report, &self.state.ledger.acknowledged, &mut dropped);
+        let counted = match &added {
+            // The report carries what was counted before it.
+            Ok(()) => self.count_dropped(dropped, self.state.ledger.dropped_reports),
             Err(error) => {
                 tracing::error!(report.seq = seq, %error, "the report could not be written down; it is sent from memory");
-                let digests = digests_of(&report);
-                self.unspooled.retain(|older| digests_of(older) != digests);
-                self.unspooled.push(report);
-                // What memory holds is bounded as well; the oldest goes first.
-                if self.unspooled.len() > 4 {
-                    self.unspooled.remove(0);
-                    self.state.ledger.dropped_reports += 1;
-                }
-                Err(error.into())
+                dropped += self.keep_in_memory(report);
+                self.count_dropped(dropped, 0)
             }
+        };
+        added?;
+        numbered?;
+        counted?;
+        Ok(())
+    }
+
+    /// Keeps a report that could not be written down. Says how many older ones were given up.
+    fn keep_in_memory(&mut self, mut report: CheckIn) -> u64 {
+        // The count stays in the ledger until a report that outlives this process carries it.
+        report.dropped_reports = 0;
+        let digests = digests_of(&report);
+        self.unspooled.retain(|older| digests_of(older) != digests);
+        self.unspooled.push(report);
+        if self.unspooled.len() <= UNSPOOLED_KEPT {
+            return 0;
         }
+        self.unspooled.remove(0);
+        1
+    }
+
+    /// Remembers reports that were given up, until a report carries the count. `carried` were
+    /// remembered and are carried now.
+    pub(crate) fn count_dropped(&mut self, dropped: u64, carried: u64) -> Result<(), StateError> {
+        if (dropped, carried) == (0, 0) {
+            return Ok(());
+        }
+        let ledger = &mut self.state.ledger;
+        ledger.dropped_reports = ledger.dropped_reports.saturating_sub(carried) + dropped;
+        self.state.save_ledger()
     }
 
     /// Checks in again and again until `shutdown` is done. Returns an error only when trying

@@ -16,7 +16,8 @@ use crate::spool::digests_of;
 use crate::state::{Identity, StateError, Stored};
 use crate::tls::Trust;
 
-const CHECK_IN_PATH: &str = "/agent/v1/check-in";
+/// Where reports are sent.
+pub(crate) const CHECK_IN_PATH: &str = "/agent/v1/check-in";
 /// So often one report is sent before the collector is taken for a broken one.
 const ROUNDS: usize = 5;
 
@@ -32,9 +33,18 @@ impl Agent {
     pub(crate) async fn deliver(&mut self) -> Result<OnceOutcome, Error> {
         let mut outcome = OnceOutcome::default();
         for seq in self.spool.seqs()? {
-            let Some(report) = self.spool.read(seq)? else {
-                self.state.ledger.dropped_reports += 1;
-                continue;
+            let report = match self.spool.read(seq) {
+                Ok(Some(report)) => report,
+                Ok(None) => {
+                    let counted = self.count_dropped(1, 0);
+                    self.note_trouble(counted);
+                    continue;
+                }
+                Err(error) => {
+                    // It stays and is tried again; those after it need not wait for that.
+                    self.note_trouble(Err(error));
+                    continue;
+                }
             };
             match self.send(&report, &mut outcome).await? {
                 Verdict::Stored => {
@@ -43,18 +53,29 @@ impl Agent {
                 }
                 Verdict::Rejected(why) => {
                     tracing::warn!(report.seq = seq, why, "the collector rejected a report");
-                    self.spool.reject(seq)?;
+                    let moved = self.spool.reject(seq);
+                    if moved.is_ok() {
+                        self.count_rejected(&report);
+                    }
+                    self.note_trouble(moved);
                     outcome.rejected.push(why);
                 }
             }
         }
         while let Some(report) = self.unspooled.first().cloned() {
             if let Verdict::Rejected(why) = self.send(&report, &mut outcome).await? {
+                self.count_rejected(&report);
                 outcome.rejected.push(why);
             }
             self.unspooled.remove(0);
         }
         Ok(outcome)
+    }
+
+    /// A rejected report is lost to the collector, and with it the losses that it was to tell.
+    fn count_rejected(&mut self, report: &CheckIn) {
+        let counted = self.count_dropped(1 + report.dropped_reports, 0);
+        self.note_trouble(counted);
     }
 
     fn client_for(&self, identity: &Identity) -> Result<Client, Error> {
@@ -193,11 +214,11 @@ impl Agent {
         self.note_trouble(saved);
     }
 
-    /// A disk that fails after the collector has stored a report costs a resend at most, so the
-    /// rest is still delivered before the error is told.
+    /// A disk that fails while reports are delivered costs a resend at most, so the rest is still
+    /// delivered before the error is told.
     fn note_trouble(&mut self, result: Result<(), StateError>) {
         if let Err(error) = result {
-            tracing::error!(%error, "the delivery could not be written down");
+            tracing::error!(%error, "the state folder does not work as it should");
             self.trouble.get_or_insert(error);
         }
     }

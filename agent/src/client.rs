@@ -28,7 +28,8 @@ use crate::tls::Tls;
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
 const CONTENT: &str = "application/json";
 const ENCODING: &str = "zstd";
-const COMPRESSION_LEVEL: i32 = 3;
+/// How hard reports are compressed before they are sent.
+pub(crate) const COMPRESSION_LEVEL: i32 = 3;
 
 /// How long each step may take.
 #[derive(Debug, Clone, Copy)]

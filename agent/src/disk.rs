@@ -20,9 +20,20 @@ impl Disk {
         self.faults.as_ref().map_or(Ok(()), |faults| faults.step())
     }
 
+    #[cfg(test)]
+    fn step_reading(&self) -> io::Result<()> {
+        self.faults.as_ref().map_or(Ok(()), |faults| faults.step_reading())
+    }
+
     #[cfg(not(test))]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests let it fail")]
     fn step(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests let it fail")]
+    fn step_reading(&self) -> io::Result<()> {
         Ok(())
     }
 
@@ -80,6 +91,7 @@ impl Disk {
         let mut options = OpenOptions::new();
         options.read(true);
         no_follow(&mut options);
+        self.step_reading()?;
         let file = options.open(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
@@ -221,16 +233,18 @@ fn check_private(_: &Path, _: &fs::Metadata) -> Result<(), FolderError> {
 
 #[cfg(test)]
 pub(crate) mod faults {
-    //! A disk that fails: once at step N, or from step N on (a full disk).
+    //! A disk that fails: once at step N, from step N on (a disk that is gone), or whenever it
+    //! shall take something (a full disk).
 
     use std::io;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     #[derive(Debug, Default)]
     pub(crate) struct Faults {
         taken: AtomicU64,
         first: AtomicU64,
         last: AtomicU64,
+        full: AtomicBool,
     }
 
     impl Faults {
@@ -246,14 +260,28 @@ pub(crate) mod faults {
             self.taken.load(Ordering::SeqCst)
         }
 
+        /// Lets everything fail that writes, or nothing any more.
+        pub(crate) fn fail_writing(&self, full: bool) {
+            self.full.store(full, Ordering::SeqCst);
+        }
+
         pub(super) fn step(&self) -> io::Result<()> {
+            self.step_reading()?;
+            if self.full.load(Ordering::SeqCst) { Err(full()) } else { Ok(()) }
+        }
+
+        pub(super) fn step_reading(&self) -> io::Result<()> {
             let step = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
             let failing = self.first.load(Ordering::SeqCst)..=self.last.load(Ordering::SeqCst);
             if failing.contains(&step) {
-                return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
+                return Err(full());
             }
             Ok(())
         }
+    }
+
+    fn full() -> io::Error {
+        io::Error::new(io::ErrorKind::StorageFull, "the disk is full")
     }
 }
 

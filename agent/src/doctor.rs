@@ -1,20 +1,28 @@
 //! Walks the way to the collector step by step and says what to do about the first failure of
-//! each. It changes nothing.
+//! each. It only looks: it takes no lock, writes nothing, and what it sends has no effect, so it
+//! may run beside an agent at any time.
+
+mod local;
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rollcall_shared::Timestamp;
+use rollcall_shared::problem::kind;
+use rollcall_shared::signature::SigningKey;
 use serde::Serialize;
 
-use crate::client::{Address, Answer, Client, TimeOuts};
+use crate::answer;
+use crate::check_in::CHECK_IN_PATH;
+use crate::client::{Address, Answer, Client, Signed, TimeOuts};
 use crate::config::Config;
-use crate::disk::Disk;
+use crate::enroll::printable;
+use crate::error::state_hint;
+use crate::host::Host;
 use crate::now::Present;
 use crate::paths::Paths;
 use crate::reach::ReachError;
-use crate::spool::{BOUND_BYTES, Spool};
 use crate::state::{Identity, State, StateError};
 use crate::tls::{Tls, Trust};
 
@@ -45,7 +53,15 @@ impl Check {
     }
 
     fn skipped(name: &'static str) -> Self {
-        Self { name, ok: None, detail: "not reached".to_owned(), fix: None }
+        Self::unclear(name, "not reached")
+    }
+
+    fn unclear(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, ok: None, detail: detail.into(), fix: None }
+    }
+
+    fn of_state(name: &'static str, error: &StateError) -> Self {
+        Self::bad(name, error.to_string(), state_hint(error))
     }
 
     /// The check for a person, with its fix on a second line.
@@ -55,36 +71,55 @@ impl Check {
             Some(false) => "FAIL",
             None => "-   ",
         };
-        let fix = self.fix.as_ref().map(|fix| format!("\n           fix: {fix}"));
-        format!("{mark} {:<5} {}{}", self.name, self.detail, fix.unwrap_or_default())
+        let fix = self.fix.as_ref().map(|fix| format!("\n             fix: {fix}"));
+        format!("{mark} {:<7} {}{}", self.name, self.detail, fix.unwrap_or_default())
     }
 }
 
-/// All checks in order.
-pub async fn examine(paths: &Paths, config: &Config, present: &dyn Present) -> Vec<Check> {
-    let mut checks = match &State::peek_identity(&paths.state) {
-        Some(identity) => network(identity, config, present).await,
-        None => vec![Check::bad(
-            "enrol",
-            "this computer is not enrolled, or its state is not readable to you",
-            "run `rollcall-agent enroll -`, or run doctor as an administrator",
-        )],
+/// All checks in order. `host` is the computer whose service is looked for.
+pub async fn examine(
+    paths: &Paths,
+    config: &Config,
+    present: &dyn Present,
+    host: &Host,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let identity = match State::peek_identity(&paths.state) {
+        Ok(Some(identity)) => Some(identity),
+        Ok(None) => {
+            checks.push(Check::bad(
+                "enrol",
+                "this computer is not enrolled",
+                "copy the join string from the Enrol page and run `rollcall-agent enroll -`",
+            ));
+            None
+        }
+        Err(error) => {
+            checks.push(Check::of_state("enrol", &error));
+            None
+        }
     };
-    if paths.state.exists() {
-        let opened = State::open(&paths.state, Disk::default());
-        checks.push(key(&opened, present));
-        checks.push(spool(paths));
-        checks.push(disk(paths));
-    } else {
-        checks.extend(["key", "spool", "disk"].map(Check::skipped));
+    let key = identity.as_ref().map(|identity| State::peek_key(&paths.state, &identity.public_key));
+    if let Some(identity) = &identity {
+        let key = key.as_ref().and_then(|key| key.as_ref().ok());
+        checks.extend(network(identity, key, config, present).await);
     }
+    checks.push(local::key(key.as_ref(), paths));
+    checks.push(local::spool(paths));
+    checks.push(local::disk(paths));
+    checks.push(local::service(host));
     checks
 }
 
-async fn network(identity: &Identity, config: &Config, present: &dyn Present) -> Vec<Check> {
-    const STEPS: [&str; 5] = ["DNS", "TCP", "TLS", "HTTP", "clock"];
+async fn network(
+    identity: &Identity,
+    key: Option<&SigningKey>,
+    config: &Config,
+    present: &dyn Present,
+) -> Vec<Check> {
+    const STEPS: [&str; 6] = ["DNS", "TCP", "TLS", "HTTP", "clock", "sign"];
     let mut checks = Vec::new();
-    if let Err((name, error)) = walk(identity, config, present, &mut checks).await {
+    if let Err((name, error)) = walk(identity, key, config, present, &mut checks).await {
         checks.push(Check::bad(name, error.to_string(), error.likely_cause()));
     }
     for name in STEPS {
@@ -97,6 +132,7 @@ async fn network(identity: &Identity, config: &Config, present: &dyn Present) ->
 
 async fn walk(
     identity: &Identity,
+    key: Option<&SigningKey>,
     config: &Config,
     present: &dyn Present,
     checks: &mut Vec<Check>,
@@ -135,7 +171,59 @@ async fn walk(
     let answer = client.get("/api/health").await.map_err(|error| ("HTTP", error))?;
     checks.push(http(&answer));
     checks.push(clock(answer.date, present.now()));
+    if let Some(key) = key {
+        let answer = probe(&mut client, identity, key, present.now());
+        checks.push(sign(&answer.await.map_err(|error| ("sign", error))?));
+    }
     Ok(())
+}
+
+/// Sends a signed request that is no report. A collector looks at the signature first and only
+/// then at what was signed, so its refusal tells whether it knows this key, and nothing is stored.
+async fn probe(
+    client: &mut Client,
+    identity: &Identity,
+    key: &SigningKey,
+    now: Timestamp,
+) -> Result<Answer, ReachError> {
+    client
+        .post(&Signed {
+            path: CHECK_IN_PATH,
+            seq: 0,
+            key_id: &identity.device_id.to_string(),
+            key,
+            json: b"{}",
+            created: now,
+        })
+        .await
+}
+
+fn sign(answer: &Answer) -> Check {
+    let problem = answer::problem(answer);
+    match (answer.status, problem) {
+        (400 | 422, Some(_)) => Check::good("sign", "the collector knows this device's key"),
+        (401, Some(_)) => Check::bad(
+            "sign",
+            "the collector does not know this device's key",
+            "set the clock if it is off; else run `rollcall-agent unenroll` and enrol again",
+        ),
+        (403, Some(problem)) if problem.kind == kind::DEVICE_REVOKED => Check::bad(
+            "sign",
+            "the collector has revoked this device",
+            "run `rollcall-agent unenroll` and enrol again if that was a mistake",
+        ),
+        (429 | 500..=599, _) => Check::unclear("sign", "the collector is busy"),
+        (status, Some(problem)) => Check::bad(
+            "sign",
+            format!("it answers HTTP {status}: {}", printable(&problem.detail)),
+            "look at the log of the collector",
+        ),
+        (status, None) => Check::bad(
+            "sign",
+            format!("what answers HTTP {status} is no collector"),
+            "look whether a proxy stands in between that lets no signed requests through",
+        ),
+    }
 }
 
 fn http(answer: &Answer) -> Check {
@@ -156,7 +244,7 @@ fn http(answer: &Answer) -> Check {
 
 fn clock(theirs: Option<Timestamp>, ours: Timestamp) -> Check {
     let Some(theirs) = theirs else {
-        return Check { ok: None, ..Check::good("clock", "the answer tells no time") };
+        return Check::unclear("clock", "the answer tells no time");
     };
     let apart_ms = ours.since(theirs).abs();
     if apart_ms > CLOCK_LIMIT_MS {
@@ -167,67 +255,6 @@ fn clock(theirs: Option<Timestamp>, ours: Timestamp) -> Check {
         );
     }
     Check::good("clock", format!("{} s apart", apart_ms / 1000))
-}
-
-fn key(opened: &Result<State, StateError>, present: &dyn Present) -> Check {
-    let failed =
-        |error: &StateError| Check::bad("key", error.to_string(), crate::error::state_hint(error));
-    match opened {
-        Ok(state) if state.identity.is_some() => match state.key(present) {
-            Ok(_) if state.ledger.revoked => Check::bad(
-                "key",
-                "the collector has revoked this device",
-                "run `rollcall-agent unenroll` and enrol again if that was a mistake",
-            ),
-            Ok(_) => Check::good("key", "it is there, private, and belongs to this device"),
-            Err(error) => failed(&error),
-        },
-        Ok(_) => Check::skipped("key"),
-        Err(StateError::Locked(_)) => Check::good("key", "in use by the running agent"),
-        Err(error) => failed(error),
-    }
-}
-
-fn spool(paths: &Paths) -> Check {
-    if !paths.spool().exists() {
-        return Check::skipped("spool");
-    }
-    let spool = Spool::peek(&paths.spool());
-    let waiting =
-        spool.seqs().and_then(|seqs| Ok((seqs.len(), spool.size_bytes()?, spool.rejected())));
-    match waiting {
-        Ok((waiting, size_bytes, rejected)) => {
-            let detail = format!(
-                "{waiting} reports wait, {} KiB of {} KiB; {rejected} rejected ones are kept",
-                size_bytes / 1024,
-                BOUND_BYTES / 1024
-            );
-            if size_bytes * 10 > BOUND_BYTES * 9 {
-                let fix = "mend the connection to the collector; the oldest reports are given up";
-                return Check::bad("spool", detail, fix);
-            }
-            Check::good("spool", detail)
-        }
-        Err(error) => Check::bad("spool", error.to_string(), crate::error::state_hint(&error)),
-    }
-}
-
-fn disk(paths: &Paths) -> Check {
-    let probe = paths.state.join("probe");
-    if !paths.state.is_dir() {
-        return Check::skipped("disk");
-    }
-    let written = Disk::default()
-        .write(&probe, &vec![0; 64 * 1024])
-        .and_then(|()| Disk::default().remove(&probe));
-    match written {
-        Ok(()) => Check::good("disk", format!("{} is writable", paths.state.display())),
-        Err(error) => Check::bad(
-            "disk",
-            format!("{} is not writable: {error}", paths.state.display()),
-            "free some space, or run doctor as an administrator",
-        ),
-    }
 }
 
 #[cfg(test)]

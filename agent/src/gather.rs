@@ -3,23 +3,32 @@
 //! It knows nothing of sending: digests, numbers and spools are the business of the caller.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use rollcall_shared::report::{Cost, Vitals};
 use rollcall_shared::section::{SECTIONS, Section};
-use rollcall_shared::{HardwareIds, Note, NoteKind};
+use rollcall_shared::{HardwareIds, Note, NoteKind, Timestamp};
 
 use crate::clock::{self, Stopwatch};
 use crate::hardware_ids;
 use crate::host::Host;
+use crate::inputs::Inputs;
 use crate::merge;
-use crate::source::{Gathered, Platform, SOURCES, Source, vitals};
+use crate::source::{FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
+use crate::worker::{Ended, Workers};
+
+/// How long one source may take; a slow disk just after the start takes some of it.
+const SOURCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the configuration and the collector's settings say about looking.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Names of sections not to look at, e.g. `user`.
     pub sections_off: Vec<String>,
+    /// Ask every source, also those whose files did not change since it was asked last.
+    pub full: bool,
+    /// The present by this computer's clock. Without it nothing is taken for unchanged.
+    pub now: Timestamp,
 }
 
 /// What was found for one section.
@@ -44,98 +53,161 @@ pub struct Gathering {
     pub cost: Cost,
 }
 
-/// Looks at everything that is not switched off.
+/// Looks once at everything that is not switched off.
 pub fn gather(host: &Host, options: &Options) -> Gathering {
-    gather_from(SOURCES, host, options)
+    Observer::new(host.clone()).look(options)
 }
 
-fn gather_from(sources: &[Source], host: &Host, options: &Options) -> Gathering {
-    let watch = Stopwatch::start();
-    let cpu_before_ms = clock::process_cpu_ms();
-    let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);
+/// Looks at one computer again and again, and asks no source whose files did not change.
+#[derive(Debug)]
+pub struct Observer {
+    host: Host,
+    sources: Vec<Source>,
+    workers: Workers,
+    /// Answers that stay true as long as their inputs do not change, by source.
+    remembered: BTreeMap<&'static str, (Gathered, Inputs)>,
+}
 
-    let mut sections = BTreeMap::new();
-    for info in SECTIONS {
-        let found = if is_off(info.name) {
-            Found { section: None, notes: vec![Note::new(NoteKind::SwitchedOff)] }
-        } else {
-            look(info.name, sources, host)
-        };
-        sections.insert(info.name, found);
+impl Observer {
+    /// Has not looked yet.
+    pub fn new(host: Host) -> Self {
+        Self::with(SOURCES.to_vec(), host, SOURCE_LIMIT)
     }
 
-    let hardware_ids = hardware_ids::from_sections(
-        body(&sections, "system"),
-        body(&sections, "network"),
-        host.value("/etc/machine-id").as_deref(),
-    );
-    let vitals = without_switched_off(vitals::vitals(host), is_off);
-    Gathering {
-        sections,
-        vitals,
-        hardware_ids,
-        cost: Cost {
-            cpu_ms: clock::process_cpu_ms().saturating_sub(cpu_before_ms),
-            peak_rss_bytes: peak_rss_bytes(),
-            wall_ms: watch.elapsed_ms(),
-        },
+    fn with(sources: Vec<Source>, host: Host, limit: Duration) -> Self {
+        Self { host, sources, workers: Workers::new(limit), remembered: BTreeMap::new() }
+    }
+
+    /// Looks at everything that is not switched off.
+    pub fn look(&mut self, options: &Options) -> Gathering {
+        let watch = Stopwatch::start();
+        let cpu_before_ms = clock::process_cpu_ms();
+        let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);
+
+        let mut sections = BTreeMap::new();
+        for info in SECTIONS {
+            let found = if is_off(info.name) {
+                Found { section: None, notes: vec![Note::new(NoteKind::SwitchedOff)] }
+            } else {
+                self.section(info.name, options)
+            };
+            sections.insert(info.name, found);
+        }
+
+        let hardware_ids = hardware_ids::from_sections(
+            body(&sections, "system"),
+            body(&sections, "network"),
+            self.host.value("/etc/machine-id").as_deref(),
+        );
+        let vitals = without_switched_off(self.vitals(), is_off);
+        Gathering {
+            sections,
+            vitals,
+            hardware_ids,
+            cost: Cost {
+                cpu_ms: clock::process_cpu_ms().saturating_sub(cpu_before_ms),
+                peak_rss_bytes: peak_rss_bytes(),
+                wall_ms: watch.elapsed_ms(),
+            },
+        }
+    }
+
+    /// Asks the sources of one section.
+    fn section(&mut self, name: &str, options: &Options) -> Found {
+        let mut found = Found::default();
+        let here: Vec<Source> = self
+            .sources
+            .iter()
+            .filter(|source| source.section == name)
+            .filter(|source| Platform::CURRENT.is_some_and(|now| source.platforms.contains(&now)))
+            .copied()
+            .collect();
+        for source in &here {
+            let gathered = self.ask(source, options);
+            found.notes.extend(gathered.notes.into_iter().map(|note| match note.source {
+                Some(_) => note,
+                None => note.from_source(source.name),
+            }));
+            let Some(section) = gathered.section else { continue };
+            let (section, refused) = match found.section.take() {
+                Some(before) => merge::put_together(before, section),
+                None => (section, None),
+            };
+            found.section = Some(section);
+            found.notes.extend(
+                refused.map(|why| {
+                    Note::new(NoteKind::Failed).from_source(source.name).with_detail(why)
+                }),
+            );
+        }
+        if let Some(section) = found.section.take() {
+            let (section, note) = merge::tidy(section);
+            found.section = Some(section);
+            found.notes.extend(note);
+        } else if found.notes.is_empty() {
+            let kind = if here.is_empty() { NoteKind::Unsupported } else { NoteKind::NotFound };
+            found.notes.push(Note::new(kind));
+        }
+        found
+    }
+
+    /// What a source says, asked only if its answer may be another than last time.
+    fn ask(&mut self, source: &Source, options: &Options) -> Gathered {
+        if !FROM_FILES.contains(&source.name) {
+            let host = self.host.clone();
+            return self.run(source, host);
+        }
+        if let Some((gathered, inputs)) = self.remembered.get(source.name)
+            && !options.full
+            && self.host.is_unchanged(inputs)
+        {
+            return gathered.clone();
+        }
+        self.remembered.remove(source.name);
+        let (host, inputs) = self.host.watched();
+        let gathered = self.run(source, host);
+        // What went wrong for the moment may go well at the next check-in.
+        let passing = |note: &Note| matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut);
+        if !gathered.notes.iter().any(passing)
+            && let Ok(mut inputs) = inputs.lock()
+            && inputs.are_settled(options.now)
+        {
+            let inputs = std::mem::take(&mut *inputs);
+            self.remembered.insert(source.name, (gathered.clone(), inputs));
+        }
+        gathered
+    }
+
+    fn run(&mut self, source: &Source, host: Host) -> Gathered {
+        let gather = source.gather;
+        let note = match self.workers.run(source.name, move || gather(&host)) {
+            Ended::Done(gathered) => return gathered,
+            Ended::Broken(why) => Note::new(NoteKind::Failed)
+                .with_detail(format!("the source stopped because of a mistake in it: {why}")),
+            Ended::TimedOut => Note::new(NoteKind::TimedOut)
+                .with_detail("it did not end in time, perhaps because a disk or mount hangs"),
+        };
+        Gathered::absent(note.from_source(source.name))
+    }
+
+    fn vitals(&mut self) -> Vitals {
+        let host = self.host.clone();
+        match self.workers.run("vitals", move || vitals::vitals(&host)) {
+            Ended::Done(vitals) => vitals,
+            Ended::Broken(why) => {
+                tracing::error!(why, "the vitals could not be read because of a mistake");
+                Vitals::default()
+            }
+            Ended::TimedOut => {
+                tracing::warn!("the vitals did not come in time; a disk or mount may hang");
+                Vitals::default()
+            }
+        }
     }
 }
 
 fn body<'a>(sections: &'a BTreeMap<&'static str, Found>, name: &str) -> Option<&'a Section> {
     sections.get(name)?.section.as_ref()
-}
-
-/// Runs the sources of one section.
-fn look(name: &str, sources: &[Source], host: &Host) -> Found {
-    let mut found = Found::default();
-    let here = sources
-        .iter()
-        .filter(|source| source.section == name)
-        .filter(|source| Platform::CURRENT.is_some_and(|now| source.platforms.contains(&now)));
-    let mut looked = false;
-    for source in here {
-        looked = true;
-        let gathered = run(source, host);
-        found.notes.extend(gathered.notes.into_iter().map(|note| match note.source {
-            Some(_) => note,
-            None => note.from_source(source.name),
-        }));
-        let Some(section) = gathered.section else { continue };
-        let (section, refused) = match found.section.take() {
-            Some(before) => merge::put_together(before, section),
-            None => (section, None),
-        };
-        found.section = Some(section);
-        found.notes.extend(
-            refused
-                .map(|why| Note::new(NoteKind::Failed).from_source(source.name).with_detail(why)),
-        );
-    }
-    if let Some(section) = found.section.take() {
-        let (section, note) = merge::tidy(section);
-        found.section = Some(section);
-        found.notes.extend(note);
-    } else if found.notes.is_empty() {
-        let kind = if looked { NoteKind::NotFound } else { NoteKind::Unsupported };
-        found.notes.push(Note::new(kind));
-    }
-    found
-}
-
-fn run(source: &Source, host: &Host) -> Gathered {
-    catch_unwind(AssertUnwindSafe(|| (source.gather)(host))).unwrap_or_else(|panic| {
-        let why = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no reason was given".to_owned());
-        Gathered::absent(
-            Note::new(NoteKind::Failed)
-                .from_source(source.name)
-                .with_detail(format!("the source stopped because of a mistake in it: {why}")),
-        )
-    })
 }
 
 /// A section that is switched off is not told through the vitals either.
@@ -190,8 +262,9 @@ mod tests {
         Disk { name: name.to_owned(), ..Disk::default() }
     }
 
-    fn nowhere() -> Host {
-        Host::at("/nonexistent-root")
+    fn look(sources: &[Source], options: &Options) -> Gathering {
+        let host = Host::at("/nonexistent-root");
+        Observer::with(sources.to_vec(), host, SOURCE_LIMIT).look(options)
     }
 
     #[test]
@@ -203,7 +276,7 @@ mod tests {
                 Gathered::of(Section::Storage(vec![disk("sda"), disk("sdb")]))
             }),
         ];
-        let gathering = gather_from(&sources, &nowhere(), &Options::default());
+        let gathering = look(&sources, &Options::default());
         let found = &gathering.sections["storage"];
         assert_eq!(found.section, Some(Section::Storage(vec![disk("sda"), disk("sdb")])));
         assert_eq!(found.notes.len(), 1);
@@ -215,8 +288,8 @@ mod tests {
     #[test]
     fn a_section_switched_off_is_not_looked_at() {
         let sources = [source("never", "memory", |_| panic!("looked"))];
-        let options = Options { sections_off: vec!["memory".to_owned()] };
-        let gathering = gather_from(&sources, &nowhere(), &options);
+        let options = Options { sections_off: vec!["memory".to_owned()], ..Options::default() };
+        let gathering = look(&sources, &options);
         let found = &gathering.sections["memory"];
         assert_eq!(found.section, None);
         assert_eq!(found.notes, vec![Note::new(NoteKind::SwitchedOff)]);
@@ -228,12 +301,32 @@ mod tests {
             source("memory", "memory", |_| Gathered::of(Section::Memory(Memory::default()))),
             source("none", "battery", |_| Gathered::nothing()),
         ];
-        let gathering = gather_from(&sources, &nowhere(), &Options::default());
+        let gathering = look(&sources, &Options::default());
         assert_eq!(gathering.sections.len(), SECTIONS.len());
         for (name, found) in &gathering.sections {
             assert!(found.section.is_some() || !found.notes.is_empty(), "{name}");
         }
         assert_eq!(gathering.sections["battery"].notes[0].kind, NoteKind::NotFound);
         assert_eq!(gathering.sections["cpu"].notes[0].kind, NoteKind::Unsupported);
+    }
+
+    #[test]
+    fn a_source_that_hangs_leaves_a_note_and_the_others_are_kept() {
+        let sources = vec![
+            source("hangs", "volume", |_| {
+                loop {
+                    std::thread::park();
+                }
+            }),
+            source("good", "storage", |_| Gathered::of(Section::Storage(vec![disk("sda")]))),
+        ];
+        let host = Host::at("/nonexistent-root");
+        let mut observer = Observer::with(sources, host, Duration::from_millis(50));
+        for _ in 0..2 {
+            let gathering = observer.look(&Options::default());
+            assert_eq!(gathering.sections["volume"].notes[0].kind, NoteKind::TimedOut);
+            assert_eq!(gathering.sections["volume"].notes[0].source.as_deref(), Some("hangs"));
+            assert!(gathering.sections["storage"].section.is_some());
+        }
     }
 }

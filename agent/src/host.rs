@@ -6,9 +6,11 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
+use crate::inputs::Inputs;
 use crate::source::SOURCES;
 
 /// No file read whole may be larger; what is larger is streamed by its source.
@@ -19,6 +21,10 @@ pub const READ_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Host {
     root: PathBuf,
     live: bool,
+    /// Where everything that is looked at is remembered, if it shall be.
+    inputs: Option<Arc<Mutex<Inputs>>>,
+    #[cfg(test)]
+    opened: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// Why something could not be read.
@@ -92,12 +98,49 @@ pub struct FileInfo {
 impl Host {
     /// The running computer.
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/"), live: true }
+        Self { live: true, ..Self::at("/") }
     }
 
     /// A system that is not running: a mounted image or a folder of captures.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), live: false }
+        Self {
+            root: root.into(),
+            live: false,
+            inputs: None,
+            #[cfg(test)]
+            opened: Arc::default(),
+        }
+    }
+
+    /// The same computer, and a list of all that is looked at through this value.
+    pub(crate) fn watched(&self) -> (Self, Arc<Mutex<Inputs>>) {
+        let inputs = Arc::new(Mutex::new(Inputs::default()));
+        (Self { inputs: Some(Arc::clone(&inputs)), ..self.clone() }, inputs)
+    }
+
+    /// Whether all that was looked at is as it was.
+    pub(crate) fn is_unchanged(&self, inputs: &Inputs) -> bool {
+        inputs.are_unchanged(|path| self.place(path))
+    }
+
+    fn watch(&self, add: impl FnOnce(&mut Inputs)) {
+        if let Some(inputs) = &self.inputs {
+            add(&mut inputs.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn touch(&self, path: &str) {
+        self.watch(|inputs| inputs.add(path, &self.place(path)));
+    }
+
+    fn place(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// How many files were opened through this value and those made from it.
+    #[cfg(test)]
+    pub(crate) fn opened(&self) -> usize {
+        self.opened.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Whether this is the running computer, so that system calls speak of it.
@@ -111,6 +154,9 @@ impl Host {
 
     /// Opens a regular file for streaming. Devices, pipes and folders are refused.
     pub fn open(&self, path: &str) -> Result<File, HostError> {
+        self.touch(path);
+        #[cfg(test)]
+        self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let failed = |error: &io::Error| HostError::from_io(path, error);
         let full = self.resolve(path);
         let kind = std::fs::metadata(&full).map_err(|error| failed(&error))?;
@@ -157,6 +203,7 @@ impl Host {
 
     /// Names in a folder, sorted.
     pub fn list(&self, path: &str) -> Result<Vec<String>, HostError> {
+        self.touch(path);
         let entries = std::fs::read_dir(self.resolve(path))
             .map_err(|error| HostError::from_io(path, &error))?;
         let mut names: Vec<String> = entries
@@ -168,6 +215,7 @@ impl Host {
 
     /// Where a symbolic link points, as it is written there.
     pub fn link(&self, path: &str) -> Result<PathBuf, HostError> {
+        self.touch(path);
         std::fs::read_link(self.resolve(path)).map_err(|error| HostError::from_io(path, &error))
     }
 
@@ -179,11 +227,13 @@ impl Host {
 
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
+        self.touch(path);
         std::fs::symlink_metadata(self.resolve(path)).is_ok()
     }
 
     /// Size and age of a file or folder.
     pub fn info(&self, path: &str) -> Result<FileInfo, HostError> {
+        self.touch(path);
         let failed = |error: &io::Error| HostError::from_io(path, error);
         let data = std::fs::metadata(self.resolve(path)).map_err(|error| failed(&error))?;
         let modified = data.modified().map_err(|error| failed(&error))?;
@@ -196,6 +246,9 @@ impl Host {
 
     /// The path below the root, for libraries that open files themselves.
     pub fn path(&self, path: &str) -> PathBuf {
+        // What is new in a database may lie in its write-ahead log only.
+        self.touch(path);
+        self.touch(&format!("{path}-wal"));
         self.resolve(path)
     }
 
@@ -208,6 +261,7 @@ impl Host {
     /// Runs a program that a source lists, and gives what it wrote to its standard output. In a
     /// folder of captures the answer is `cmd/<program>_<arguments>.txt`.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, HostError> {
+        self.watch(Inputs::add_without_stamp);
         if !self.live {
             return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
         }

@@ -13,10 +13,14 @@ pub mod doctor;
 mod enroll;
 pub mod error;
 pub mod gather;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod gather_again;
 #[cfg(all(test, target_os = "linux"))]
 mod gather_fixtures;
 pub mod hardware_ids;
 pub mod host;
+mod inputs;
 mod merge;
 pub mod now;
 pub mod paths;
@@ -32,6 +36,7 @@ pub mod spool;
 pub mod state;
 pub mod status;
 pub mod tls;
+mod worker;
 
 pub use agent::{Agent, EnrollOutcome, OnceOutcome};
 pub use config::Config;

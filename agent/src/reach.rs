@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 
 use crate::tls::WrongCa;
 
@@ -70,6 +70,26 @@ pub enum ReachError {
         /// Name asked for.
         host: String,
     },
+    /// The certificate is a CA's own, given where that of a server should be.
+    #[error("the certificate of {host} is a CA's own and not a server's")]
+    CaAsServer {
+        /// Name asked for.
+        host: String,
+    },
+    /// The certificate is wrong in another way.
+    #[error("the certificate of {host} cannot be believed")]
+    BadCertificate {
+        /// Name asked for.
+        host: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The other side speaks only versions of TLS that are not safe any more.
+    #[error("{host} speaks neither TLS 1.2 nor TLS 1.3")]
+    OldTls {
+        /// Name asked for.
+        host: String,
+    },
     /// Another failure of the TLS handshake.
     #[error("the TLS handshake with {host} failed")]
     Tls {
@@ -98,6 +118,9 @@ impl ReachError {
                 | Self::WrongName { .. }
                 | Self::Expired { .. }
                 | Self::NotYetValid { .. }
+                | Self::CaAsServer { .. }
+                | Self::BadCertificate { .. }
+                | Self::OldTls { .. }
                 | Self::NoTrustStore(_)
         )
     }
@@ -122,6 +145,15 @@ impl ReachError {
                 "The certificate was not renewed, or this computer's clock is ahead."
             }
             Self::NotYetValid { .. } => "This computer's clock is behind.",
+            Self::CaAsServer { .. } => {
+                "The collector was given a self-signed certificate; give it one that its CA \
+                 signed, or let it make its own."
+            }
+            Self::BadCertificate { .. } => {
+                "The collector was given a certificate that was made wrongly, or something in \
+                 between shows its own."
+            }
+            Self::OldTls { .. } => "An old proxy or another service answers at this address.",
             Self::Tls { .. } => "Something between here and the collector changes the traffic.",
             Self::Broken(_) => "The collector restarted, or the network was lost.",
             Self::TooLarge => "Something else than a collector answers at this address.",
@@ -165,11 +197,27 @@ impl ReachError {
                 CertificateError::Other(other) if other.0.downcast_ref::<WrongCa>().is_some() => {
                     Self::WrongCa { host }
                 }
-                _ => Self::Tls { host, source },
+                CertificateError::Other(other) if is_ca_as_server(other) => {
+                    Self::CaAsServer { host }
+                }
+                _ => Self::BadCertificate { host, source },
             },
+            Some(
+                Tls::AlertReceived(AlertDescription::ProtocolVersion)
+                | Tls::PeerIncompatible(
+                    PeerIncompatible::ServerDoesNotSupportTls12Or13
+                    | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+                ),
+            ) => Self::OldTls { host },
             _ => Self::Tls { host, source },
         }
     }
+}
+
+/// The crate that looks at certificates has its own errors, of which rustls hands on only the
+/// words of this one.
+fn is_ca_as_server(other: &OtherError) -> bool {
+    format!("{:?}", other.0) == "CaUsedAsEndEntity"
 }
 
 /// Names from a foreign certificate, fit for a terminal.

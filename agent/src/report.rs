@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_shared::report::{AgentInfo, CheckIn, SectionState};
+use rollcall_shared::report::{AgentInfo, CheckIn, SectionState, limits};
 use rollcall_shared::section::Section;
 use rollcall_shared::{Note, NoteKind, Timestamp};
 use uuid::Uuid;
 
+use crate::client::COMPRESSION_LEVEL;
 use crate::gather::{Found, Gathering};
+
+/// What may still change in a report before it is sent: the time of sending, a count.
+const HEAD_ROOM_BYTES: usize = 1024;
 
 /// What names a new report.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +82,35 @@ fn section_state(found: Found) -> SectionState {
     }
 }
 
+/// Leaves out the largest bodies until the report with all the others fits into one request of at
+/// most `limit_bytes`, compressed. A collector would never take it whole; so it takes the rest and
+/// learns what is missing.
+pub fn fit(report: &mut CheckIn, limit_bytes: usize) -> serde_json::Result<()> {
+    while !fits(report, limit_bytes.saturating_sub(HEAD_ROOM_BYTES))? {
+        let length = |state: &SectionState| state.body.as_ref().map_or(0, |body| body.get().len());
+        let largest = report.sections.values_mut().max_by_key(|state| length(state));
+        let Some(state) = largest.filter(|state| state.body.is_some()) else { break };
+        let note = Note::new(NoteKind::Failed).with_detail(format!(
+            "its {} KiB do not fit into a report that is sent in at most {} KiB",
+            length(state) / 1024,
+            limit_bytes / 1024
+        ));
+        (state.digest, state.body) = (None, None);
+        state.notes.push(note);
+    }
+    Ok(())
+}
+
+fn fits(report: &CheckIn, limit_bytes: usize) -> serde_json::Result<bool> {
+    let json = serde_json::to_vec(report)?;
+    if json.len() > limits::DECOMPRESSED_BYTES {
+        return Ok(false);
+    }
+    Ok(json.len() <= limit_bytes
+        || zstd::bulk::compress(&json, COMPRESSION_LEVEL)
+            .is_ok_and(|packed| packed.len() <= limit_bytes))
+}
+
 /// The bytes of one request: the report with the bodies that are to go along.
 pub fn to_request(
     report: &CheckIn,
@@ -119,5 +152,47 @@ pub fn hostname(gathering: &Gathering) -> String {
     #[cfg(not(unix))]
     {
         std::env::var("COMPUTERNAME").unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    /// Text that does not shrink much: digests of numbers.
+    fn body(bytes: usize) -> SectionState {
+        let digests = (0u64..).map(|n| rollcall_shared::Digest::of(&n.to_le_bytes()).to_string());
+        let mut text = String::new();
+        digests.take(bytes / 64).for_each(|digest| text.push_str(&digest));
+        SectionState::with_body(RawValue::from_string(format!("\"{text}\"")).unwrap())
+    }
+
+    #[test]
+    fn a_report_that_is_too_large_goes_without_its_largest_section() {
+        let naming = Naming {
+            report_id: Uuid::nil(),
+            seq: 1,
+            observed_at: Timestamp(0),
+            dropped_reports: 0,
+        };
+        let mut report = assemble(Gathering::default(), naming);
+        for (name, bytes) in [("software", 400_000), ("user", 200_000), ("network", 40_000)] {
+            report.sections.insert(name.to_owned(), body(bytes));
+        }
+        let whole = report.clone();
+        fit(&mut report, 4 * 1024 * 1024).unwrap();
+        assert_eq!(report.sections["software"].digest, whole.sections["software"].digest);
+        fit(&mut report, 65_536).unwrap();
+        let kept = report.sections.iter().filter(|(_, state)| state.body.is_some());
+        assert_eq!(kept.map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["network"]);
+        for name in ["software", "user"] {
+            let state = &report.sections[name];
+            assert!(state.digest.is_none());
+            assert_eq!(state.notes[0].kind, NoteKind::Failed);
+        }
+        let sent = to_request(&report, Timestamp(1), |_| true).unwrap();
+        assert!(zstd::bulk::compress(&sent, COMPRESSION_LEVEL).unwrap().len() <= 65_536);
     }
 }

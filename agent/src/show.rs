@@ -5,19 +5,34 @@ use rollcall_shared::report::{CheckIn, SectionState};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// Sections for a person.
+/// Parts of a report beside its sections, as people may ask for them.
+pub(crate) const OTHER_PARTS: [&str; 4] = ["vitals", "hardware_ids", "agent", "cost"];
+
+/// A part of a report that is no section, as it is sent.
+pub(crate) fn other_part(report: &CheckIn, name: &str) -> Option<serde_json::Result<String>> {
+    Some(match name {
+        "vitals" => serde_json::to_string(&report.vitals),
+        "hardware_ids" => serde_json::to_string(&report.hardware_ids),
+        "agent" => serde_json::to_string(&report.agent),
+        "cost" => serde_json::to_string(&report.cost),
+        _ => return None,
+    })
+}
+
+/// The whole report for a person, or one part of it.
 pub(crate) fn to_text(report: &CheckIn, only: Option<&str>) -> String {
     let mut text = String::new();
-    for (name, state) in &report.sections {
-        if only.is_none_or(|only| only == name) {
-            section(&mut text, name, state);
-        }
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    for (name, state) in report.sections.iter().filter(|(name, _)| wanted(name)) {
+        section(&mut text, name, state);
     }
-    if only.is_none()
-        && let Ok(vitals) = serde_json::to_value(&report.vitals)
-    {
-        text.push_str("vitals\n");
-        value(&mut text, &vitals, 1);
+    for name in OTHER_PARTS.into_iter().filter(|name| wanted(name)) {
+        let Some(Ok(part)) = other_part(report, name) else { continue };
+        let Ok(part) = serde_json::from_str(&part) else { continue };
+        text.push_str(name);
+        text.push('\n');
+        value(&mut text, &part, 1);
+        text.push('\n');
     }
     text
 }
@@ -126,5 +141,31 @@ mod tests {
             "  modules:\n    - ecc no, size_bytes 1024, slot DIMM 1\n  name: Debian\u{fffd}[2J\n  \
              tags: a, b\n  tpm:\n    version: 2.0\n"
         );
+    }
+
+    #[test]
+    fn everything_that_is_sent_is_shown() {
+        use crate::gather::Gathering;
+        use crate::report::{Naming, assemble};
+        let mut gathering = Gathering::default();
+        gathering.hardware_ids.serial = Some("PF3A1B2C".to_owned());
+        gathering.vitals.memory_available_bytes = Some(1024);
+        gathering.cost.wall_ms = 7;
+        let naming = Naming {
+            report_id: uuid::Uuid::nil(),
+            seq: 0,
+            observed_at: rollcall_shared::Timestamp(0),
+            dropped_reports: 0,
+        };
+        let report = assemble(gathering, naming);
+        let whole = to_text(&report, None);
+        for line in ["serial: PF3A1B2C", "memory_available_bytes: 1024", "wall_ms: 7", "version: "]
+        {
+            assert!(whole.contains(line), "{line} in {whole}");
+        }
+        assert_eq!(to_text(&report, Some("vitals")), "vitals\n  memory_available_bytes: 1024\n\n");
+        let ids = other_part(&report, "hardware_ids").unwrap().unwrap();
+        assert_eq!(ids, r#"{"serial":"PF3A1B2C"}"#);
+        assert!(other_part(&report, "nonsense").is_none());
     }
 }

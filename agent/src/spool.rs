@@ -30,14 +30,6 @@ pub struct Spool {
     bound_bytes: u64,
 }
 
-/// What happened to older reports when one was added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Added {
-    /// Reports given up because the spool was full or they could not be read, together with
-    /// those that the given up ones had counted.
-    pub dropped: u64,
-}
-
 /// The digests that make up what a report says; vitals and notes are not a change.
 pub type Digests = BTreeMap<String, Digest>;
 
@@ -95,16 +87,14 @@ impl Spool {
         Ok(seqs)
     }
 
-    /// Reads one report. `None` when its file is damaged; it is then out of the way.
+    /// Reads one report. `None` when what lies there is no report; it is then out of the way. An
+    /// error says nothing about the report: the disk may give it the next time.
     pub fn read(&self, seq: u64) -> Result<Option<CheckIn>, StateError> {
         let path = self.path(seq);
-        let read = self.disk.read(&path, BOUND_BYTES).and_then(|bytes| unpack(&bytes));
-        let report = match read {
-            Ok(json) => serde_json::from_slice::<CheckIn>(&json).map_err(|e| e.to_string()),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(StateError::Io { what: "reading", path, source: error });
-            }
-            Err(error) => Err(error.to_string()),
+        let report = match self.disk.read(&path, BOUND_BYTES) {
+            Ok(bytes) => parse(&bytes),
+            Err(error) if is_no_report(&path, &error) => Err(error.to_string()),
+            Err(source) => return Err(StateError::Io { what: "reading", path, source }),
         };
         match report {
             Ok(report) if report.seq == seq => return Ok(Some(report)),
@@ -120,33 +110,55 @@ impl Spool {
     /// Adds a report. `acknowledged` is what the collector holds already.
     ///
     /// A run of reports that say the same keeps its first (it dates the change) and its last.
-    pub fn add(&self, report: &mut CheckIn, acknowledged: &Digests) -> Result<Added, StateError> {
+    /// `dropped` grows by the reports that were given up meanwhile, because the spool was full or
+    /// what lay there was none, together with those that the given up ones had counted. After an
+    /// error the report is not on disk; what was dropped until then is counted all the same.
+    pub fn add(
+        &self,
+        report: &mut CheckIn,
+        acknowledged: &Digests,
+        dropped: &mut u64,
+    ) -> Result<(), StateError> {
         let seqs = self.seqs()?;
-        let mut added = Added::default();
         let mut superseded = None;
         if let Some((newest, before)) = seqs.split_last() {
             let digests = digests_of(report);
             let previous = match before.last() {
                 None => Some(acknowledged.clone()),
-                Some(seq) => self.read(*seq)?.as_ref().map(digests_of),
+                Some(seq) => self.look_at(*seq, dropped).as_ref().map(digests_of),
             };
-            match self.read(*newest)? {
-                None => added.dropped += 1,
-                Some(old) if digests_of(&old) == digests && previous.as_ref() == Some(&digests) => {
-                    report.dropped_reports += old.dropped_reports;
-                    superseded = Some(*newest);
-                }
-                Some(_) => {}
+            if let Some(old) = self.look_at(*newest, dropped)
+                && digests_of(&old) == digests
+                && previous.as_ref() == Some(&digests)
+            {
+                report.dropped_reports += old.dropped_reports;
+                superseded = Some(*newest);
             }
         }
         let path = self.path(report.seq);
         let written = pack(report).and_then(|bytes| self.disk.write(&path, &bytes));
         written.map_err(|source| StateError::Io { what: "writing", path, source })?;
-        if let Some(seq) = superseded {
-            self.remove(seq)?;
+        // From here on the report is safe. What fails now is tried again with the next one.
+        let tidied = superseded.map_or(Ok(()), |seq| self.remove(seq));
+        if let Err(error) = tidied.and_then(|()| self.enforce_bound(dropped)) {
+            tracing::warn!(%error, "the spool could not be tidied up");
         }
-        added.dropped += self.enforce_bound()?;
-        Ok(added)
+        Ok(())
+    }
+
+    /// Reads a report only to compare with it; one that cannot be read now is left alone.
+    fn look_at(&self, seq: u64, dropped: &mut u64) -> Option<CheckIn> {
+        match self.read(seq) {
+            Ok(None) => {
+                *dropped += 1;
+                None
+            }
+            Ok(report) => report,
+            Err(error) => {
+                tracing::warn!(report.seq = seq, %error, "a spooled report cannot be read now");
+                None
+            }
+        }
     }
 
     /// All spooled reports together, in bytes on disk.
@@ -161,21 +173,24 @@ impl Spool {
     }
 
     /// Gives up the oldest reports until the bound holds; the newest always stays.
-    fn enforce_bound(&self) -> Result<u64, StateError> {
+    fn enforce_bound(&self, dropped: &mut u64) -> Result<(), StateError> {
         let seqs = self.seqs()?;
         let size = |seq: &u64| fs::metadata(self.path(*seq)).map_or(0, |data| data.len());
         let mut total: u64 = seqs.iter().map(size).sum();
-        let mut dropped = 0;
         for seq in seqs.iter().take(seqs.len().saturating_sub(1)) {
             if total <= self.bound_bytes {
                 break;
             }
-            total -= size(seq);
-            let counted = self.read(*seq)?.map_or(0, |report| report.dropped_reports);
-            self.remove(*seq)?;
-            dropped += 1 + counted;
+            let bytes = size(seq);
+            // What cannot be read now may hold a count, so it stays until it can.
+            let Ok(report) = self.read(*seq) else { continue };
+            if report.is_some() {
+                self.remove(*seq)?;
+            }
+            total -= bytes;
+            *dropped += 1 + report.map_or(0, |report| report.dropped_reports);
         }
-        Ok(dropped)
+        Ok(())
     }
 
     /// Removes an acknowledged report.
@@ -190,21 +205,30 @@ impl Spool {
         let rejected = self.folder.join("rejected");
         let target = rejected.join(format!("{seq:020}{SUFFIX}"));
         match self.disk.rename(&path, &target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Out of the way it is, although perhaps not for good after a power cut.
+            Err(_) if !path.exists() => {}
             Err(source) => return Err(StateError::Io { what: "moving", path, source }),
             Ok(()) => {}
         }
-        let failed = |source| StateError::Io { what: "listing", path: rejected.clone(), source };
-        let mut kept: Vec<PathBuf> = fs::read_dir(&rejected)
-            .map_err(failed)?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect();
+        let entries = fs::read_dir(&rejected).into_iter().flatten();
+        let mut kept: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         kept.sort_unstable();
         for old in kept.iter().take(kept.len().saturating_sub(REJECTED_KEPT)) {
             let _ = fs::remove_file(old);
         }
         Ok(())
     }
+}
+
+/// Whether it is certain that no report lies there: the file is gone, or it is something else.
+fn is_no_report(path: &Path, error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+        || fs::symlink_metadata(path).is_ok_and(|data| !data.is_file())
+}
+
+fn parse(bytes: &[u8]) -> Result<CheckIn, String> {
+    let json = unpack(bytes).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&json).map_err(|error| error.to_string())
 }
 
 fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -257,7 +281,7 @@ mod tests {
         let (_folder, spool) = spool();
         let none = Digests::new();
         for (seq, body) in [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (5, "b"), (6, "b"), (7, "a")] {
-            spool.add(&mut report(seq, body), &none).unwrap();
+            spool.add(&mut report(seq, body), &none, &mut 0).unwrap();
         }
         assert_eq!(spool.seqs().unwrap(), [1, 3, 4, 6, 7]);
     }
@@ -267,7 +291,7 @@ mod tests {
         let (_folder, spool) = spool();
         let acknowledged = digests_of(&report(0, "a"));
         for seq in 1..9 {
-            spool.add(&mut report(seq, "a"), &acknowledged).unwrap();
+            spool.add(&mut report(seq, "a"), &acknowledged, &mut 0).unwrap();
         }
         assert_eq!(spool.seqs().unwrap(), [8]);
     }
@@ -276,7 +300,7 @@ mod tests {
     fn bodies_come_back_byte_for_byte() {
         let (_folder, spool) = spool();
         let mut first = report(1, "ä  \\u0041");
-        spool.add(&mut first, &Digests::new()).unwrap();
+        spool.add(&mut first, &Digests::new(), &mut 0).unwrap();
         let back = spool.read(1).unwrap().unwrap();
         assert_eq!(
             back.sections["os"].body.as_ref().unwrap().get(),
@@ -287,18 +311,44 @@ mod tests {
     #[test]
     fn damaged_files_step_aside() {
         let (_folder, spool) = spool();
-        spool.add(&mut report(1, "a"), &Digests::new()).unwrap();
-        spool.add(&mut report(2, "b"), &Digests::new()).unwrap();
+        spool.add(&mut report(1, "a"), &Digests::new(), &mut 0).unwrap();
+        spool.add(&mut report(2, "b"), &Digests::new(), &mut 0).unwrap();
         fs::write(spool.path(1), b"no report").unwrap();
         assert!(spool.read(1).unwrap().is_none());
         assert_eq!(spool.seqs().unwrap(), [2]);
     }
 
     #[test]
+    fn what_cannot_be_read_for_the_moment_is_kept() {
+        let (folder, spool) = spool();
+        spool.add(&mut report(1, "a"), &Digests::new(), &mut 0).unwrap();
+        let faults = std::sync::Arc::new(crate::disk::faults::Faults::at(1));
+        let failing = Spool::open(&folder.path().join("spool"), Disk { faults: Some(faults) });
+        let failing = failing.unwrap();
+        assert!(matches!(failing.read(1), Err(StateError::Io { what: "reading", .. })));
+        assert_eq!((failing.seqs().unwrap().as_slice(), failing.rejected()), (&[1][..], 0));
+        assert!(failing.read(1).unwrap().is_some(), "the disk gives it the next time");
+    }
+
+    #[test]
+    fn every_damaged_report_is_counted() {
+        let (_folder, spool) = spool();
+        for (seq, body) in [(1, "a"), (2, "b")] {
+            spool.add(&mut report(seq, body), &Digests::new(), &mut 0).unwrap();
+        }
+        for seq in [1, 2] {
+            fs::write(spool.path(seq), b"no report").unwrap();
+        }
+        let mut dropped = 0;
+        spool.add(&mut report(3, "c"), &Digests::new(), &mut dropped).unwrap();
+        assert_eq!((dropped, spool.seqs().unwrap().as_slice()), (2, &[3][..]));
+    }
+
+    #[test]
     fn few_rejected_reports_are_kept() {
         let (_folder, spool) = spool();
         for seq in 1..10 {
-            spool.add(&mut report(seq, &seq.to_string()), &Digests::new()).unwrap();
+            spool.add(&mut report(seq, &seq.to_string()), &Digests::new(), &mut 0).unwrap();
             spool.reject(seq).unwrap();
         }
         let kept = fs::read_dir(spool.folder.join("rejected")).unwrap().count();
@@ -317,7 +367,7 @@ mod tests {
             for (seq, body) in (1..).zip(&bodies) {
                 // Long enough that a handful fill the spool.
                 let mut next = report(seq, &body.to_string());
-                dropped += spool.add(&mut next, &Digests::new()).unwrap().dropped;
+                spool.add(&mut next, &Digests::new(), &mut dropped).unwrap();
             }
             let seqs = spool.seqs().unwrap();
             prop_assert!(seqs.is_sorted());

@@ -1,7 +1,8 @@
 //! What the agent remembers: its key, who it is, and what the collector has acknowledged.
 //!
 //! Files, each written atomically: `key` (the secret seed alone), `identity.json`, `ledger.json`,
-//! and `seq`, a line of fixed length that is overwritten in place so that numbers stay unique
+//! `settings.json` (apart, so that a damaged ledger never makes the agent tell what it was asked
+//! not to), and `seq`, a line of fixed length that is overwritten in place so that numbers stay unique
 //! even while the disk is full. A damaged identity or key is never replaced silently.
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_shared::api::enroll::EnrollStatus;
 use rollcall_shared::report::Settings;
+use rollcall_shared::section::SECTIONS;
 use rollcall_shared::signature::SigningKey;
 use rollcall_shared::{DeviceId, Digest, Timestamp};
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ const KEY: &str = "key";
 const NEXT_KEY: &str = "key.next";
 const IDENTITY: &str = "identity.json";
 const LEDGER: &str = "ledger.json";
+const SETTINGS: &str = "settings.json";
 const SEQ: &str = "seq";
 const LOCK: &str = "lock";
 /// No state file is larger.
@@ -60,7 +63,9 @@ pub struct Ledger {
     pub acknowledged: BTreeMap<String, Digest>,
     /// The last acknowledged report.
     pub last_stored: Option<Stored>,
-    /// The collector's settings, clamped.
+    /// The collector's settings, clamped. They lie in a file of their own; earlier versions kept
+    /// them in the ledger, from where they are still read.
+    #[serde(skip_serializing)]
     pub settings: Settings,
     /// Reports given up since the last one that says so.
     pub dropped_reports: u64,
@@ -132,6 +137,8 @@ pub struct State {
     pub identity: Option<Identity>,
     /// What the collector has acknowledged.
     pub ledger: Ledger,
+    /// The settings as they are on disk, once known.
+    saved_settings: Option<Settings>,
     last_seq: u64,
 }
 
@@ -141,7 +148,7 @@ impl State {
         private_folder(folder)?;
         let lock = lock(folder)?;
         let identity: Option<Identity> = read_json(&disk, &folder.join(IDENTITY))?;
-        let ledger = match read_json(&disk, &folder.join(LEDGER)) {
+        let mut ledger: Ledger = match read_json(&disk, &folder.join(LEDGER)) {
             Ok(ledger) => ledger.unwrap_or_default(),
             // Without it only more is sent once; that is better than not reporting at all.
             Err(StateError::Damaged { path, why }) => {
@@ -150,8 +157,24 @@ impl State {
             }
             Err(error) => return Err(error),
         };
-        let mut state =
-            Self { folder: folder.to_owned(), disk, _lock: lock, identity, ledger, last_seq: 0 };
+        match read_json(&disk, &folder.join(SETTINGS)) {
+            Ok(settings) => ledger.settings = settings.unwrap_or(ledger.settings),
+            // What may be told is not known any more, so nothing is until the collector says it.
+            Err(StateError::Damaged { path, why }) => {
+                tracing::warn!(path = %path.display(), why, "the settings are damaged; sections are left out until the collector tells them again");
+                ledger.settings = nothing_allowed();
+            }
+            Err(error) => return Err(error),
+        }
+        let mut state = Self {
+            folder: folder.to_owned(),
+            disk,
+            _lock: lock,
+            identity,
+            saved_settings: None,
+            ledger,
+            last_seq: 0,
+        };
         state.last_seq = state.read_seq()?;
         if let Some(identity) = &state.identity {
             let public_key = identity.public_key.clone();
@@ -160,14 +183,43 @@ impl State {
         Ok(state)
     }
 
-    /// Who this device is, without opening the state; for `doctor` beside a running agent.
-    pub fn peek_identity(folder: &Path) -> Option<Identity> {
-        read_json(&Disk::default(), &folder.join(IDENTITY)).ok().flatten()
+    /// Who this device is, without opening the state; beside a running agent. `None` when it is
+    /// not enrolled; a damaged or unreadable file is an error.
+    pub fn peek_identity(folder: &Path) -> Result<Option<Identity>, StateError> {
+        read_json(&Disk::default(), &folder.join(IDENTITY))
+    }
+
+    /// The key that belongs to this public key, without opening the state.
+    pub fn peek_key(folder: &Path, public_key: &str) -> Result<SigningKey, StateError> {
+        for name in [KEY, NEXT_KEY] {
+            // After a rekey that was cut short the next start of the agent moves the new key.
+            if let Some(key) = read_key(&Disk::default(), &folder.join(name))?
+                && key.public_key() == public_key
+            {
+                return Ok(key);
+            }
+        }
+        Err(foreign_key(folder))
+    }
+
+    /// Whether the collector has revoked this device, as far as known, without opening the state.
+    pub fn peek_revoked(folder: &Path) -> bool {
+        let ledger: Option<Ledger> =
+            read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten();
+        ledger.is_some_and(|ledger| ledger.revoked)
     }
 
     /// What the collector asked for, without opening the state; for `show`.
-    pub fn peek_ledger(folder: &Path) -> Option<Ledger> {
-        read_json(&Disk::default(), &folder.join(LEDGER)).ok().flatten()
+    pub fn peek_settings(folder: &Path) -> Settings {
+        let disk = Disk::default();
+        match read_json(&disk, &folder.join(SETTINGS)) {
+            Ok(Some(settings)) => settings,
+            Err(StateError::Damaged { .. }) => nothing_allowed(),
+            Ok(None) | Err(_) => {
+                let ledger: Option<Ledger> = read_json(&disk, &folder.join(LEDGER)).ok().flatten();
+                ledger.unwrap_or_default().settings
+            }
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -194,10 +246,7 @@ impl State {
         if is(&read_key(&self.disk, &self.path(NEXT_KEY))?) {
             return self.promote_next_key();
         }
-        Err(StateError::Damaged {
-            path: self.path(KEY),
-            why: "it is not the key this device enrolled with".to_owned(),
-        })
+        Err(foreign_key(&self.folder))
     }
 
     /// The device key; made and stored first when there is none.
@@ -239,8 +288,14 @@ impl State {
         Ok(())
     }
 
-    /// Writes the ledger down as it stands.
-    pub fn save_ledger(&self) -> Result<(), StateError> {
+    /// Writes the ledger and the settings down as they stand; the settings first, so that they
+    /// are never on neither of the two places.
+    pub fn save_ledger(&mut self) -> Result<(), StateError> {
+        let settings = &self.ledger.settings;
+        if self.saved_settings.as_ref() != Some(settings) {
+            self.write(SETTINGS, &to_json(settings))?;
+            self.saved_settings = Some(settings.clone());
+        }
         self.write(LEDGER, &to_json(&self.ledger))
     }
 
@@ -249,11 +304,14 @@ impl State {
         self.last_seq
     }
 
-    /// A number that no report had before; it is on disk before it is used.
-    pub fn take_seq(&mut self) -> Result<u64, StateError> {
+    /// A number that no report had before, and whether it is on disk. If it is not, it counts in
+    /// memory all the same: a report in time is worth more than a number that may be given again
+    /// after a restart, which a collector takes for a computer that was turned back.
+    pub fn take_seq(&mut self) -> (u64, Result<(), StateError>) {
         let seq = self.last_seq + 1;
-        self.set_last_seq(seq)?;
-        Ok(seq)
+        let written = self.set_last_seq(seq);
+        self.last_seq = seq;
+        (seq, written)
     }
 
     /// Continues after the numbers that a spool holds or a collector knows; never goes back.
@@ -303,7 +361,7 @@ pub fn erase(folder: &Path) -> Result<(), StateError> {
         _ => Ok(()),
     };
     // The key goes first: what is left after a failure then cannot speak for this device.
-    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SEQ] {
+    for name in [KEY, NEXT_KEY, IDENTITY, LEDGER, SETTINGS, SEQ] {
         let path = folder.join(name);
         let result = Disk::default().remove(&path);
         removing(path, result)?;
@@ -311,6 +369,19 @@ pub fn erase(folder: &Path) -> Result<(), StateError> {
     let spool = folder.join("spool");
     let result = std::fs::remove_dir_all(&spool);
     removing(spool, result)
+}
+
+fn foreign_key(folder: &Path) -> StateError {
+    StateError::Damaged {
+        path: folder.join(KEY),
+        why: "it is not the key this device enrolled with".to_owned(),
+    }
+}
+
+/// Settings that switch every section off.
+fn nothing_allowed() -> Settings {
+    let names = SECTIONS.iter().map(|info| info.name.to_owned());
+    Settings { sections_off: names.collect(), ..Settings::default() }
 }
 
 fn lock(folder: &Path) -> Result<File, StateError> {
@@ -372,91 +443,4 @@ fn read_key(disk: &Disk, path: &Path) -> Result<Option<SigningKey>, StateError> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::now::SystemPresent;
-
-    fn identity(public_key: &str) -> Identity {
-        Identity {
-            device_id: DeviceId(Uuid::nil()),
-            url: "https://collector.example:8443".to_owned(),
-            ca_certificate: None,
-            ca_digest: None,
-            public_key: public_key.to_owned(),
-            status: EnrollStatus::Active,
-            enrolled_at: Timestamp(0),
-        }
-    }
-
-    #[test]
-    fn remembers_over_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let mut state = State::open(&path, Disk::default()).unwrap();
-        let key = state.key(&SystemPresent).unwrap().public_key();
-        state.save_identity(identity(&key)).unwrap();
-        state.ledger.dropped_reports = 3;
-        state.save_ledger().unwrap();
-        assert_eq!((state.take_seq().unwrap(), state.take_seq().unwrap()), (1, 2));
-        state.continue_after(40).unwrap();
-        state.continue_after(u64::MAX).unwrap();
-        state.continue_after(7).unwrap();
-        drop(state);
-        let mut state = State::open(&path, Disk::default()).unwrap();
-        assert_eq!(state.key(&SystemPresent).unwrap().public_key(), key);
-        assert_eq!(state.identity, Some(identity(&key)));
-        assert_eq!(state.ledger.dropped_reports, 3);
-        assert_eq!(state.take_seq().unwrap(), 41);
-    }
-
-    #[test]
-    fn two_agents_do_not_share_a_state() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let _first = State::open(&path, Disk::default()).unwrap();
-        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Locked(_))));
-    }
-
-    #[test]
-    fn a_damaged_identity_or_key_is_never_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let mut state = State::open(&path, Disk::default()).unwrap();
-        let key = state.key(&SystemPresent).unwrap().public_key();
-        state.save_identity(identity(&key)).unwrap();
-        drop(state);
-        Disk::default().write(&path.join(KEY), b"short").unwrap();
-        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
-        Disk::default().write(&path.join(KEY), &[9; 32]).unwrap();
-        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
-        Disk::default().write(&path.join(IDENTITY), b"{").unwrap();
-        assert!(matches!(State::open(&path, Disk::default()), Err(StateError::Damaged { .. })));
-    }
-
-    #[test]
-    fn a_rekey_cut_short_is_finished() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let mut state = State::open(&path, Disk::default()).unwrap();
-        state.key(&SystemPresent).unwrap();
-        let next = state.next_key(&SystemPresent).unwrap().public_key();
-        state.save_identity(identity(&next)).unwrap();
-        drop(state);
-        let state = State::open(&path, Disk::default()).unwrap();
-        assert_eq!(state.key(&SystemPresent).unwrap().public_key(), next);
-        assert!(!path.join(NEXT_KEY).exists());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_key_that_others_may_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let state = State::open(&path, Disk::default()).unwrap();
-        state.key(&SystemPresent).unwrap();
-        let open = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(path.join(KEY), open).unwrap();
-        assert!(matches!(state.key(&SystemPresent), Err(StateError::Exposed(_))));
-    }
-}
+mod tests;

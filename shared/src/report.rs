@@ -233,7 +233,8 @@ pub struct Settings {
     pub scan_interval_s: u32,
     /// Sections not to look at, e.g. `user`. Names that the agent does not know have no effect.
     pub sections_off: Vec<String>,
-    /// Largest compressed request in bytes, from 65 536 to 4 194 304.
+    /// Largest compressed request in bytes, from 65 536 to 4 194 304. A report that is larger goes
+    /// without its largest sections.
     pub upload_limit_bytes: u32,
 }
 

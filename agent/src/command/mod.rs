@@ -4,13 +4,17 @@ pub(crate) mod enroll;
 mod run;
 pub(crate) mod show;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cli::{Command, Context, confirm, print, tell};
 use crate::error::{Error, exit};
+use crate::host::Host;
 use crate::now::{Present as _, SystemPresent};
 use crate::paths::Paths;
 use crate::source::{Privilege, SOURCES};
+use crate::state::{State, StateError};
 use crate::status::Status;
 use crate::{doctor, state};
 
@@ -30,13 +34,18 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<u8, Error> {
     }
 }
 
-/// Waits for a future on this thread.
+/// A thread that hangs in the kernel, on a dead mount for instance, is not waited for longer.
+const THREADS_GRACE: Duration = Duration::from_secs(1);
+
+/// Waits for a future on this thread. What it left behind on others does not keep the program.
 fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Internal(format!("the runtime did not start: {error}")))?
-        .block_on(future)
+        .map_err(|error| Error::Internal(format!("the runtime did not start: {error}")))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_timeout(THREADS_GRACE);
+    result
 }
 
 /// Any value as JSON lines for a program.
@@ -71,7 +80,14 @@ fn sources(as_json: bool) -> Result<u8, Error> {
     }
     for source in SOURCES {
         let rights = if administrator(source.privilege) { " (administrator)" } else { "" };
-        print(&format!("{:<10} {:<22} {}{rights}", source.section, source.name, source.about));
+        let programs = match source.programs {
+            [] => String::new(),
+            programs => format!("; runs {}", programs.join(", ")),
+        };
+        print(&format!(
+            "{:<10} {:<22} {}{programs}{rights}",
+            source.section, source.name, source.about
+        ));
     }
     Ok(exit::OK)
 }
@@ -79,22 +95,26 @@ fn sources(as_json: bool) -> Result<u8, Error> {
 fn status(as_json: bool, context: &Context) -> Result<u8, Error> {
     let read = |paths: &Paths| {
         Status::read(&paths.status).map_err(|source| {
-            Error::State(state::StateError::Io {
-                what: "reading",
-                path: paths.status.clone(),
-                source,
-            })
+            Error::State(StateError::Io { what: "reading", path: paths.status.clone(), source })
         })
     };
     let mut status = read(&context.paths)?;
     if status.is_none() && context.config.state.is_none() {
         status = read(&Paths::system())?;
     }
-    let Some(status) = status else { return Err(Error::NotEnrolled) };
+    // The file tells what the last agent knew; a damaged identity keeps the next from starting.
+    let damaged = match State::peek_identity(&context.paths.state) {
+        Err(error @ StateError::Damaged { .. }) => Some(Error::State(error)),
+        _ => None,
+    };
+    let Some(status) = status else { return Err(damaged.unwrap_or(Error::NotEnrolled)) };
     if as_json {
         print(&to_json(&json!({ "schema_version": 1, "status": status }))?);
     } else {
         print(&status.to_text(SystemPresent.now()));
+    }
+    if let Some(error) = damaged {
+        return Err(error);
     }
     let good = status.device_id.is_some() && !status.revoked && status.last_error.is_none();
     Ok(if good { exit::OK } else { exit::PROBLEMS })
@@ -102,7 +122,8 @@ fn status(as_json: bool, context: &Context) -> Result<u8, Error> {
 
 fn examine(as_json: bool, context: &Context) -> Result<u8, Error> {
     let checks = block_on(async {
-        Ok(doctor::examine(&context.paths, &context.config, &SystemPresent).await)
+        let (paths, config) = (&context.paths, &context.config);
+        Ok(doctor::examine(paths, config, &SystemPresent, &Host::live()).await)
     })?;
     if as_json {
         print(&to_json(&json!({ "schema_version": 1, "checks": checks }))?);
@@ -134,7 +155,7 @@ fn erase(context: &Context) -> Result<(), Error> {
     match std::fs::remove_file(&context.paths.status) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             let path = context.paths.status.clone();
-            Err(state::StateError::Io { what: "removing", path, source }.into())
+            Err(StateError::Io { what: "removing", path, source }.into())
         }
         _ => Ok(()),
     }
@@ -157,4 +178,22 @@ fn config(as_json: bool, context: &Context) -> Result<u8, Error> {
         }
     }
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_does_not_keep_the_program() {
+        let done = block_on(async {
+            tokio::task::spawn_blocking(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+            Ok(7)
+        });
+        assert_eq!(done.unwrap(), 7);
+    }
 }

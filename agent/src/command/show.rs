@@ -16,7 +16,7 @@ use crate::{settings, show};
 /// What `show` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
-    /// Only this section, e.g. `software`
+    /// Only this section or part, e.g. `software`, `vitals`, `hardware_ids`
     section: Option<String>,
     /// The bytes that are sent
     #[arg(long)]
@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error> {
     let host = arguments.root.as_ref().map_or_else(Host::live, Host::at);
     // What the collector switched off is not sent, so it is not shown either.
-    let learnt = State::peek_ledger(&context.paths.state).unwrap_or_default();
-    let options = settings::options(&context.config, &learnt.settings);
+    let asked = State::peek_settings(&context.paths.state);
+    let options = settings::options(&context.config, &asked);
     let naming = Naming {
         report_id: SystemPresent.report_id(),
         seq: 0,
@@ -38,19 +38,23 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error>
         dropped_reports: 0,
     };
     let report = assemble(gather(&host, &options), naming);
+    let unwritable = |error| Error::Internal(format!("the report could not be written: {error}"));
     let Some(name) = &arguments.section else {
         if arguments.json {
-            let json = serde_json::to_string(&report).map_err(|error| {
-                Error::Internal(format!("the report could not be written: {error}"))
-            })?;
-            print(&json);
+            print(&serde_json::to_string(&report).map_err(unwritable)?);
         } else {
             print(&show::to_text(&report, None));
         }
         return Ok(exit::OK);
     };
+    if let Some(part) = show::other_part(&report, name) {
+        let part = part.map_err(unwritable)?;
+        print(&if arguments.json { part } else { show::to_text(&report, Some(name)) });
+        return Ok(exit::OK);
+    }
     let Some(state) = report.sections.get(name) else {
-        let known: Vec<&str> = report.sections.keys().map(String::as_str).collect();
+        let sections = report.sections.keys().map(String::as_str);
+        let known: Vec<&str> = sections.chain(show::OTHER_PARTS).collect();
         return Err(Error::Usage(format!(
             "there is no section `{name}`; there are {}",
             known.join(", ")

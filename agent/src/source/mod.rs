@@ -45,7 +45,7 @@ pub struct Source {
 }
 
 /// What a source gave: rows or a body, and why anything is missing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Gathered {
     /// The body. Several sources may feed one list section; their rows are put together.
     pub section: Option<Section>,
@@ -99,6 +99,12 @@ pub enum Privilege {
     /// Some fields need an administrator; without, a note says which.
     Administrator,
 }
+
+/// Names of the sources whose whole answer comes from files and folders reached through [`Host`],
+/// and from nothing else: no system call, no program, no file of the kernel. Such an answer stays
+/// true until one of the files changes; all other sources are asked at every check-in.
+pub const FROM_FILES: &[&str] =
+    &["accounts", "dpkg", "rpm", "apk", "pacman", "snap", "flatpak", "updates"];
 
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[

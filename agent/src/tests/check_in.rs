@@ -230,3 +230,61 @@ async fn runs_until_it_is_stopped() {
     assert_eq!((status.queued, status.url), (0, Some(collector.url.clone())));
     assert_eq!(collector.names(), ["lt-0042"]);
 }
+
+#[tokio::test]
+async fn everything_is_asked_at_the_start_and_after_the_scan_interval() {
+    let (_collector, _folder, _computer, mut agent) = enrolled().await;
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (seen, look) = (std::sync::Arc::clone(&asked), agent.look.clone());
+    agent.look = std::sync::Arc::new(move |options| {
+        seen.lock().unwrap().push((options.full, options.now));
+        look(options)
+    });
+    // Looking for the enrolment was a full look.
+    agent.once().await.unwrap();
+    agent.state.ledger.settings.scan_interval_s = 900;
+    let mut seconds = 0;
+    while seconds < 1800 {
+        // The test's clock moves one second each time it is asked.
+        let now = agent.present.now();
+        seconds = now.since(asked.lock().unwrap()[0].1) / 1000;
+    }
+    agent.gather().await.unwrap();
+    agent.gather().await.unwrap();
+    let full: Vec<bool> = asked.lock().unwrap().iter().map(|(full, _)| *full).collect();
+    assert_eq!(full, [false, true, false]);
+}
+
+fn told_as_dropped(collector: &TestCollector) -> u64 {
+    let known = collector.known.lock().unwrap();
+    known.stored.iter().map(|report| report.dropped_reports).sum()
+}
+
+#[tokio::test]
+async fn a_rejected_report_is_counted_with_the_losses_it_carried() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    agent.state.ledger.dropped_reports = 3;
+    collector.instead([Instead::problem(400, "invalid")]);
+    agent.once().await.unwrap();
+    drop(agent);
+    // The count survives a restart and is told once.
+    let mut agent = open(folder.path(), &computer);
+    agent.once().await.unwrap();
+    agent.once().await.unwrap();
+    assert_eq!(told_as_dropped(&collector), 4);
+}
+
+#[tokio::test]
+async fn a_damaged_report_in_the_spool_is_counted_once() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    collector.instead([Instead::Answer(503, Vec::new(), Vec::new())]);
+    agent.once().await.unwrap_err();
+    let seq = agent.spool.seqs().unwrap()[0];
+    let file = folder.path().join(format!("state/spool/{seq:020}.json.zst"));
+    std::fs::write(file, b"no report").unwrap();
+    computer.rename("lt-0043");
+    for _ in 0..3 {
+        agent.once().await.unwrap();
+    }
+    assert_eq!(told_as_dropped(&collector), 1);
+}

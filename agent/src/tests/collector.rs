@@ -31,6 +31,8 @@ pub(super) enum Made {
     ForAnotherName,
     Expired,
     NotYetValid,
+    /// One certificate for both: a CA that signed itself and answers as the server.
+    SelfSigned,
 }
 
 /// What happens to the next check-in instead of the usual.
@@ -68,6 +70,7 @@ pub(super) struct Known {
     pub(super) requests: usize,
     pub(super) instead: VecDeque<Instead>,
     pub(super) sections_off: Vec<String>,
+    pub(super) revoked: bool,
 }
 
 pub(super) struct TestCollector {
@@ -161,21 +164,31 @@ fn certificates(made: Made) -> (Arc<rustls::ServerConfig>, Vec<u8>) {
             leaf.not_before = rcgen::date_time_ymd(2300, 1, 1);
             leaf.not_after = rcgen::date_time_ymd(2301, 1, 1);
         }
-        Made::Well | Made::ForAnotherName => {}
+        Made::Well | Made::ForAnotherName | Made::SelfSigned => {}
     }
     let leaf_key = KeyPair::generate().unwrap();
+    if made == Made::SelfSigned {
+        leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = leaf.self_signed(&leaf_key).unwrap();
+        let der = certificate.der().clone();
+        return (server(vec![der.clone()], &leaf_key), der.to_vec());
+    }
     let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, ca_key)).unwrap();
     let chain: Vec<CertificateDer<'static>> =
         vec![leaf.der().clone(), ca_certificate.der().clone()];
-    let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap();
+    (server(chain, &leaf_key), ca_certificate.der().to_vec())
+}
+
+fn server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<rustls::ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("versions")
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .unwrap();
-    (Arc::new(config), ca_certificate.der().to_vec())
+        .expect("a chain and its key");
+    Arc::new(config)
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
@@ -250,8 +263,16 @@ async fn answer(request: Request<Incoming>, known: &Mutex<Known>) -> Reply {
         }
         "/agent/v1/check-in" => {
             let device: DeviceId = key_id.parse().unwrap();
+            if !known.devices.contains_key(&device) {
+                return refuse(401, "unauthorised");
+            }
             verify(&known.devices[&device]);
-            let report: CheckIn = serde_json::from_slice(&json).unwrap();
+            if known.revoked {
+                return refuse(403, "device-revoked");
+            }
+            let Ok(report) = serde_json::from_slice::<CheckIn>(&json) else {
+                return refuse(400, "bad-request");
+            };
             assert_eq!(report.seq.to_string(), seq);
             check_in(&report, &settings, &mut known)
         }
@@ -266,6 +287,13 @@ fn misbehave(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -
         response = response.header(name, value);
     }
     Ok(response.body(Full::new(body.into())).unwrap())
+}
+
+fn refuse(status: u16, kind: &str) -> Reply {
+    let Instead::Answer(status, headers, body) = Instead::problem(status, kind) else {
+        panic!("a problem is an answer")
+    };
+    misbehave(status, headers, body)
 }
 
 fn check_in(report: &CheckIn, settings: &serde_json::Value, known: &mut Known) -> Reply {

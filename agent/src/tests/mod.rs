@@ -2,6 +2,7 @@
 
 mod check_in;
 mod collector;
+mod doctor;
 mod enroll;
 mod faults;
 mod trust;

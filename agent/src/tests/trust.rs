@@ -53,6 +53,56 @@ async fn certificates_that_are_not_right_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_self_signed_certificate_has_its_own_sentence() {
+    let collector = TestCollector::start_made(Made::SelfSigned).await;
+    // Whether the join string names it or the system's store is asked.
+    let system = JoinString { ca_digest: None, ..collector.join() };
+    for join in [collector.join(), system] {
+        let (error, code) = refused(&join).await;
+        if matches!(error, ReachError::NoTrustStore(_)) {
+            continue;
+        }
+        assert!(matches!(error, ReachError::CaAsServer { .. }), "{error:?}");
+        assert_eq!(code, exit::REFUSED);
+    }
+    // And where an enrolled agent believes this very certificate.
+    let (good, folder) = (TestCollector::start().await, tempfile::tempdir().unwrap());
+    let mut agent = open(folder.path(), &Computer::new());
+    agent.enroll(&good.join()).await.unwrap();
+    agent.state.identity.as_mut().unwrap().url.clone_from(&collector.url);
+    let error = agent.once().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Reach { source: ReachError::CaAsServer { .. }, .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.exit_code(), exit::REFUSED);
+    assert_eq!(collector.known.lock().unwrap().requests, 0, "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_place_that_speaks_only_old_tls_has_its_own_sentence() {
+    // A `ServerHello` of TLS 1.1 with one cipher suite, and the alert `protocol_version`.
+    let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 0x2f, 0]);
+    for answer in [hello, vec![0x15, 3, 2, 0, 2, 2, 70]] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let old = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 2048]).await;
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.read(&mut [0; 2048]).await;
+            }
+        });
+        let (error, code) = refused(&join(format!("https://{address}"), Some(b"ca"))).await;
+        assert!(matches!(error, ReachError::OldTls { .. }), "{error:?}");
+        assert_eq!(code, exit::REFUSED);
+        old.abort();
+    }
+}
+
+#[tokio::test]
 async fn after_enrolment_only_the_same_ca_is_believed() {
     let (collector, other) = (TestCollector::start().await, TestCollector::start().await);
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,213 @@
+//! What a source looked at, and whether any of it may have changed since.
+//!
+//! Every file and folder is remembered with its stamp, also those that were not there. As long as
+//! all stamps are the same, looking again would tell the same. It knows nothing of what was read.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+
+use rollcall_shared::Timestamp;
+
+/// Places whose content changes without a trace in the stamps.
+const WITHOUT_STAMPS: &[&str] = &["/proc/", "/sys/", "/dev/"];
+/// A source that looked at more than this is simply asked again.
+const PATHS_LIMIT: usize = 50_000;
+/// File systems count time in steps. Two changes within one step leave the same stamp, so what
+/// changed shortly before a look may have changed during it.
+const STEP_MS: i64 = 2_000;
+
+/// What the system says of a file or folder without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Facts {
+    device: u64,
+    number: u64,
+    size_bytes: u64,
+    /// Seconds and nanoseconds.
+    modified_at: (i64, i64),
+    /// Last change of content, name, owner or mode; no program can set it back.
+    changed_at: (i64, i64),
+}
+
+/// The state of one path: of the name itself, and where it is a link also of what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    named: Result<Facts, io::ErrorKind>,
+    reached: Option<Result<Facts, io::ErrorKind>>,
+}
+
+/// All that one source looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    stamps: BTreeMap<String, Stamp>,
+    beyond_stamps: bool,
+}
+
+impl Inputs {
+    /// Remembers a path before it is looked at. The first stamp counts: what changes afterwards
+    /// differs from it.
+    pub(crate) fn add(&mut self, path: &str, full: &Path) {
+        if self.beyond_stamps || self.stamps.contains_key(path) {
+            return;
+        }
+        if self.stamps.len() >= PATHS_LIMIT
+            || WITHOUT_STAMPS.iter().any(|place| path.starts_with(place))
+        {
+            self.add_without_stamp();
+            return;
+        }
+        self.stamps.insert(path.to_owned(), Stamp::of(full));
+    }
+
+    /// The source asked something that no file tells, such as a program.
+    pub(crate) fn add_without_stamp(&mut self) {
+        self.beyond_stamps = true;
+        self.stamps.clear();
+    }
+
+    /// Whether the stamps tell everything: nothing was looked at that has none, and nothing
+    /// changed so shortly before the look began that it may have changed again during it.
+    pub(crate) fn are_settled(&self, began_at: Timestamp) -> bool {
+        let latest_ms = began_at.0.saturating_sub(STEP_MS);
+        !self.beyond_stamps && self.stamps.values().all(|stamp| stamp.latest_ms() < latest_ms)
+    }
+
+    /// Whether everything still has the stamp it had. `full` gives the place of a path.
+    pub(crate) fn are_unchanged(&self, full: impl Fn(&str) -> std::path::PathBuf) -> bool {
+        !self.beyond_stamps
+            && self.stamps.iter().all(|(path, stamp)| *stamp == Stamp::of(&full(path)))
+    }
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let kind = |error: io::Error| error.kind();
+        let named = std::fs::symlink_metadata(path).map_err(kind);
+        let is_link = named.as_ref().is_ok_and(Metadata::is_symlink);
+        let reached =
+            is_link.then(|| std::fs::metadata(path).map(|data| Facts::of(&data)).map_err(kind));
+        Self { named: named.map(|data| Facts::of(&data)), reached }
+    }
+
+    fn latest_ms(&self) -> i64 {
+        let facts = [self.named.ok(), self.reached.and_then(Result::ok)];
+        let ms = |at: (i64, i64)| at.0.saturating_mul(1000).saturating_add(at.1 / 1_000_000);
+        facts
+            .iter()
+            .flatten()
+            .map(|facts| ms(facts.modified_at).max(ms(facts.changed_at)))
+            .max()
+            .unwrap_or(i64::MIN)
+    }
+}
+
+impl Facts {
+    #[cfg(unix)]
+    fn of(data: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            device: data.dev(),
+            number: data.ino(),
+            size_bytes: data.len(),
+            modified_at: (data.mtime(), data.mtime_nsec()),
+            changed_at: (data.ctime(), data.ctime_nsec()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(data: &Metadata) -> Self {
+        let since =
+            data.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let since = since.unwrap_or_default();
+        let modified_at =
+            (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos().into());
+        let (device, number) = (0, 0);
+        Self { device, number, size_bytes: data.len(), modified_at, changed_at: modified_at }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const LATER: Timestamp = Timestamp(i64::MAX / 2);
+
+    fn seen(paths: &[&Path]) -> Inputs {
+        let mut inputs = Inputs::default();
+        for path in paths {
+            inputs.add(path.to_str().unwrap(), path);
+        }
+        inputs
+    }
+
+    fn unchanged(inputs: &Inputs) -> bool {
+        inputs.are_unchanged(|path| Path::new(path).to_owned())
+    }
+
+    #[test]
+    fn every_kind_of_change_is_seen() {
+        let base = tempfile::tempdir().unwrap();
+        let path = |name: &str| base.path().join(name);
+        let (file, link, absent, folder) =
+            (path("file"), path("link"), path("absent"), path("folder"));
+        fs::write(&file, "one").unwrap();
+        fs::write(path("other"), "one").unwrap();
+        fs::create_dir(&folder).unwrap();
+        symlink(&file, &link).unwrap();
+        let all = [file.as_path(), &link, &absent, &folder];
+        let changes: [(&str, &dyn Fn()); 6] = [
+            ("a new size", &|| fs::write(&file, "longer").unwrap()),
+            ("the same size", &|| fs::write(&file, "LONGER").unwrap()),
+            ("another file under the name", &|| fs::rename(path("other"), &file).unwrap()),
+            ("a file that was not there", &|| fs::write(&absent, "").unwrap()),
+            ("a name in a folder", &|| fs::write(folder.join("new"), "").unwrap()),
+            ("a link that leads elsewhere", &|| {
+                fs::remove_file(&link).unwrap();
+                symlink(&absent, &link).unwrap();
+            }),
+        ];
+        for (what, change) in changes {
+            let inputs = seen(&all);
+            assert!(unchanged(&inputs), "before {what}");
+            // One step of the file system's clock.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            change();
+            assert!(!unchanged(&inputs), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_old_time_put_on_a_new_content_is_seen() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let inputs = seen(&[&file]);
+        let before = fs::metadata(&file).unwrap().modified().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(&file, "two").unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), before);
+        assert!(!unchanged(&inputs));
+    }
+
+    #[test]
+    fn what_changed_just_now_or_has_no_stamp_is_not_relied_on() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let changed = fs::metadata(&file).unwrap().modified().unwrap();
+        let changed = changed.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        let changed = Timestamp(i64::try_from(changed).unwrap());
+        let inputs = seen(&[&file]);
+        assert!(!inputs.are_settled(changed.plus_ms(100)));
+        assert!(!inputs.are_settled(changed.plus_ms(-86_400_000)), "a clock that is behind");
+        assert!(inputs.are_settled(changed.plus_ms(10_000)));
+        let kernel = seen(&[&file, Path::new("/proc/uptime")]);
+        assert!(!kernel.are_settled(LATER) && !unchanged(&kernel));
+    }
+}
