@@ -73,8 +73,8 @@ cfg_select! {
 fn installed_at(host: &Host) -> Option<Timestamp> {
     // The birth of the root file system, where the system can say it: an image in a container or a
     // cloned disk was born elsewhere and earlier, which is still the best that is known.
-    let born = std::fs::metadata(host.path("/")).and_then(|data| data.created()).ok();
-    let born = born.filter(|_| host.is_live()).and_then(|at| {
+    let top = host.is_live().then(|| std::fs::metadata("/"));
+    let born = top.and_then(|data| data.ok()?.created().ok()).and_then(|at| {
         let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
     });

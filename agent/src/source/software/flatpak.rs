@@ -71,11 +71,12 @@ fn one(
     let deployed = host.read(&format!("{active}/deploy")).ok()?;
     let deployed = parse_deploy(&deployed);
     let version = deployed.version.or_else(|| {
-        let share = format!("{active}/files/share");
         ["metainfo", "appdata"].iter().find_map(|folder| {
             [".metainfo.xml", ".appdata.xml"].iter().find_map(|ending| {
-                let path = format!("{share}/{folder}/{name}{ending}");
-                host.read_text(&path).ok().as_deref().and_then(released_version)
+                // The application itself put these there.
+                let path = format!("files/share/{folder}/{name}{ending}");
+                let text = host.read_text_below(active, &path).ok()?;
+                released_version(&text)
             })
         })
     });

@@ -36,8 +36,10 @@ fn gather(host: &Host) -> Gathered {
         for name in host.list(mount).unwrap_or_default() {
             let Ok(revision) = host.link(&format!("{mount}/{name}/current")) else { continue };
             let revision = revision.to_string_lossy().into_owned();
-            let path = format!("{mount}/{name}/{revision}/meta/snap.yaml");
-            let Some(mut row) = host.read_text(&path).ok().as_deref().and_then(parse) else {
+            // What is inside a snap is its publisher's.
+            let text =
+                host.read_text_below(&format!("{mount}/{name}/{revision}"), "meta/snap.yaml");
+            let Some(mut row) = text.ok().as_deref().and_then(parse) else {
                 continue;
             };
             describe(host, &mut row, &format!("{name}_{revision}.snap"));

@@ -5,7 +5,6 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use rollcall_shared::section::user::{Account, AccountKind};
 use rollcall_shared::section::{Section, Users};
 use rollcall_shared::{Note, Timestamp};
-use rusqlite::{Connection, OpenFlags};
 
 use super::parse::{self, Entry, People};
 use super::records::{LAST_BYTES, RECORD_BYTES, last, records};
@@ -105,9 +104,8 @@ fn from_wtmpdb(host: &Host, accounts: &mut Vec<Account>) {
     if !host.exists(path) {
         return;
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut read = || -> rusqlite::Result<()> {
-        let database = Connection::open_with_flags(host.path(path), flags)?;
+        let Ok(database) = host.database(path) else { return Ok(()) };
         let mut query = database.prepare(
             "SELECT User, MAX(Login), COALESCE(NULLIF(RemoteHost, ''), TTY) FROM wtmp \
              WHERE Type = 3 GROUP BY User LIMIT 10000",
