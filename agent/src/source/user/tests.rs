@@ -3,6 +3,7 @@ use rollcall_shared::section::user::{Account, AccountKind};
 use rollcall_shared::section::{Section, Users};
 
 use super::parse::{self, People};
+use super::records::{HEAD_BYTES, Layout};
 use super::{ACCOUNTS, records};
 use crate::host::Host;
 
@@ -63,6 +64,55 @@ fn other_ranges_and_groups_are_followed() {
     assert_eq!(users.accounts.len(), 2);
 }
 
+/// 64-bit ARM writes longer records, and its seconds do not end in 2038.
+#[test]
+fn the_logs_of_64_bit_arm_are_read() {
+    let users = users("ubuntu-24.04-arm64");
+    let anna = account(&users, "anna");
+    assert_eq!(anna.last_sign_in_at.unwrap().to_string(), "2026-11-20T08:00:00Z");
+    assert_eq!(anna.last_sign_in_from.as_deref(), Some("10.1.2.3"));
+    let carl = account(&users, "carl");
+    assert_eq!(carl.last_sign_in_at.unwrap().to_string(), "2040-02-01T07:30:00Z");
+    assert_eq!(carl.last_sign_in_from.as_deref(), Some("tty1"));
+    let root = account(&users, "root");
+    assert_eq!(root.last_sign_in_at.unwrap().to_string(), "2026-01-05T12:00:00Z");
+    assert_eq!(root.last_sign_in_from.as_deref(), Some("tty1"));
+    assert_eq!(users.accounts.len(), 3);
+}
+
+#[test]
+fn the_databases_of_newer_systems_are_read() {
+    let users = users("debian-13");
+    let anna = account(&users, "anna");
+    assert_eq!(anna.last_sign_in_at.unwrap().to_string(), "2026-11-20T08:00:00Z");
+    assert_eq!(anna.last_sign_in_from.as_deref(), Some("10.1.2.3"));
+    let carl = account(&users, "carl");
+    assert_eq!(carl.last_sign_in_at.unwrap().to_string(), "2026-11-22T06:15:00Z");
+    assert_eq!(account(&users, "bert").kind, Some(AccountKind::Directory));
+}
+
+/// A log that cannot be read says so and stops no other.
+#[test]
+fn an_unreadable_log_does_not_hide_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("var/log");
+    let databases = folder.path().join("var/lib/wtmpdb");
+    std::fs::create_dir_all(log.join("wtmp.1")).unwrap();
+    std::fs::create_dir_all(folder.path().join("etc")).unwrap();
+    std::fs::create_dir_all(&databases).unwrap();
+    let fixture = format!("{}/../tests/fixtures/user/debian-12", env!("CARGO_MANIFEST_DIR"));
+    for file in ["etc/passwd", "var/log/wtmp"] {
+        std::fs::copy(format!("{fixture}/{file}"), folder.path().join(file)).unwrap();
+    }
+    std::fs::write(databases.join("wtmp.db"), "no database at all").unwrap();
+    let gathered = (ACCOUNTS.gather)(&Host::at(folder.path()));
+    let Some(Section::User(users)) = gathered.section else { panic!("no users") };
+    assert!(account(&users, "anna").last_sign_in_at.is_some());
+    let notes: Vec<String> = gathered.notes.into_iter().filter_map(|note| note.detail).collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("wtmp.1") && notes[1].contains("wtmp.db"), "{notes:?}");
+}
+
 #[test]
 fn an_expired_account_is_disabled() {
     let disabled = parse::disabled("a:$y$x:1:0:9:7::1:\nb:$y$x:1:0:9:7:::\nc:!:1\nd::1");
@@ -78,5 +128,7 @@ proptest! {
         parse::disabled(&text);
         records(&bytes).count();
         records(&bytes.repeat(40)).count();
+        let layout = Layout::of_log(&bytes.repeat(9)[..HEAD_BYTES.min(bytes.len() * 9)]);
+        layout.last(&bytes);
     }
 }
