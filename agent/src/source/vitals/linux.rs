@@ -11,11 +11,15 @@ use crate::source::user::records;
 cfg_select! {
     target_os = "linux" => {
         use crate::source::battery::charges;
+        use crate::source::system::is_container;
         use crate::source::volume::spaces;
     }
     _ => {
         fn charges(_: &Host) -> Vec<rollcall_shared::report::BatteryCharge> {
             Vec::new()
+        }
+        fn is_container(_: &Host) -> bool {
+            false
         }
         fn spaces(_: &Host) -> Vec<rollcall_shared::report::VolumeSpace> {
             Vec::new()
@@ -70,14 +74,8 @@ fn sessions(host: &Host) -> Vec<Session> {
     sessions
 }
 
-/// A container runs the kernel of another system and is not restarted for it.
-fn is_container(host: &Host) -> bool {
-    ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
-        .iter()
-        .any(|path| host.exists(path))
-}
-
 fn reboot(host: &Host) -> Option<Reboot> {
+    // A container runs the kernel of another system and is not restarted for it.
     if is_container(host) {
         return None;
     }

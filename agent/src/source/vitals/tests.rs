@@ -51,6 +51,13 @@ fn a_container_waits_for_no_restart() {
     assert_eq!(vitals.batteries, []);
 }
 
+/// A left-over `/.dockerenv` makes no container of a virtual machine.
+#[test]
+fn a_guest_made_from_a_container_image_waits_for_its_restart() {
+    let reboot = of("debian-12-kvm").reboot.unwrap();
+    assert_eq!(reboot.reasons, ["linux-image-amd64"]);
+}
+
 #[test]
 fn kernels_are_compared_within_their_flavour() {
     let kernels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
