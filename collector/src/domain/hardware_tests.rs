@@ -157,7 +157,7 @@ fn only_addresses_that_lead_somewhere_are_shown() {
             ),
         ],
         default_routes: vec![Route {
-            gateway: "10.1.2.1".to_owned(),
+            gateway: some("10.1.2.1"),
             interface: "wlan0".to_owned(),
         }],
         ..Network::default()

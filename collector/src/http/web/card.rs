@@ -249,7 +249,8 @@ pub(super) fn hardware(detail: &DeviceDetail) -> Vec<Card> {
 pub(super) fn network(detail: &DeviceDetail) -> Vec<Card> {
     let card = section(detail, "network", "Network", |card, network: &Network| {
         for route in &network.default_routes {
-            card.text("Default route", format!("{} by {}", route.gateway, route.interface));
+            let gateway = route.gateway.as_deref().unwrap_or("directly");
+            card.text("Default route", format!("{gateway} by {}", route.interface));
         }
         card.text("Resolvers", network.resolvers.join(", "));
         card.text("Search domains", network.search_domains.join(", "));
@@ -263,7 +264,7 @@ pub(super) fn network(detail: &DeviceDetail) -> Vec<Card> {
             vec![
                 name,
                 if interface.virtual_interface { format!("{kind}, virtual") } else { kind },
-                if interface.up { "up" } else { "down" }.to_owned(),
+                interface.up.map_or("", |up| if up { "up" } else { "down" }).to_owned(),
                 opt(interface.mac.as_ref()),
                 interface.addresses.join(" "),
                 speed.unwrap_or_default(),
