@@ -70,7 +70,7 @@ pub struct Interface {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Route {
     /// Address of the gateway, e.g. `10.1.2.1`; none where the interface itself leads to the other
-    /// side (PPP, WireGuard).
+    /// side (PPP, `WireGuard`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
     /// Interface it leaves by.

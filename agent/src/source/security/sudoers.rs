@@ -100,6 +100,8 @@ pub(crate) struct Sudoers {
     command_aliases: BTreeMap<String, Vec<Item>>,
     nobody_is_asked: bool,
     somebody_is_not_asked: bool,
+    /// The password asked for is not one's own but the administrator's.
+    asks_for_another: bool,
 }
 
 /// A name in a list, or an exception from the list.
@@ -300,7 +302,11 @@ impl Sudoers {
             None => ("", rest),
         };
         for setting in settings.split(',') {
-            let asks = match setting.replace(' ', "").as_str() {
+            let setting = setting.replace(' ', "");
+            if let (None, "targetpw" | "rootpw") = (scope, setting.trim_start_matches('!')) {
+                self.asks_for_another = !setting.starts_with('!');
+            }
+            let asks = match setting.as_str() {
                 "authenticate" => true,
                 "!authenticate" => false,
                 _ => continue,
@@ -326,7 +332,10 @@ impl Sudoers {
 
     /// Everybody who may do everything.
     pub(crate) fn administrators(&self) -> BTreeSet<Who> {
-        let rules = self.rules.iter().filter(|rule| self.everything(rule).is_some());
+        let rules = self.rules.iter().filter(|rule| {
+            let everything = self.everything(rule);
+            everything == Some(true) || (everything.is_some() && !self.asks_for_another)
+        });
         rules.flat_map(|rule| self.who(rule)).collect()
     }
 
@@ -495,6 +504,9 @@ mod tests {
         ]);
         assert_eq!(found.administrators(), expected);
         assert_eq!(sudoers("ALL ALL=(ALL) ALL").administrators(), [Who::Everybody].into());
+        // As openSUSE has it: whoever knows the administrator's password.
+        let asked = sudoers("Defaults targetpw\nALL ALL=(ALL) ALL\nanna ALL=NOPASSWD: ALL");
+        assert_eq!(asked.administrators(), [user("anna")].into());
     }
 
     #[test]

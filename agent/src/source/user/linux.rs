@@ -12,6 +12,7 @@ use super::parse::{self, Entry, People};
 use super::records::{HEAD_BYTES, Layout, Record};
 use crate::host::{Host, HostError};
 use crate::source::Gathered;
+use crate::source::security::sudoers;
 use crate::source::text::{clip, some};
 
 /// Sign-ins of directory accounts that are told; more only after an attack on the log.
@@ -30,10 +31,18 @@ pub(super) fn gather(host: &Host) -> Gathered {
     let people = People::parse(&host.read_text("/etc/login.defs").unwrap_or_default());
     let mut entries = parse::passwd(&passwd, people);
     let group = host.read_text("/etc/group").unwrap_or_default();
-    let (groups, administrators) = parse::groups(&group, &entries);
+    let sudo = sudoers(host);
+    // Where sudo's rules are not for us, who is none of its groups may still be named there.
+    let sudo_is_known = sudo.is_ok();
+    let by_sudo = sudo.unwrap_or_else(|error| {
+        notes.push(Note::from(error));
+        None
+    });
+    let by_sudo = by_sudo.map(|sudo| sudo.administrators()).unwrap_or_default();
+    let (groups, administrators) = parse::groups(&group, &entries, &by_sudo);
 
-    let disabled = match host.read_text("/etc/shadow") {
-        Ok(text) => parse::disabled(&text),
+    let shadow = match host.read_text("/etc/shadow") {
+        Ok(text) => parse::shadow(&text),
         Err(error) => {
             if !error.is_not_found() {
                 notes.push(Note::from(error));
@@ -42,8 +51,11 @@ pub(super) fn gather(host: &Host) -> Gathered {
         }
     };
     for Entry { account, id, .. } in &mut entries {
-        account.administrator = Some(*id == 0 || administrators.contains(&account.name));
-        account.disabled = disabled.get(&account.name).copied();
+        let administrator = *id == 0 || administrators.contains(&account.name);
+        account.administrator = (administrator || sudo_is_known).then_some(administrator);
+        let shadow = shadow.get(&account.name).copied();
+        account.disabled = parse::disabled(account, shadow);
+        account.password_locked = shadow.map(|shadow| shadow.locked);
     }
     let mut layout = Layout::NATIVE;
     let mut signed_in = BTreeMap::new();
@@ -58,6 +70,10 @@ pub(super) fn gather(host: &Host) -> Gathered {
     }
     for (path, query, parts) in DATABASES {
         notes.extend(from_database(host, path, query, *parts, &mut accounts).err());
+    }
+    let directory = accounts.iter_mut().filter(|account| account.administrator.is_none());
+    for account in directory.filter(|account| administrators.contains(&account.name)) {
+        account.administrator = Some(true);
     }
     accounts.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Gathered { section: Some(Section::User(Users { accounts, groups })), notes }

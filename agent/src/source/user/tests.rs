@@ -6,6 +6,7 @@ use super::parse::{self, People};
 use super::records::{HEAD_BYTES, Layout};
 use super::{ACCOUNTS, records};
 use crate::host::Host;
+use crate::source::security::Who;
 
 fn users(system: &str) -> Users {
     let root = format!("{}/../tests/fixtures/user/{system}", env!("CARGO_MANIFEST_DIR"));
@@ -113,19 +114,42 @@ fn an_unreadable_log_does_not_hide_the_others() {
     assert!(notes[0].contains("wtmp.1") && notes[1].contains("wtmp.db"), "{notes:?}");
 }
 
+/// The administrator of a cloud image has no password, only a key, and stands in sudoers alone.
 #[test]
-fn an_expired_account_is_disabled() {
-    let disabled = parse::disabled("a:$y$x:1:0:9:7::1:\nb:$y$x:1:0:9:7:::\nc:!:1\nd::1");
-    let found: Vec<bool> = disabled.into_values().collect();
-    assert_eq!(found, [true, false, true, false]);
+fn an_account_that_only_a_key_opens_is_not_disabled() {
+    let users = users("ubuntu-24.04-cloud");
+    let ubuntu = account(&users, "ubuntu");
+    assert_eq!((ubuntu.disabled, ubuntu.password_locked), (Some(false), Some(true)));
+    let root = account(&users, "root");
+    assert_eq!((root.disabled, root.password_locked), (Some(false), Some(true)));
+    for name in ["daemon", "sync", "left"] {
+        assert_eq!(account(&users, name).disabled, Some(true), "{name}");
+    }
+    assert_eq!(account(&users, "left").password_locked, Some(false), "expired");
+}
+
+#[test]
+fn who_stands_in_sudoers_is_administrator() {
+    let users = users("ubuntu-24.04-cloud");
+    let found = users.accounts.iter().filter(|account| account.administrator == Some(true));
+    let names: Vec<&str> = found.map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["ops1", "root", "ubuntu"]);
+}
+
+#[test]
+fn an_expired_account_is_told_from_a_locked_password() {
+    let shadow = parse::shadow("a:$y$x:1:0:9:7::1:\nb:$y$x:1:0:9:7:::\nc:!:1\nd::1");
+    let found: Vec<(bool, bool)> =
+        shadow.into_values().map(|shadow| (shadow.expired, shadow.locked)).collect();
+    assert_eq!(found, [(true, false), (false, false), (false, true), (false, false)]);
 }
 
 proptest! {
     #[test]
     fn no_file_makes_it_panic(bytes: Vec<u8>, text in "([a-z+]{0,3}:|[0-9]{0,5}:|\\PC|\n){0,40}") {
         let entries = parse::passwd(&text, People::parse(&text));
-        parse::groups(&text, &entries);
-        parse::disabled(&text);
+        parse::groups(&text, &entries, &[Who::Everybody].into());
+        parse::shadow(&text);
         records(&bytes).count();
         records(&bytes.repeat(40)).count();
         let layout = Layout::of_log(&bytes.repeat(9)[..HEAD_BYTES.min(bytes.len() * 9)]);

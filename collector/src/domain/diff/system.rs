@@ -143,6 +143,7 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
                 shell,
                 administrator,
                 disabled,
+                password_locked,
                 // Signing in is not a change of the computer.
                 last_sign_in_at: _,
                 last_sign_in_from: _,
@@ -153,6 +154,7 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
             out.value(&format!("{subject}, shell"), shell, &b.shell);
             out.value(&format!("{subject}, administrator"), administrator, &b.administrator);
             out.value(&format!("{subject}, disabled"), disabled, &b.disabled);
+            out.value(&format!("{subject}, password locked"), password_locked, &b.password_locked);
         },
     );
     out.list(

@@ -300,6 +300,7 @@ pub(super) fn accounts(detail: &DeviceDetail) -> Vec<Card> {
                 word(account.kind.as_ref()),
                 yes(account.administrator).to_owned(),
                 yes(account.disabled).to_owned(),
+                yes(account.password_locked).to_owned(),
                 account.last_sign_in_at.map(Timestamp::date).unwrap_or_default(),
             ]
         });
@@ -309,6 +310,7 @@ pub(super) fn accounts(detail: &DeviceDetail) -> Vec<Card> {
             ("Kind", false),
             ("Administrator", false),
             ("Disabled", false),
+            ("Password locked", false),
             ("Last sign-in", false),
         ];
         card.table("Accounts", &columns, rows.collect());
