@@ -45,11 +45,11 @@ pub(super) fn gather(host: &Host) -> Gathered {
             None
         }),
         sudo_without_password: sudoers(host)
-            .map(|found| found.map(|found| found.without_password()))
             .unwrap_or_else(|error| {
                 notes.push(error.into());
                 None
-            }),
+            })
+            .map(|found| found.without_password()),
     };
     Gathered { section: Some(Section::Security(security)), notes }
 }

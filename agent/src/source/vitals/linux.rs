@@ -6,6 +6,7 @@ use rollcall_shared::version::Scheme;
 use super::{parse, times};
 use crate::host::Host;
 use crate::source::software::{dpkg, pacman, rpm};
+use crate::source::update::last_installed_at;
 use crate::source::user::records;
 
 cfg_select! {
@@ -41,7 +42,7 @@ pub fn vitals(host: &Host) -> Vitals {
         sessions: sessions(host),
         reboot: reboot(host),
         update_lists_at: times::lists_at(host),
-        last_upgrade_at: times::upgraded_at(host),
+        last_upgrade_at: last_installed_at(host),
     }
 }
 

@@ -172,12 +172,26 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
 }
 
 pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
-    let Update { manager, automatic, pending, security_known, last_installed_at: _ } = before;
+    let Update {
+        manager,
+        automatic,
+        pending,
+        pending_unknown,
+        security_known,
+        last_installed_at: _,
+    } = before;
     out.value("update manager", manager, &after.manager);
     out.value("automatic updates", automatic, &after.automatic);
     out.value("security updates told apart", security_known, &after.security_known);
     // Which ones wait is told on the device's page; as changes they would drown what was installed.
-    out.changed("waiting updates", waiting(pending), waiting(&after.pending));
+    let count = |unknown: bool, pending: &[PendingUpdate]| {
+        if unknown { Some("unknown".to_owned()) } else { waiting(pending) }
+    };
+    out.changed(
+        "waiting updates",
+        count(*pending_unknown, pending),
+        count(after.pending_unknown, &after.pending),
+    );
 }
 
 /// How many updates wait, and how many of them for security.

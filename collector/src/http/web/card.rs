@@ -453,8 +453,12 @@ fn space(detail: &DeviceDetail) -> Card {
 fn update(detail: &DeviceDetail) -> Card {
     section(detail, "update", "Updates", |card, update: &Update| {
         let security = update.pending.iter().filter(|pending| pending.security).count();
-        card.text("Waiting", update.pending.len().to_string());
-        if update.security_known {
+        if update.pending_unknown {
+            card.text("Waiting", "unknown".to_owned());
+        } else {
+            card.text("Waiting", update.pending.len().to_string());
+        }
+        if update.security_known && !update.pending_unknown {
             card.text("For security", security.to_string());
         }
         card.text("Known from", update.manager.clone())
