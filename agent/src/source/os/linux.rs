@@ -20,14 +20,18 @@ const TRACES: &[&str] = &[
 
 pub(super) fn gather(host: &Host) -> Gathered {
     let mut notes = Vec::new();
-    let release = ["/etc/os-release", "/usr/lib/os-release"]
-        .iter()
-        .find_map(|path| host.read_text(path).ok())
-        .map(|text| parse::release(&text))
-        .unwrap_or_default();
-    if release.is_empty() {
+    let release = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| {
+        let text = host.read_text(path).map_err(|error| {
+            if !error.is_not_found() {
+                notes.push(error.into());
+            }
+        });
+        text.ok().map(|text| parse::release(&text))
+    });
+    if release.is_none() && notes.is_empty() {
         notes.push(Note::new(NoteKind::NotFound).with_detail("there is no /etc/os-release"));
     }
+    let release = release.unwrap_or_default();
     let ubuntu_pro = (release.get("ID").is_some_and(|id| id == "ubuntu"))
         .then(|| host.read_text("/var/lib/ubuntu-advantage/status.json").ok())
         .flatten()

@@ -141,6 +141,12 @@ mod tests {
         assert_eq!(rows[2].name, "org.mozilla.firefox");
         assert_eq!(rows[2].version, "131.0.2");
         assert_eq!(rows[2].origin.as_deref(), Some("flathub"));
+
+        let rows = software(&FLATPAK, "silverblue-42-flatpak");
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].version.as_str(), rows[1].version.as_str()), ("f42", "25.2.3.2"));
+        assert_eq!(rows[1].architecture.as_deref(), Some("aarch64"));
+        assert_eq!(rows[1].origin.as_deref(), Some("fedora"));
     }
 
     #[test]
