@@ -185,7 +185,7 @@ pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
     out.value("security updates told apart", security_known, &after.security_known);
     // Which ones wait is told on the device's page; as changes they would drown what was installed.
     let count = |unknown: bool, pending: &[PendingUpdate]| {
-        if unknown { Some("unknown".to_owned()) } else { waiting(pending) }
+        Some(if unknown { "unknown".to_owned() } else { waiting(pending) })
     };
     out.changed(
         "waiting updates",
@@ -195,12 +195,12 @@ pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
 }
 
 /// How many updates wait, and how many of them for security.
-fn waiting(pending: &[PendingUpdate]) -> Option<String> {
+fn waiting(pending: &[PendingUpdate]) -> String {
     let security = pending.iter().filter(|update| update.security).count();
-    Some(match security {
+    match security {
         0 => pending.len().to_string(),
         _ => format!("{}, {security} for security", pending.len()),
-    })
+    }
 }
 
 pub(super) fn security(before: &Security, after: &Security, out: &mut Out) {
