@@ -209,7 +209,10 @@ fn network(device: &DemoDevice) -> Network {
     };
     let gateway = format!("10.{octet}.0.1");
     Network {
-        default_routes: vec![Route { gateway: Some(gateway.clone()), interface: main.name.clone() }],
+        default_routes: vec![Route {
+            gateway: Some(gateway.clone()),
+            interface: main.name.clone(),
+        }],
         interfaces: vec![main, second],
         resolvers: vec![gateway],
         search_domains: vec!["example.org".to_owned()],

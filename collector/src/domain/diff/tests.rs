@@ -169,13 +169,13 @@ fn several_versions_side_by_side_are_paired_from_the_newest() {
 
 #[test]
 fn waiting_updates_are_counted_not_named() {
-    let update = |name: &str, security: bool| {
-        json!({"name": name, "available": "2", "security": security})
-    };
+    let update =
+        |name: &str, security: bool| json!({"name": name, "available": "2", "security": security});
     let section =
         |pending: Value| json!({"manager": "apt", "pending": pending, "security_known": true});
     let before = section(json!([update("curl", false), update("openssl", true)]));
-    let after = section(json!([update("openssl", true), update("vim", false), update("zsh", true)]));
+    let after =
+        section(json!([update("openssl", true), update("vim", false), update("zsh", true)]));
     assert_eq!(
         show("update", &before, &after),
         ["changed waiting updates: 2, 1 for security -> 3, 2 for security"]
