@@ -3,6 +3,9 @@
 //! Everything is looked up below a root folder, so the same sources read the running system, a
 //! mounted image, or a folder of captures in a test.
 
+mod database;
+mod open;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,8 +16,11 @@ use rollcall_shared::{Note, NoteKind, Timestamp};
 use crate::inputs::Inputs;
 use crate::source::SOURCES;
 
-/// No file read whole may be larger; what is larger is streamed by its source.
-pub const READ_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+/// No file read whole may be larger; what is larger is streamed by its source. It is a fraction of
+/// the memory the agent may use, since text is held a second time while it is taken apart.
+pub const READ_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+/// The largest file that holds a single value.
+const VALUE_LIMIT_BYTES: u64 = 64 * 1024;
 
 /// The computer that is looked at.
 #[derive(Debug, Clone)]
@@ -148,8 +154,18 @@ impl Host {
         self.live
     }
 
-    fn resolve(&self, path: &str) -> PathBuf {
-        if self.live { PathBuf::from(path) } else { self.root.join(path.trim_start_matches('/')) }
+    /// The folder that everything lies in, where that is not the running computer's own.
+    fn own_root(&self) -> Option<&Path> {
+        if self.live { None } else { Some(&self.root) }
+    }
+
+    /// Links lead where they would if this computer ran: never out of the root folder.
+    fn resolve(&self, path: &str, follow: bool) -> Result<PathBuf, HostError> {
+        match self.own_root() {
+            Some(root) => open::within(root, Path::new(path), follow)
+                .map_err(|error| HostError::from_io(path, &error)),
+            None => Ok(PathBuf::from(path)),
+        }
     }
 
     /// Opens a regular file for streaming. Devices, pipes and folders are refused.
@@ -157,46 +173,34 @@ impl Host {
         self.touch(path);
         #[cfg(test)]
         self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let failed = |error: &io::Error| HostError::from_io(path, error);
-        let full = self.resolve(path);
-        let kind = std::fs::metadata(&full).map_err(|error| failed(&error))?;
-        if !kind.is_file() {
-            return Err(HostError::Failed {
-                path: path.to_owned(),
-                why: "it is not a regular file".to_owned(),
-            });
-        }
-        File::open(&full).map_err(|error| failed(&error))
+        open::content(self.own_root(), path).map_err(|error| HostError::from_io(path, &error))
     }
 
     /// Reads a whole file of at most [`READ_LIMIT_BYTES`].
     pub fn read(&self, path: &str) -> Result<Vec<u8>, HostError> {
-        let mut bytes = Vec::new();
-        self.open(path)?
-            .take(READ_LIMIT_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| HostError::from_io(path, &error))?;
-        if bytes.len() as u64 > READ_LIMIT_BYTES {
-            return Err(HostError::Failed {
-                path: path.to_owned(),
-                why: format!("it is larger than {READ_LIMIT_BYTES} bytes"),
-            });
-        }
-        Ok(bytes)
+        whole(self.open(path)?, path, READ_LIMIT_BYTES)
+    }
+
+    /// Reads a text from a folder that others than the administrator fill, such as the contents of
+    /// an application: no link on the way from `folder` to the file is followed.
+    pub fn read_text_below(&self, folder: &str, path: &str) -> Result<String, HostError> {
+        let full = format!("{folder}/{path}");
+        self.touch(&full);
+        #[cfg(test)]
+        self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let file = open::content_below(self.own_root(), folder, path)
+            .map_err(|error| HostError::from_io(&full, &error))?;
+        whole(file, &full, READ_LIMIT_BYTES).map(text)
     }
 
     /// Reads a whole text file; bytes that are not UTF-8 become `U+FFFD`.
     pub fn read_text(&self, path: &str) -> Result<String, HostError> {
-        let bytes = self.read(path)?;
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })
+        self.read(path).map(text)
     }
 
     /// The trimmed text of a small file; `None` when it cannot be read or is empty.
     pub fn value(&self, path: &str) -> Option<String> {
-        let text = self.read_text(path).ok()?;
+        let text = text(whole(self.open(path).ok()?, path, VALUE_LIMIT_BYTES).ok()?);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     }
@@ -204,7 +208,7 @@ impl Host {
     /// Names in a folder, sorted.
     pub fn list(&self, path: &str) -> Result<Vec<String>, HostError> {
         self.touch(path);
-        let entries = std::fs::read_dir(self.resolve(path))
+        let entries = std::fs::read_dir(self.resolve(path, true)?)
             .map_err(|error| HostError::from_io(path, &error))?;
         let mut names: Vec<String> = entries
             .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
@@ -216,7 +220,8 @@ impl Host {
     /// Where a symbolic link points, as it is written there.
     pub fn link(&self, path: &str) -> Result<PathBuf, HostError> {
         self.touch(path);
-        std::fs::read_link(self.resolve(path)).map_err(|error| HostError::from_io(path, &error))
+        std::fs::read_link(self.resolve(path, false)?)
+            .map_err(|error| HostError::from_io(path, &error))
     }
 
     /// The last name in a symbolic link, e.g. the driver's in `device/driver`.
@@ -228,14 +233,14 @@ impl Host {
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
         self.touch(path);
-        std::fs::symlink_metadata(self.resolve(path)).is_ok()
+        self.resolve(path, false).is_ok_and(|path| std::fs::symlink_metadata(path).is_ok())
     }
 
     /// Size and age of a file or folder.
     pub fn info(&self, path: &str) -> Result<FileInfo, HostError> {
         self.touch(path);
         let failed = |error: &io::Error| HostError::from_io(path, error);
-        let data = std::fs::metadata(self.resolve(path)).map_err(|error| failed(&error))?;
+        let data = std::fs::metadata(self.resolve(path, true)?).map_err(|error| failed(&error))?;
         let modified = data.modified().map_err(|error| failed(&error))?;
         let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Ok(FileInfo {
@@ -245,11 +250,11 @@ impl Host {
     }
 
     /// The path below the root, for libraries that open files themselves.
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> Result<PathBuf, HostError> {
         // What is new in a database may lie in its write-ahead log only.
         self.touch(path);
         self.touch(&format!("{path}-wal"));
-        self.resolve(path)
+        self.resolve(path, true)
     }
 
     /// What a system call answered when this folder of captures was made: the text of
@@ -280,6 +285,29 @@ impl Host {
     }
 }
 
+fn whole(file: File, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
+    let failed = |error: &io::Error| HostError::from_io(path, error);
+    let too_large = || HostError::Failed {
+        path: path.to_owned(),
+        why: format!("it is larger than {limit_bytes} bytes"),
+    };
+    // Files of the kernel say 0 and are longer.
+    let told = file.metadata().map_err(|error| failed(&error))?.len();
+    if told > limit_bytes {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    }
+}
+
 /// Name of the file that holds a captured answer, e.g. `dpkg-query_-W.txt`.
 fn capture_name(program: &str, arguments: &[&str]) -> String {
     let mut name = program.rsplit('/').next().unwrap_or_default().to_owned();
@@ -295,25 +323,5 @@ fn capture_name(program: &str, arguments: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_of_captures_answers_for_programs_and_calls() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("cmd")).unwrap();
-        std::fs::create_dir_all(folder.path().join("call")).unwrap();
-        std::fs::write(folder.path().join("cmd/rpm_-qa_--last.txt"), "bash").unwrap();
-        std::fs::write(folder.path().join("call/space.txt"), "/ 1 2").unwrap();
-        let host = Host::at(folder.path());
-        assert_eq!(host.run("/usr/bin/rpm", &["-qa", "--last"]).unwrap(), b"bash");
-        assert!(host.run("/usr/bin/rpm", &["-qa"]).unwrap_err().is_not_found());
-        assert_eq!(host.captured_call("space").as_deref(), Some("/ 1 2"));
-    }
-
-    #[test]
-    fn a_program_that_no_source_lists_is_not_started() {
-        let refused = Host::live().run("/bin/true", &[]).unwrap_err();
-        assert!(refused.to_string().contains("no source lists"), "{refused}");
-    }
-}
+#[cfg(target_os = "linux")]
+mod tests;

@@ -24,6 +24,9 @@ impl Smbios {
     }
 }
 
+/// What an array of memory is for.
+const MAIN_MEMORY: u8 = 3;
+
 /// One structure: its type, its fixed part with the header, its strings.
 struct Structure<'a> {
     kind: u8,
@@ -57,10 +60,20 @@ impl Structure<'_> {
 pub fn parse(table: &[u8]) -> Smbios {
     let mut found = Smbios::default();
     let mut banks = Vec::new();
+    let mut other_arrays = Vec::new();
+    for structure in structures(table).filter(|structure| structure.kind == 16) {
+        if structure.byte(0x05).is_some_and(|usage| usage != MAIN_MEMORY) {
+            other_arrays.extend(structure.word(0x02));
+        }
+    }
     for structure in structures(table) {
         match structure.kind {
             16 => memory_array(&structure, &mut found),
             17 => {
+                // The chip of the firmware is described like a module.
+                if structure.word(0x04).is_some_and(|array| other_arrays.contains(&array)) {
+                    continue;
+                }
                 if let Some(module) = memory_device(&structure) {
                     banks.push(structure.text(0x11));
                     found.modules.push(module);
@@ -89,7 +102,6 @@ fn structures(mut rest: &[u8]) -> impl Iterator<Item = Structure<'_>> {
 }
 
 fn memory_array(array: &Structure<'_>, found: &mut Smbios) {
-    const MAIN_MEMORY: u8 = 3;
     if array.byte(0x05) != Some(MAIN_MEMORY) {
         return;
     }
@@ -258,6 +270,36 @@ mod tests {
         assert_eq!(module.speed_mts, Some(4800));
         assert_eq!(module.part_number.as_deref(), Some("M425R2GA3BB0-CWMOD"));
         assert_eq!(module.serial, None, "a serial of zeros is none");
+    }
+
+    /// A module of the numbered array.
+    fn in_array(number: u16, place: &str) -> Vec<u8> {
+        let mut bytes = device(16, 0, 0, place, "BANK");
+        bytes[4..6].copy_from_slice(&number.to_le_bytes());
+        bytes
+    }
+
+    fn array_for(number: u16, usage: u8) -> Vec<u8> {
+        let mut bytes = array(1);
+        bytes[2..4].copy_from_slice(&number.to_le_bytes());
+        bytes[5] = usage;
+        bytes
+    }
+
+    #[test]
+    fn chips_outside_of_main_memory_are_no_modules() {
+        let (flash, main) = (6, 3);
+        let table = [
+            in_array(0x40, "DIMM 0"),
+            in_array(0x41, "SYSTEM ROM"),
+            in_array(0xFFFE, "DIMM 1"),
+            array_for(0x40, main),
+            array_for(0x41, flash),
+        ];
+        let found = parse(&table.concat());
+        let places: Vec<&str> = found.modules.iter().map(|one| one.locator.as_str()).collect();
+        assert_eq!(places, ["DIMM 0", "DIMM 1"]);
+        assert_eq!(found.slots, Some(1));
     }
 
     #[test]

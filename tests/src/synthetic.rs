@@ -187,13 +187,13 @@ impl Computer {
                 interfaces: vec![Interface {
                     name: "enp1s0".to_owned(),
                     kind: Some(InterfaceKind::Ethernet),
-                    up: true,
+                    up: Some(true),
                     mac: Some(self.mac()),
                     addresses: vec![format!("{}/8", self.address())],
                     ..Interface::default()
                 }],
                 default_routes: vec![Route {
-                    gateway: "10.0.0.1".to_owned(),
+                    gateway: Some("10.0.0.1".to_owned()),
                     interface: "enp1s0".to_owned(),
                 }],
                 resolvers: vec!["10.0.0.53".to_owned()],

@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -142,17 +142,72 @@ fn migrations_have_equal_names_on_both_databases() {
     assert_eq!(names("collector/migrations/sqlite"), names("collector/migrations/postgres"));
 }
 
+/// Every folder that holds a captured or constructed system.
+fn fixture_systems() -> Vec<PathBuf> {
+    let folders = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    folders(&root().join("tests/fixtures")).iter().flat_map(|topic| folders(topic)).collect()
+}
+
+/// A system counts for a source that finds something in it: more than in an empty folder, and not
+/// an empty list.
 #[test]
-fn every_section_has_fixtures_from_two_systems() {
+#[cfg(target_os = "linux")]
+fn every_source_and_section_has_fixtures_from_two_systems() {
+    use rollcall_agent::host::Host;
+    use rollcall_agent::source::{SOURCES, Source};
+
+    let empty = tempfile::tempdir().unwrap();
+    let found = |source: &Source, folder: &Path| -> Option<String> {
+        let section = (source.gather)(&Host::at(folder)).section?;
+        Some(section.to_json().unwrap().get().to_owned()).filter(|body| body != "[]")
+    };
+    let systems = fixture_systems();
+    let mut broken = Vec::new();
+    let mut of_section: BTreeMap<&str, BTreeSet<&Path>> = BTreeMap::new();
+    for source in SOURCES {
+        let nothing = found(source, empty.path());
+        // Captures for one topic lie in its folder, whole computers in `host`.
+        let here = systems.iter().filter(|system| {
+            let topic = system.parent().and_then(Path::file_name).unwrap();
+            topic == source.section || topic == "host"
+        });
+        let fed: BTreeSet<&Path> = here
+            .map(PathBuf::as_path)
+            .filter(|system| found(source, system).is_some_and(|body| Some(body) != nothing))
+            .collect();
+        if fed.len() < 2 {
+            let fed: Vec<_> = fed.iter().map(|path| path.display().to_string()).collect();
+            broken.push(format!("source {}: wants two systems, has {fed:?}", source.name));
+        }
+        of_section.entry(source.section).or_default().extend(fed);
+    }
     for info in rollcall_shared::section::SECTIONS {
-        // Whole captured systems under `host` serve every section that reads them.
-        let folders = |name: &str| {
-            fs::read_dir(root().join("tests/fixtures").join(name)).map_or(0, |entries| {
-                entries.filter(|entry| entry.as_ref().is_ok_and(|e| e.path().is_dir())).count()
-            })
-        };
-        let systems = folders(info.name) + folders("host");
-        assert!(systems >= 2, "tests/fixtures/{}: {systems} systems, wanted two", info.name);
+        let systems = of_section.get(info.name).map_or(0, BTreeSet::len);
+        if systems < 2 {
+            broken.push(format!("section {}: wants two systems, has {systems}", info.name));
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_fixture_says_whether_it_was_captured_or_constructed() {
+    for system in fixture_systems() {
+        let text = ["README", "README.md"]
+            .iter()
+            .find_map(|name| fs::read_to_string(system.join(name)).ok())
+            .unwrap_or_default()
+            .to_lowercase();
+        assert!(
+            text.contains("captured") || text.contains("constructed"),
+            "{}: its README must say whether it was captured or constructed",
+            system.display()
+        );
     }
 }
 

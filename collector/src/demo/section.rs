@@ -192,7 +192,7 @@ fn network(device: &DemoDevice) -> Network {
     let main = Interface {
         name: name.to_owned(),
         kind: Some(kind),
-        up: true,
+        up: Some(true),
         mac: Some(device.mac(0)),
         speed_mbps: Some(1000),
         mtu: Some(1500),
@@ -203,12 +203,16 @@ fn network(device: &DemoDevice) -> Network {
     let second = Interface {
         name: if portable(device) { "Ethernet" } else { "eno2" }.to_owned(),
         kind: Some(InterfaceKind::Ethernet),
+        up: Some(false),
         mac: Some(device.mac(1)),
         ..Interface::default()
     };
     let gateway = format!("10.{octet}.0.1");
     Network {
-        default_routes: vec![Route { gateway: gateway.clone(), interface: main.name.clone() }],
+        default_routes: vec![Route {
+            gateway: Some(gateway.clone()),
+            interface: main.name.clone(),
+        }],
         interfaces: vec![main, second],
         resolvers: vec![gateway],
         search_domains: vec!["example.org".to_owned()],

@@ -156,10 +156,7 @@ fn only_addresses_that_lead_somewhere_are_shown() {
                 &["10.1.2.3/24", "fe80::1%wlan0/64", "169.254.3.4/16", "2001:db8::5/64", "odd"],
             ),
         ],
-        default_routes: vec![Route {
-            gateway: "10.1.2.1".to_owned(),
-            interface: "wlan0".to_owned(),
-        }],
+        default_routes: vec![Route { gateway: some("10.1.2.1"), interface: "wlan0".to_owned() }],
         ..Network::default()
     };
     assert_eq!(addresses(&network), ["10.1.2.3", "2001:db8::5", "10.9.0.4"]);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Network {
-    /// Interfaces, sorted by name.
+    /// Interfaces, sorted by name, without the ends of links that lead only to a container or a
+    /// virtual machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<Interface>,
     /// Default routes, sorted.
@@ -34,8 +35,10 @@ pub struct Interface {
     /// Plugged in from outside (USB), so that it may travel to another computer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removable: bool,
-    /// Up at the time of the report.
-    pub up: bool,
+    /// Up at the time of the report. Not told of interfaces made by software, which go up and down
+    /// with the programs that use them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<bool>,
     /// MAC address in use, lower case with colons, e.g. `8c:8c:aa:12:34:56`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
@@ -66,8 +69,10 @@ pub struct Interface {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Route {
-    /// Address of the gateway, e.g. `10.1.2.1`.
-    pub gateway: String,
+    /// Address of the gateway, e.g. `10.1.2.1`; none where the interface itself leads to the other
+    /// side (PPP, `WireGuard`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
     /// Interface it leaves by.
     pub interface: String,
 }

@@ -16,6 +16,9 @@ pub struct Update {
     /// Updates that wait, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingUpdate>,
+    /// The updates that wait could not be read; none listed does not mean that none wait.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending_unknown: bool,
     /// Whether the manager can tell which of them are security updates.
     pub security_known: bool,
     /// When the last update was installed.

@@ -33,12 +33,16 @@ pub struct Account {
     /// Sign-in shell, e.g. `/bin/bash`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
-    /// May become administrator.
+    /// May become administrator; absent when that could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub administrator: Option<bool>,
-    /// Cannot sign in with a password; absent when that could not be read.
+    /// Cannot sign in at all: expired, or without a shell; absent when that could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// Has no password that fits; a key may still open the account. Absent when that could not be
+    /// read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_locked: Option<bool>,
     /// Last sign-in known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sign_in_at: Option<Timestamp>,

@@ -27,3 +27,22 @@ pub fn charges(host: &Host) -> Vec<BatteryCharge> {
     let field = |name: &str, file: &str| host.value(&format!("{FOLDER}/{name}/{file}"));
     names.iter().filter_map(|name| parse::charge(name, |file| field(name, file))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_laptop_that_tells_charge_is_read() {
+        let root = format!("{}/../tests/fixtures/battery/framework-13", env!("CARGO_MANIFEST_DIR"));
+        let host = Host::at(root);
+        let Some(Section::Battery(found)) = gather(&host).section else { panic!("no batteries") };
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].name, "BAT1");
+        assert_eq!(found[0].design_capacity_mwh, Some(55_294));
+        assert_eq!(found[0].full_capacity_mwh, Some(50_789));
+        assert_eq!(found[0].cycles, Some(112));
+        let charges = charges(&host);
+        assert_eq!((charges.len(), charges[0].percent, charges[0].charging), (1, 64, false));
+    }
+}

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use rollcall_shared::section::network::{Interface, InterfaceKind, Network};
 use rollcall_shared::section::Section;
+use rollcall_shared::{Note, NoteKind};
 
 use super::parse;
 use crate::host::Host;
@@ -17,19 +18,19 @@ pub(crate) fn gather(host: &Host) -> Gathered {
         Ok(names) => names,
         Err(error) => return Gathered::absent(error.into()),
     };
-    let mut addresses = addresses_v4(host);
+    let mut notes = Vec::new();
+    let mut addresses = addresses_v4(host).unwrap_or_else(|note| {
+        notes.push(note);
+        Vec::new()
+    });
     addresses.extend(parse::addresses_v6(&text(host, "/proc/net/if_inet6")));
     let interfaces = names.iter().filter_map(|name| interface(host, name, &addresses)).collect();
 
     let mut default_routes = parse::routes_v4(&text(host, "/proc/net/route"));
     default_routes.extend(parse::routes_v6(&text(host, "/proc/net/ipv6_route")));
     let (resolvers, search_domains) = resolvers(host);
-    Gathered::of(Section::Network(Network {
-        interfaces,
-        default_routes,
-        resolvers,
-        search_domains,
-    }))
+    let network = Network { interfaces, default_routes, resolvers, search_domains };
+    Gathered { section: Some(Section::Network(network)), notes }
 }
 
 fn text(host: &Host, path: &str) -> String {
@@ -50,6 +51,9 @@ fn interface(host: &Host, name: &str, addresses: &[(String, String)]) -> Option<
         .collect();
     found.addresses.sort_unstable();
     found.addresses.dedup();
+    if parse::is_inner_end(&found) {
+        return None;
+    }
     let index = field("ifindex").unwrap_or_default();
     let connection = value(host, &format!("/run/NetworkManager/devices/{index}"), "connection-uuid");
     found.dhcp = is_leased(host, &found, &index, connection.as_deref()).then_some(true);
@@ -64,13 +68,16 @@ fn value(host: &Host, path: &str, key: &str) -> Option<String> {
 }
 
 /// Interface and address with prefix length.
-fn addresses_v4(host: &Host) -> Vec<(String, String)> {
+fn addresses_v4(host: &Host) -> Result<Vec<(String, String)>, Note> {
     if !host.is_live() {
         let captured = host.captured_call("addresses").unwrap_or_default();
         let pairs = captured.lines().filter_map(|line| line.split_once(' '));
-        return pairs.map(|(name, address)| (name.to_owned(), address.to_owned())).collect();
+        return Ok(pairs.map(|(name, address)| (name.to_owned(), address.to_owned())).collect());
     }
-    let Ok(networks) = sysinfo::Networks::new_with_refreshed_list() else { return Vec::new() };
+    let networks = sysinfo::Networks::new_with_refreshed_list().map_err(|error| {
+        let why = format!("the IPv4 addresses could not be read: {error}");
+        Note::new(NoteKind::Failed).with_detail(why)
+    })?;
     let mut found = Vec::new();
     for (name, data) in &networks {
         for network in data.ip_networks() {
@@ -79,7 +86,7 @@ fn addresses_v4(host: &Host) -> Vec<(String, String)> {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Whether any of the usual clients holds a lease for an address in use.

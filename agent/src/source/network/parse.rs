@@ -36,15 +36,17 @@ pub fn interface(
     };
     let kind = kind(name, &field, &has, virtual_interface);
     let is_loopback = kind == Some(InterfaceKind::Loopback);
+    // The speed of a bridge is that of what is plugged into it at the moment.
+    let has_speed = up && (!virtual_interface || kind == Some(InterfaceKind::Bond));
     Some(Interface {
         name: name.to_owned(),
         virtual_interface,
         removable: path.contains("/usb"),
-        up,
+        up: (!virtual_interface).then_some(up),
         mac: mac.filter(|_| !is_loopback),
         permanent_mac: permanent_mac.filter(|_| !virtual_interface),
         // -1 and the like where there is no link.
-        speed_mbps: number("speed").filter(|speed| up && (1..=1_000_000).contains(speed)),
+        speed_mbps: number("speed").filter(|speed| has_speed && (1..=1_000_000).contains(speed)),
         mtu: number("mtu"),
         kind,
         ..Interface::default()
@@ -101,17 +103,32 @@ fn kind(
     })
 }
 
+/// Whether this is only the end of a link to a container or a virtual machine. Such ends get a new
+/// name at every start; their other end, seen from inside, has an address that leads somewhere.
+pub fn is_inner_end(interface: &Interface) -> bool {
+    interface.kind == Some(InterfaceKind::Container)
+        && interface.addresses.iter().all(|address| address.starts_with("fe80:"))
+}
+
+/// The route is in use.
+const UP: u32 = 0x1;
+/// The route leads to a gateway.
+const GATEWAY: u32 = 0x2;
+/// The route says that there is no way.
+const REJECT: u32 = 0x200;
+
 /// Default routes in `/proc/net/route`, which writes addresses as numbers in the order of the
 /// processor's bytes.
 pub fn routes_v4(table: &str) -> Vec<Route> {
-    const GATEWAY: u32 = 2;
     let route = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let hex = |at: usize| u32::from_str_radix(columns.get(at)?, 16).ok();
-        let is_default = hex(1)? == 0 && hex(7)? == 0 && hex(3)? & GATEWAY != 0;
+        let (gateway, flags) = (hex(2)?, hex(3)?);
+        let is_default = hex(1)? == 0 && hex(7)? == 0 && flags & (UP | REJECT) == UP;
         is_default.then_some(())?;
+        let gateway = (flags & GATEWAY != 0).then(|| Ipv4Addr::from(gateway.to_ne_bytes()));
         Some(Route {
-            gateway: Ipv4Addr::from(hex(2)?.to_le_bytes()).to_string(),
+            gateway: gateway.map(|address| address.to_string()),
             interface: (*columns.first()?).to_owned(),
         })
     };
@@ -120,18 +137,21 @@ pub fn routes_v4(table: &str) -> Vec<Route> {
 
 /// Default routes in `/proc/net/ipv6_route`.
 pub fn routes_v6(table: &str) -> Vec<Route> {
-    const GATEWAY: u32 = 2;
     let route = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let to = u128::from_str_radix(columns.first()?, 16).ok()?;
         let gateway = u128::from_str_radix(columns.get(4)?, 16).ok()?;
         let flags = u32::from_str_radix(columns.get(8)?, 16).ok()?;
-        let is_default =
-            to == 0 && *columns.get(1)? == "00" && gateway != 0 && flags & GATEWAY != 0;
+        let interface = *columns.get(9)?;
+        let is_default = to == 0
+            && *columns.get(1)? == "00"
+            && flags & (UP | REJECT) == UP
+            // Every kernel has one that leads nowhere.
+            && interface != "lo";
         is_default.then_some(())?;
         Some(Route {
-            gateway: Ipv6Addr::from(gateway).to_string(),
-            interface: (*columns.get(9)?).to_owned(),
+            gateway: (gateway != 0).then(|| Ipv6Addr::from(gateway).to_string()),
+            interface: interface.to_owned(),
         })
     };
     table.lines().filter_map(route).collect()
@@ -215,15 +235,34 @@ mod tests {
         let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n\
                   eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
                   eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
-        let expected = Route { gateway: "192.0.2.1".to_owned(), interface: "eth0".to_owned() };
+        let gateway = Ipv4Addr::from(0x0102_00C0_u32.to_ne_bytes()).to_string();
+        if cfg!(target_endian = "little") {
+            assert_eq!(gateway, "192.0.2.1");
+        }
+        let expected = Route { gateway: Some(gateway), interface: "eth0".to_owned() };
         assert_eq!(routes_v4(v4), [expected]);
         let zeros = "0".repeat(32);
         let v6 = format!(
             "{zeros} 00 {zeros} 00 fe800000000000000000000000000001 00000400 1 0 00450003 wlan0\n\
              {zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n"
         );
-        let expected = Route { gateway: "fe80::1".to_owned(), interface: "wlan0".to_owned() };
+        let expected = Route { gateway: Some("fe80::1".to_owned()), interface: "wlan0".to_owned() };
         assert_eq!(routes_v6(&v6), [expected]);
+    }
+
+    #[test]
+    fn default_routes_without_a_gateway() {
+        let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n\
+                  ppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n\
+                  *\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0\n";
+        let expected = |name: &str| Route { gateway: None, interface: name.to_owned() };
+        assert_eq!(routes_v4(v4), [expected("ppp0")]);
+        let zeros = "0".repeat(32);
+        let v6 = format!(
+            "{zeros} 00 {zeros} 00 {zeros} 00000400 1 0 00000001 wg0\n\
+             {zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n"
+        );
+        assert_eq!(routes_v6(&v6), [expected("wg0")]);
     }
 
     #[test]
@@ -257,7 +296,7 @@ mod tests {
         let found = interface("wlp2s0", path, map(&fields), |name| name == "device").unwrap();
         assert_eq!(found.kind, Some(InterfaceKind::Wifi));
         assert_eq!(found.permanent_mac.as_deref(), Some("8c:8c:aa:12:34:58"));
-        assert!(found.up && !found.virtual_interface && !found.removable);
+        assert!(found.up == Some(true) && !found.virtual_interface && !found.removable);
         assert_eq!(found.speed_mbps, None);
     }
 
@@ -267,6 +306,12 @@ mod tests {
         let found = interface("eth0", "/devices/virtual/net/eth0", map(&veth), |_| false).unwrap();
         assert_eq!(found.kind, Some(InterfaceKind::Container));
         assert!(found.virtual_interface);
+        assert_eq!(found.up, None, "it goes up and down with the container");
+        assert!(is_inner_end(&found));
+        let local = Interface { addresses: vec!["fe80::1/64".to_owned()], ..found.clone() };
+        assert!(is_inner_end(&local));
+        let inside = Interface { addresses: vec!["172.17.0.2/16".to_owned()], ..found };
+        assert!(!is_inner_end(&inside));
         let tun = [("ifindex", "8"), ("type", "65534"), ("tun_flags", "0x1001")];
         let found = interface("tun0", "", map(&tun), |_| false).unwrap();
         assert_eq!(found.kind, Some(InterfaceKind::Tunnel));

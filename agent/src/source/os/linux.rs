@@ -20,14 +20,18 @@ const TRACES: &[&str] = &[
 
 pub(super) fn gather(host: &Host) -> Gathered {
     let mut notes = Vec::new();
-    let release = ["/etc/os-release", "/usr/lib/os-release"]
-        .iter()
-        .find_map(|path| host.read_text(path).ok())
-        .map(|text| parse::release(&text))
-        .unwrap_or_default();
-    if release.is_empty() {
+    let release = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| {
+        let text = host.read_text(path).map_err(|error| {
+            if !error.is_not_found() {
+                notes.push(error.into());
+            }
+        });
+        text.ok().map(|text| parse::release(&text))
+    });
+    if release.is_none() && notes.is_empty() {
         notes.push(Note::new(NoteKind::NotFound).with_detail("there is no /etc/os-release"));
     }
+    let release = release.unwrap_or_default();
     let ubuntu_pro = (release.get("ID").is_some_and(|id| id == "ubuntu"))
         .then(|| host.read_text("/var/lib/ubuntu-advantage/status.json").ok())
         .flatten()
@@ -73,8 +77,8 @@ cfg_select! {
 fn installed_at(host: &Host) -> Option<Timestamp> {
     // The birth of the root file system, where the system can say it: an image in a container or a
     // cloned disk was born elsewhere and earlier, which is still the best that is known.
-    let born = std::fs::metadata(host.path("/")).and_then(|data| data.created()).ok();
-    let born = born.filter(|_| host.is_live()).and_then(|at| {
+    let top = host.is_live().then(|| std::fs::metadata("/"));
+    let born = top.and_then(|data| data.ok()?.created().ok()).and_then(|at| {
         let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
     });

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use rollcall_shared::Timestamp;
 use rollcall_shared::section::{Os, Section};
+use rollcall_shared::{NoteKind, Timestamp};
 
 use super::{OS, parse};
 use crate::host::Host;
@@ -39,6 +39,24 @@ fn a_rolling_system_without_version_is_read() {
     assert_eq!(os.name, "Arch Linux");
     assert_eq!(os.release.get("VERSION_ID"), None);
     assert_eq!(os.release["BUILD_ID"], "rolling");
+}
+
+/// A file that cannot be read is told apart from one that is not there, and the second place still
+/// counts.
+#[test]
+fn an_unreadable_os_release_is_not_called_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let gather = || (OS.gather)(&Host::at(folder.path())).notes;
+    assert_eq!(gather()[0].kind, NoteKind::NotFound);
+    std::fs::create_dir_all(folder.path().join("etc/os-release")).unwrap();
+    let notes = gather();
+    assert_eq!((notes.len(), &notes[0].kind), (1, &NoteKind::Failed));
+    std::fs::create_dir_all(folder.path().join("usr/lib")).unwrap();
+    std::fs::write(folder.path().join("usr/lib/os-release"), "ID=debian").unwrap();
+    let Some(Section::Os(os)) = (OS.gather)(&Host::at(folder.path())).section else {
+        panic!("no system")
+    };
+    assert_eq!(os.release["ID"], "debian");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rollcall_shared::section::security::{Protection, Ssh};
 use rollcall_shared::section::{Section, Security};
 
 use super::parse::{self, SshLine};
+use super::sudoers::{self, Line, Sudoers};
 use crate::host::{Host, HostError};
 use crate::source::Gathered;
 use crate::source::text::matches_pattern;
@@ -33,7 +34,7 @@ const PRODUCTS: &[Product] = &[
 
 pub(super) fn gather(host: &Host) -> Gathered {
     let mut notes = Vec::new();
-    let processes = processes(host);
+    let processes = Processes::of(host);
     let security = Security {
         firewalls: firewalls(host, &processes),
         malware_protection: malware_protection(host, &processes),
@@ -43,19 +44,40 @@ pub(super) fn gather(host: &Host) -> Gathered {
             notes.push(error.into());
             None
         }),
-        sudo_without_password: sudo(host).unwrap_or_else(|error| {
-            notes.push(error.into());
-            None
-        }),
+        sudo_without_password: sudoers(host)
+            .unwrap_or_else(|error| {
+                notes.push(error.into());
+                None
+            })
+            .map(|found| found.without_password()),
     };
     Gathered { section: Some(Section::Security(security)), notes }
 }
 
-/// Names of the running processes; none for a system that is not running.
-fn processes(host: &Host) -> BTreeSet<String> {
-    let ids = host.list("/proc").unwrap_or_default();
-    let ids = ids.into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    ids.filter_map(|id| host.value(&format!("/proc/{id}/comm"))).collect()
+/// What runs, as far as it is seen.
+struct Processes {
+    names: BTreeSet<String>,
+    /// Nothing is hidden from this program.
+    all: bool,
+}
+
+impl Processes {
+    fn of(host: &Host) -> Self {
+        let ids = host.list("/proc").unwrap_or_default();
+        let ids = ids.into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        Self {
+            names: ids.filter_map(|id| host.value(&format!("/proc/{id}/comm"))).collect(),
+            // Where processes of others are hidden (`hidepid`), the first is too. A system that is
+            // not running has none.
+            all: host.value("/proc/1/comm").is_some(),
+        }
+    }
+
+    /// Whether one of these runs; unknown where it may only be hidden.
+    fn run(&self, names: &[&str]) -> Option<bool> {
+        let seen = names.iter().any(|name| self.names.contains(*name));
+        (seen || self.all).then_some(seen)
+    }
 }
 
 /// Whether systemd starts a service with the system.
@@ -65,7 +87,7 @@ fn starts(host: &Host, service: &str) -> bool {
         .any(|target| host.exists(&format!("/etc/systemd/system/{target}.target.wants/{service}")))
 }
 
-fn firewalls(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
+fn firewalls(host: &Host, processes: &Processes) -> Vec<Protection> {
     let found = |name: &str, enabled| Protection {
         name: name.to_owned(),
         enabled,
@@ -74,8 +96,9 @@ fn firewalls(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
     let known = |on: bool| on.then_some(true);
     let mut firewalls = Vec::new();
     if host.exists("/usr/sbin/firewalld") || host.exists("/usr/bin/firewalld") {
-        let on = processes.contains("firewalld") || starts(host, "firewalld.service");
-        firewalls.push(found("firewalld", Some(on)));
+        let starts = starts(host, "firewalld.service");
+        let on = if starts { Some(true) } else { processes.run(&["firewalld"]) };
+        firewalls.push(found("firewalld", on));
     }
     let rules = ["/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables"];
     if rules.iter().any(|path| host.exists(path)) {
@@ -91,17 +114,14 @@ fn firewalls(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
     firewalls
 }
 
-fn malware_protection(host: &Host, processes: &BTreeSet<String>) -> Vec<Protection> {
+fn malware_protection(host: &Host, processes: &Processes) -> Vec<Protection> {
     let there = PRODUCTS.iter().filter(|Product(_, places, names)| {
-        places.iter().any(|path| host.exists(path))
-            || names.iter().any(|name| processes.contains(*name))
+        places.iter().any(|path| host.exists(path)) || processes.run(names) == Some(true)
     });
     there
         .map(|Product(name, _, names)| Protection {
             name: (*name).to_owned(),
-            // A system that is not running has no processes to ask.
-            enabled: (!processes.is_empty())
-                .then(|| names.iter().any(|name| processes.contains(*name))),
+            enabled: processes.run(names),
             ..Protection::default()
         })
         .collect()
@@ -189,22 +209,66 @@ fn ssh_file(
     Ok(())
 }
 
-fn sudo(host: &Host) -> Result<Option<bool>, HostError> {
-    let text = match host.read_text("/etc/sudoers") {
-        Err(error) if error.is_not_found() => return Ok(None),
-        other => other?,
-    };
-    let mut found = parse::without_password(&text);
-    for folder in parse::sudo_folders(&text) {
-        let names = host.list(&folder).or_else(|error| match error {
-            HostError::NotFound { .. } => Ok(Vec::new()),
-            other => Err(other),
-        })?;
-        // sudo passes over names with a dot and backups.
-        let ours = |name: &&String| !name.contains('.') && !name.ends_with('~');
-        for name in names.iter().filter(ours).take(FILES_LIMIT) {
-            found |= parse::without_password(&host.read_text(&format!("{folder}/{name}"))?);
+/// What sudo's files say; nothing where there is no sudo.
+pub(crate) fn sudoers(host: &Host) -> Result<Option<Sudoers>, HostError> {
+    // Some systems keep the maker's file apart, and `/etc` for changes.
+    for path in ["/etc/sudoers", "/usr/etc/sudoers"] {
+        if host.exists(path) {
+            let mut found = Sudoers::default();
+            let mut files = 0;
+            sudoers_file(host, path, DEPTH_LIMIT, &mut files, &mut found)?;
+            return Ok(Some(found));
         }
     }
-    Ok(Some(found))
+    Ok(None)
+}
+
+fn sudoers_file(
+    host: &Host,
+    path: &str,
+    depth: usize,
+    files: &mut usize,
+    found: &mut Sudoers,
+) -> Result<(), HostError> {
+    let Some(depth) = depth.checked_sub(1).filter(|_| *files < FILES_LIMIT) else { return Ok(()) };
+    *files += 1;
+    let text = match host.read_text(path) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        other => other?,
+    };
+    let whole = |included: &str| {
+        let included = if included.starts_with('/') {
+            included.to_owned()
+        } else {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{folder}/{included}")
+        };
+        let name = || host.value("/proc/sys/kernel/hostname").unwrap_or_default();
+        if included.contains("%h") {
+            included.replace("%h", name().split('.').next().unwrap_or_default())
+        } else {
+            included
+        }
+    };
+    for line in sudoers::lines(&text) {
+        match line {
+            Line::Include(included) => {
+                sudoers_file(host, &whole(&included), depth, files, found)?;
+            }
+            Line::IncludeFolder(folder) => {
+                let folder = whole(&folder);
+                let names = host.list(&folder).or_else(|error| match error {
+                    HostError::NotFound { .. } => Ok(Vec::new()),
+                    other => Err(other),
+                })?;
+                // sudo passes over names with a dot and backups.
+                for name in names.iter().filter(|name| !name.contains('.') && !name.ends_with('~'))
+                {
+                    sudoers_file(host, &format!("{folder}/{name}"), depth, files, found)?;
+                }
+            }
+            Line::Other(line) => found.add(&line),
+        }
+    }
+    Ok(())
 }

@@ -2,8 +2,12 @@
 
 mod linux;
 mod parse;
+mod sudoers;
 
 use super::{Platform, Privilege, Source};
+
+pub(crate) use linux::sudoers;
+pub(crate) use sudoers::Who;
 
 /// The declaration.
 pub const PROTECTION: Source = Source {

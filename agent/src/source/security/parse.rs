@@ -1,4 +1,4 @@
-//! Settings of sshd and sudo, and where the root file system lies. Knows text, no files.
+//! Settings of sshd and ufw, and where the root file system lies. Knows text, no files.
 
 use rollcall_shared::section::security::Ssh;
 
@@ -58,31 +58,6 @@ pub(super) fn ssh(lines: &[SshLine]) -> Ssh {
         permit_root_login: Some(root.unwrap_or_else(|| "prohibit-password".to_owned())),
         password_authentication: Some(password.unwrap_or(true)),
     }
-}
-
-/// Whether a file of sudo lets anybody run everything without a password.
-pub(super) fn without_password(text: &str) -> bool {
-    // A line may go on after a backslash.
-    let text = text.replace("\\\n", " ");
-    text.lines().any(|line| {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if let Some(settings) = line.strip_prefix("Defaults") {
-            return settings.contains("!authenticate");
-        }
-        let Some((_, commands)) = line.split_once("NOPASSWD:") else { return false };
-        // Further tags such as `SETENV:` may stand before the command.
-        let first = commands.split(',').next().unwrap_or_default();
-        first.rsplit(':').next().unwrap_or_default().trim() == "ALL"
-    })
-}
-
-/// Folders whose files sudo reads too.
-pub(super) fn sudo_folders(text: &str) -> Vec<String> {
-    let folder = |line: &str| {
-        let rest = line.strip_prefix(['@', '#'])?.strip_prefix("includedir")?;
-        rest.starts_with(char::is_whitespace).then(|| rest.trim().to_owned())
-    };
-    text.lines().filter_map(|line| folder(line.trim())).collect()
 }
 
 /// Device number and source of the root file system, from `/proc/self/mountinfo`.

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use rollcall_shared::section::security::Protection;
 use rollcall_shared::section::{Section, Security};
 
-use super::{PROTECTION, parse};
+use super::sudoers::{Line, Sudoers, lines};
+use super::{PROTECTION, parse, sudoers};
 use crate::host::Host;
 
 fn security(system: &str) -> Security {
@@ -49,22 +50,64 @@ fn a_plain_server_is_read() {
     assert_eq!(ssh.password_authentication, Some(true));
 }
 
+/// An included file is read where it is named, relative or not.
 #[test]
-fn sudo_without_password_means_everything() {
-    assert!(parse::without_password("%wheel ALL=(ALL) NOPASSWD: ALL"));
-    assert!(parse::without_password("anna ALL=(ALL:ALL) \\\n NOPASSWD:SETENV: ALL"));
-    assert!(parse::without_password("Defaults:anna !authenticate"));
-    assert!(!parse::without_password("# %wheel ALL=(ALL) NOPASSWD: ALL"));
-    assert!(!parse::without_password("backup ALL=(root) NOPASSWD: /usr/bin/rsync"));
-    assert!(!parse::without_password("%sudo ALL=(ALL:ALL) ALL"));
+fn files_that_sudo_includes_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let etc = folder.path().join("etc");
+    std::fs::create_dir_all(etc.join("sudoers.d")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(etc.join(name), text).unwrap();
+    let host = Host::at(folder.path());
+    let asked = || sudoers(&host).unwrap().map(|found| found.without_password());
+    assert_eq!(asked(), None);
+    write("sudoers", "@include sudoers.local\n#includedir /etc/sudoers.d\n");
+    assert_eq!(asked(), Some(false));
+    write("sudoers.d/off.bak", "anna ALL=(ALL) NOPASSWD: ALL\n");
+    write("sudoers.d/loop", "@include /etc/sudoers.d/loop\n");
+    assert_eq!(asked(), Some(false));
+    write("sudoers.local", "%admins ALL=(ALL) NOPASSWD: ALL\n");
+    assert_eq!(asked(), Some(true));
+}
+
+/// With `hidepid` only the own processes are seen: what is not seen may still run.
+#[test]
+fn hidden_processes_are_not_taken_for_stopped_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |path: &str, text: &str| {
+        let full = folder.path().join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, text).unwrap();
+    };
+    make("usr/sbin/clamd", "");
+    make("usr/sbin/firewalld", "");
+    make("proc/4711/comm", "rollcall-agent\n");
+    let enabled = || {
+        let Some(Section::Security(found)) = (PROTECTION.gather)(&Host::at(folder.path())).section
+        else {
+            panic!("no security")
+        };
+        (found.malware_protection[0].enabled, found.firewalls[0].enabled)
+    };
+    assert_eq!(enabled(), (None, None));
+    make("proc/815/comm", "clamd\n");
+    assert_eq!(enabled(), (Some(true), None));
+    make("proc/1/comm", "systemd\n");
+    assert_eq!(enabled(), (Some(true), Some(false)));
 }
 
 proptest! {
     #[test]
-    fn no_file_makes_it_panic(text in "(\\PC{0,9}|Include |PermitRootLogin|NOPASSWD:|:|\\\\\n| - |/| ){0,30}") {
+    fn no_file_makes_it_panic(text in "(\\PC{0,9}|Include |PermitRootLogin|NOPASSWD:|ALL|User_Alias |Defaults|[A-C]|[=,!()#%\"\\\\]|:|\\\\\n| - |/| ){0,30}") {
         parse::ssh(&parse::ssh_lines(&text));
-        parse::without_password(&text);
-        parse::sudo_folders(&text);
+        let mut found = Sudoers::default();
+        for line in lines(&text) {
+            if let Line::Other(line) = line {
+                found.add(&line);
+            }
+        }
+        found.add(&text);
+        found.without_password();
+        found.administrators();
         parse::root_device(&text);
         parse::ufw_enabled(&text);
     }

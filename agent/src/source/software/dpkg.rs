@@ -1,6 +1,7 @@
 //! Packages of Debian, Ubuntu and their kin, streamed from dpkg's own file.
 //!
-//! Only packages in the state `installed` count; removed ones whose configuration stayed do not.
+//! Packages whose files are in place count, also those that apt is just working on; removed ones
+//! whose configuration stayed do not.
 
 use std::io::{self, BufRead, BufReader};
 
@@ -68,10 +69,14 @@ fn installed_at(host: &Host, name: &str, architecture: &str) -> Option<Timestamp
 }
 
 /// Whether a `Status` field speaks of a package that is there, and whether it is held.
+///
+/// In the states between `unpacked` and `installed` the files lie on the disk. To leave them out
+/// would call a package removed and installed again whenever apt is at work during a look.
 pub(crate) fn state(status: &[u8]) -> (bool, bool) {
     let mut words = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let held = words.next() == Some(b"hold");
-    (words.nth(1) == Some(b"installed"), held)
+    let gone: [&[u8]; 3] = [b"not-installed", b"config-files", b"half-installed"];
+    (words.nth(1).is_some_and(|state| !gone.contains(&state)), held)
 }
 
 /// Reads stanzas into `rows`. A stanza without a `Status` counts: images without dpkg have none.
@@ -143,10 +148,21 @@ mod tests {
         let rows = parsed(
             b"Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\
               Package: torn\nStatus: install reinstreq half-installed\nVersion: 1\n\n\
+              Package: never\nStatus: unknown ok not-installed\nVersion: 1\n\n\
+              Package: odd\nStatus: install\nVersion: 1\n\n\
               Package: held\nStatus: hold ok installed\nVersion: 1\n",
         );
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].name, "held");
+    }
+
+    /// While apt works, packages pass through these states with their files in place.
+    #[test]
+    fn a_package_that_apt_is_working_on_is_there() {
+        for word in ["unpacked", "half-configured", "triggers-awaited", "triggers-pending"] {
+            let stanza = format!("Package: libc-bin\nStatus: install ok {word}\nVersion: 1\n");
+            assert_eq!(parsed(stanza.as_bytes()).len(), 1, "{word}");
+        }
     }
 
     #[test]

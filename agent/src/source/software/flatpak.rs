@@ -71,11 +71,12 @@ fn one(
     let deployed = host.read(&format!("{active}/deploy")).ok()?;
     let deployed = parse_deploy(&deployed);
     let version = deployed.version.or_else(|| {
-        let share = format!("{active}/files/share");
         ["metainfo", "appdata"].iter().find_map(|folder| {
             [".metainfo.xml", ".appdata.xml"].iter().find_map(|ending| {
-                let path = format!("{share}/{folder}/{name}{ending}");
-                host.read_text(&path).ok().as_deref().and_then(released_version)
+                // The application itself put these there.
+                let path = format!("files/share/{folder}/{name}{ending}");
+                let text = host.read_text_below(active, &path).ok()?;
+                released_version(&text)
             })
         })
     });
@@ -140,6 +141,12 @@ mod tests {
         assert_eq!(rows[2].name, "org.mozilla.firefox");
         assert_eq!(rows[2].version, "131.0.2");
         assert_eq!(rows[2].origin.as_deref(), Some("flathub"));
+
+        let rows = software(&FLATPAK, "silverblue-42-flatpak");
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].version.as_str(), rows[1].version.as_str()), ("f42", "25.2.3.2"));
+        assert_eq!(rows[1].architecture.as_deref(), Some("aarch64"));
+        assert_eq!(rows[1].origin.as_deref(), Some("fedora"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod snap;
 
 use rollcall_shared::Note;
 use rollcall_shared::report::limits::SECTION_ROWS;
+use rollcall_shared::section::software::SoftwareScope;
 use rollcall_shared::section::{Section, Software};
 
 use super::Gathered;
@@ -30,8 +31,12 @@ fn keep(rows: &mut Vec<Software>, row: Software) {
     }
 }
 
-/// Rows in an order that is the same every time, or nothing to say.
+/// Rows in an order that is the same every time, or nothing to say. All of them are there for
+/// everybody who uses the computer: what single users install lies in their home folders.
 fn finish(mut rows: Vec<Software>, notes: Vec<Note>) -> Gathered {
+    for row in &mut rows {
+        row.scope = Some(SoftwareScope::Machine);
+    }
     rows.sort_by(|a, b| {
         (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
     });
@@ -52,7 +57,10 @@ mod testing {
         let gathered = (source.gather)(&Host::at(root));
         assert_eq!(gathered.notes, []);
         match gathered.section {
-            Some(Section::Software(rows)) => rows,
+            Some(Section::Software(rows)) => {
+                assert!(rows.iter().all(|row| row.scope == Some(SoftwareScope::Machine)));
+                rows
+            }
             other => panic!("no software: {other:?}"),
         }
     }

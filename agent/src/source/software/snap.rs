@@ -8,7 +8,7 @@ use rollcall_shared::section::Software;
 
 use super::{finish, keep};
 use crate::host::Host;
-use crate::source::text::{some, unquote};
+use crate::source::text::{clip, some, unquote};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 /// Where snaps are mounted: Ubuntu and Debian, then Fedora and Arch.
@@ -36,10 +36,20 @@ fn gather(host: &Host) -> Gathered {
         for name in host.list(mount).unwrap_or_default() {
             let Ok(revision) = host.link(&format!("{mount}/{name}/current")) else { continue };
             let revision = revision.to_string_lossy().into_owned();
-            let path = format!("{mount}/{name}/{revision}/meta/snap.yaml");
-            let Some(mut row) = host.read_text(&path).ok().as_deref().and_then(parse) else {
-                continue;
+            // What is inside a snap is its publisher's.
+            let text =
+                host.read_text_below(&format!("{mount}/{name}/{revision}"), "meta/snap.yaml");
+            let row = match text {
+                Ok(text) => parse(&text).ok_or("it could not be understood".to_owned()),
+                Err(error) => Err(error.to_string()),
             };
+            let mut row = row.unwrap_or_else(|why| {
+                // The other name of the version must not look like an upgrade.
+                notes.push(Note::new(NoteKind::Failed).with_detail(format!(
+                    "the version of the snap {name} is not known, its revision stands for it: {why}"
+                )));
+                by_revision(&name, &revision)
+            });
             describe(host, &mut row, &format!("{name}_{revision}.snap"));
             keep(&mut rows, row);
         }
@@ -50,12 +60,7 @@ fn gather(host: &Host) -> Gathered {
                 if rows.iter().any(|row| row.name == name) {
                     continue;
                 }
-                let mut row = Software {
-                    source: "snap".to_owned(),
-                    name: name.to_owned(),
-                    version: format!("revision {revision}"),
-                    ..Software::default()
-                };
+                let mut row = by_revision(name, revision);
                 describe(host, &mut row, file);
                 keep(&mut rows, row);
             }
@@ -70,6 +75,15 @@ fn gather(host: &Host) -> Gathered {
         );
     }
     finish(rows, notes)
+}
+
+fn by_revision(name: &str, revision: &str) -> Software {
+    Software {
+        source: "snap".to_owned(),
+        name: clip(name.as_bytes()),
+        version: clip(format!("revision {revision}").as_bytes()),
+        ..Software::default()
+    }
 }
 
 /// Size and age of the file a snap is mounted from.
@@ -142,6 +156,24 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(rows[0].architecture.as_deref(), Some("amd64"));
         assert_eq!(software(&SNAP, "fedora-41-snap").len(), 1);
+    }
+
+    /// While a snap is not mounted its description is not there; that is no other version.
+    #[test]
+    fn a_snap_without_its_description_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let snap = folder.path().join("snap/firefox");
+        std::fs::create_dir_all(snap.join("5987")).unwrap();
+        std::fs::create_dir_all(folder.path().join("var/lib/snapd/snaps")).unwrap();
+        std::os::unix::fs::symlink("5987", snap.join("current")).unwrap();
+        let gathered = gather(&Host::at(folder.path()));
+        let Some(rollcall_shared::section::Section::Software(rows)) = gathered.section else {
+            panic!("no software")
+        };
+        assert_eq!((rows.len(), rows[0].version.as_str()), (1, "revision 5987"));
+        assert_eq!(gathered.notes.len(), 1);
+        let detail = gathered.notes[0].detail.as_deref().unwrap();
+        assert!(detail.contains("firefox") && detail.contains("revision"), "{detail}");
     }
 
     #[test]

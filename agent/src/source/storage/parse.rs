@@ -3,8 +3,8 @@
 use rollcall_shared::section::Disk;
 use rollcall_shared::section::storage::{DiskHealth, DiskKind};
 
-/// Devices that hold no data of their own, or only what other disks hold.
-const NO_DISKS: &[&str] = &["dm-", "drbd", "loop", "md", "nbd", "ram", "rbd", "zd", "zram"];
+/// Devices that hold no data of their own, or only what other disks hold, and floppy drives.
+const NO_DISKS: &[&str] = &["dm-", "drbd", "fd", "loop", "md", "nbd", "ram", "rbd", "zd", "zram"];
 
 /// Whether a name in `/sys/block` may be a disk.
 pub fn is_disk_name(name: &str) -> bool {
@@ -92,9 +92,10 @@ fn serial(
         .or_else(|| field("device/vpd_pg80").and_then(|page| unit_serial(&page)))
 }
 
-/// The page of vital product data that holds the serial: four bytes of header, then text.
+/// The page of vital product data that holds the serial: four bytes of header, then text. Each
+/// byte of the header has become one letter, whatever it was.
 fn unit_serial(page: &str) -> Option<String> {
-    let text: String = page.chars().filter(char::is_ascii_graphic).collect();
+    let text: String = page.chars().skip(4).filter(char::is_ascii_graphic).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -215,10 +216,10 @@ mod tests {
 
     #[test]
     fn what_is_made_of_other_disks_is_none() {
-        for name in ["loop0", "ram1", "zram0", "dm-3", "md127", "nbd0", "mmcblk0boot0"] {
+        for name in ["loop0", "fd0", "ram1", "zram0", "dm-3", "md127", "nbd0", "mmcblk0boot0"] {
             assert!(!is_disk_name(name), "{name}");
         }
-        for name in ["sda", "nvme0n1", "vda", "mmcblk0", "sr0", "xvda", "mdxyz"] {
+        for name in ["sda", "fdisk", "nvme0n1", "vda", "mmcblk0", "sr0", "xvda", "mdxyz"] {
             assert!(is_disk_name(name), "{name}");
         }
     }
@@ -250,6 +251,16 @@ mod tests {
         assert_eq!(found.kind, Some(DiskKind::Hdd));
         assert_eq!(found.bus.as_deref(), Some("sata"));
         assert_eq!(found.size_bytes, 4_000_787_030_016);
+    }
+
+    /// The third and fourth byte of the header tell the length; 33 would read as `!`.
+    #[test]
+    fn the_header_before_a_serial_is_none_of_it() {
+        let serial = "Z1Z0ABCD0000C5021234567890ABCDEF0";
+        let page = format!("\0\u{fffd}\0!{serial}");
+        assert_eq!(unit_serial(&page).as_deref(), Some(serial));
+        assert_eq!(unit_serial("\0\u{fffd}\0\u{8}  S3Z8NB  ").as_deref(), Some("S3Z8NB"));
+        assert_eq!(unit_serial("\0\u{fffd}\0"), None);
     }
 
     #[test]

@@ -51,6 +51,12 @@ pub(crate) fn gather(host: &Host) -> Gathered {
     Gathered { section: Some(Section::System(system)), notes }
 }
 
+/// Whether this system runs on the kernel of another one.
+pub(crate) fn is_container(host: &Host) -> bool {
+    let found = guest::virtualization(&evidence(host, &System::default()));
+    found.and_then(|guest| guest.role) == Some(VirtualizationRole::Container)
+}
+
 struct Reader<'a> {
     host: &'a Host,
     denied: Vec<&'static str>,

@@ -9,6 +9,7 @@ cfg_select! {
     target_os = "linux" => {
         mod linux;
         use linux as sys;
+        pub(crate) use linux::is_container;
     }
     _ => {
         use crate::source::unsupported as sys;

@@ -3,14 +3,15 @@
 use std::io::{BufRead, BufReader};
 
 use rollcall_shared::section::{Section, Update};
-use rollcall_shared::{Note, NoteKind, Timestamp};
+use rollcall_shared::{Note, NoteKind};
 
 use super::apt::{Apt, Release};
+use super::history::last_installed_at;
 use super::pins::Pins;
+use super::{apt_conf, others};
 use crate::host::Host;
-use crate::source::software::{apk, dpkg, pacman, rpm};
-use crate::source::text::{Step, clip, for_each_field, for_each_line};
-use crate::source::{Gathered, local_time::LocalTime};
+use crate::source::Gathered;
+use crate::source::software::dpkg;
 
 pub(crate) const APT_LISTS: &str = "/var/lib/apt/lists";
 
@@ -18,21 +19,7 @@ pub(super) fn gather(host: &Host) -> Gathered {
     if host.exists(dpkg::STATUS) && host.exists("/etc/apt") {
         return apt(host);
     }
-    let manager = if host.exists("/etc/zypp") {
-        "zypper"
-    } else if rpm::is_present(host) {
-        "dnf"
-    } else if apk::INSTALLED.iter().any(|path| host.exists(path)) {
-        "apk"
-    } else if host.exists(pacman::LOCAL) {
-        "pacman"
-    } else {
-        return Gathered::nothing();
-    };
-    Gathered::absent(
-        Note::new(NoteKind::Unsupported)
-            .with_detail(format!("this version cannot tell which updates {manager} would install")),
-    )
+    others::gather(host)
 }
 
 fn apt(host: &Host) -> Gathered {
@@ -41,23 +28,16 @@ fn apt(host: &Host) -> Gathered {
     for text in snippets(host, "/etc/apt/preferences", "/etc/apt/preferences.d") {
         pins.add(text.as_bytes());
     }
-    let pending = match pending(host, pins, &mut notes) {
-        Ok(Some(pending)) => pending,
-        Ok(None) => {
-            notes.push(Note::new(NoteKind::NotFound).with_detail(format!(
-                "{APT_LISTS} holds no package lists; `apt-get update` makes them"
-            )));
-            return Gathered { section: None, notes };
-        }
-        Err(note) => {
-            notes.push(note);
-            return Gathered { section: None, notes };
-        }
-    };
+    let pending = pending(host, pins, &mut notes).unwrap_or_else(|note| {
+        notes.push(note);
+        None
+    });
+    let conf = snippets(host, "/etc/apt/apt.conf", "/etc/apt/apt.conf.d");
     let update = Update {
         manager: "apt".to_owned(),
-        automatic: Some(automatic(&snippets(host, "/etc/apt/apt.conf", "/etc/apt/apt.conf.d"))),
-        pending,
+        automatic: Some(automatic(&conf)),
+        pending_unknown: pending.is_none(),
+        pending: pending.unwrap_or_default(),
         security_known: true,
         last_installed_at: last_installed_at(host),
     };
@@ -76,7 +56,7 @@ fn snippets(host: &Host, file: &str, folder: &str) -> Vec<String> {
     beside.chain(last).filter_map(|path| host.read_text(&path).ok()).collect()
 }
 
-/// Compares what is installed with every list; `None` when there are no lists.
+/// Compares what is installed with every list; `None` and a note when there are no lists.
 fn pending(
     host: &Host,
     pins: Pins,
@@ -89,7 +69,7 @@ fn pending(
     let mut apt = Apt::installed(status, pins).map_err(|error| failed(dpkg::STATUS, &error))?;
     let names = match host.list(APT_LISTS) {
         Ok(names) => names,
-        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) if error.is_not_found() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let mut lists = 0_u32;
@@ -119,7 +99,13 @@ fn pending(
             notes.push(failed(&path, &error));
         }
     }
-    Ok((lists > 0).then(|| apt.pending()))
+    if lists == 0 {
+        notes.push(Note::new(NoteKind::NotFound).with_detail(format!(
+            "{APT_LISTS} holds no package lists; `apt-get update` makes them"
+        )));
+        return Ok(None);
+    }
+    Ok(Some(apt.pending()))
 }
 
 pub(super) fn lz4(file: impl BufRead) -> impl std::io::Read {
@@ -149,49 +135,9 @@ fn release(host: &Host, list: &str, names: &[String]) -> Release {
 
 /// Whether apt's daily job installs updates; the last setting counts.
 fn automatic(files: &[String]) -> bool {
-    let setting = "APT::Periodic::Unattended-Upgrade";
-    let lines = files.iter().flat_map(|text| text.lines());
-    let last = lines.rev().find_map(|line| line.trim().strip_prefix(setting));
-    last.is_some_and(|value| {
-        let value = value.trim().trim_end_matches(';').trim().trim_matches('"');
-        !matches!(value, "" | "0" | "false" | "no" | "off")
-    })
-}
-
-/// When packages were upgraded last, by apt's own log or dpkg's.
-pub(crate) fn last_installed_at(host: &Host) -> Option<Timestamp> {
-    let zone = LocalTime::of(host);
-    let mut last = None;
-    if let Ok(file) = host.open("/var/log/apt/history.log") {
-        let (mut start, mut end, mut upgrade) = (None, None, false);
-        let _ = for_each_field(BufReader::new(file), |step| match step {
-            Step::Field(b"Start-Date", value) => start = Some(clip(value)),
-            Step::Field(b"End-Date", value) => end = Some(clip(value)),
-            Step::Field(b"Upgrade", _) => upgrade = true,
-            Step::Field(..) => {}
-            Step::End => {
-                let when = end.take().or_else(|| start.take());
-                if std::mem::take(&mut upgrade) {
-                    last = when.and_then(|text| zone.moment(&text)).or(last);
-                }
-                start = None;
-            }
-        });
-    }
-    if last.is_some() {
-        return last;
-    }
-    ["/var/log/dpkg.log", "/var/log/dpkg.log.1"].iter().find_map(|path| {
-        let mut line_of_last = Vec::new();
-        for_each_line(BufReader::new(host.open(path).ok()?), |line| {
-            if line.get(19..).is_some_and(|rest| rest.starts_with(b" upgrade ")) {
-                line_of_last.clear();
-                line_of_last.extend_from_slice(line.get(..19).unwrap_or_default());
-            }
-        })
-        .ok()?;
-        zone.moment(&clip(&line_of_last))
-    })
+    let files = files.iter().map(String::as_str);
+    let last = apt_conf::last_value(files, "APT::Periodic::Unattended-Upgrade");
+    last.is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false" | "no" | "off"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Updates that wait, as far as the package manager's own lists tell.
 //!
-//! No list is refreshed and no program started. An empty list of waiting updates means that the
-//! lists were read; where they could not be, a note says so.
+//! No list is refreshed and no program started. Where the lists of updates that wait could not be
+//! read, the section says so beside what else is known of updates.
 
 mod apt;
+mod apt_conf;
+mod history;
 mod linux;
+mod others;
 mod pins;
 
 use super::{Platform, Privilege, Source};
 
-pub(crate) use linux::last_installed_at;
+pub(crate) use history::last_installed_at;
 
 /// The declaration.
 pub const UPDATES: Source = Source {

@@ -77,8 +77,28 @@ fn ubuntu_follows_pins_and_backports() {
 #[test]
 fn no_lists_are_not_the_same_as_no_updates() {
     let (update, notes) = updates("debian-12-no-lists");
-    assert!(update.is_none());
+    assert!(update.unwrap().pending_unknown);
     assert_eq!(notes[0].kind, NoteKind::NotFound);
+    assert!(!updates("debian-12").0.unwrap().pending_unknown);
+}
+
+/// Where the lists are not read, the rest is still told.
+#[test]
+fn other_managers_tell_what_they_can() {
+    let told = |system: &str| {
+        let (update, notes) = updates(system);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert_eq!(notes[0].kind, NoteKind::Unsupported);
+        let update = update.unwrap();
+        assert!(update.pending_unknown && update.pending.is_empty());
+        let last = update.last_installed_at.map(|at| at.to_string()).unwrap_or_default();
+        (update.manager, update.automatic, last)
+    };
+    let expected =
+        |manager: &str, automatic, last: &str| (manager.to_owned(), automatic, last.to_owned());
+    assert_eq!(told("fedora-41"), expected("dnf", Some(true), "2026-11-20T09:00:00Z"));
+    assert_eq!(told("opensuse-15.6"), expected("zypper", Some(false), "2026-11-21T08:30:00Z"));
+    assert_eq!(told("alpine-3.20"), expected("apk", None, ""));
 }
 
 fn waiting(status: &str, lists: &[(&str, &str)]) -> Vec<String> {

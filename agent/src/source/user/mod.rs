@@ -12,7 +12,7 @@ pub(crate) use records::records;
 pub const ACCOUNTS: Source = Source {
     name: "accounts",
     section: "user",
-    about: "Accounts, groups and last sign-ins, from /etc/passwd, /etc/group and the sign-in logs",
+    about: "Accounts, groups and last sign-ins, from /etc/passwd, /etc/group, sudoers and the sign-in logs",
     platforms: &[Platform::Linux],
     privilege: Privilege::Administrator,
     programs: &[],

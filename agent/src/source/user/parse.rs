@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_shared::section::user::{Account, AccountKind, Group};
 
+use crate::source::security::Who;
 use crate::source::text::{clip, some};
 
 /// Members of these may become administrator on the systems that have them.
@@ -73,21 +74,38 @@ pub(super) fn passwd(text: &str, people: People) -> Vec<Entry> {
     text.lines().filter_map(line).collect()
 }
 
-/// Groups that have members, and the ids of those whose members become administrator.
-pub(super) fn groups(text: &str, entries: &[Entry]) -> (Vec<Group>, BTreeSet<String>) {
+/// Groups that have members, and the names of those who may become administrator: by the custom of
+/// some groups, or because sudo says so.
+pub(super) fn groups(
+    text: &str,
+    entries: &[Entry],
+    by_sudo: &BTreeSet<Who>,
+) -> (Vec<Group>, BTreeSet<String>) {
     let mut by_primary: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for entry in entries {
         by_primary.entry(entry.group).or_default().push(&entry.account.name);
     }
     let mut groups = Vec::new();
-    let mut administrators: BTreeSet<String> = BTreeSet::new();
+    let mut administrators: BTreeSet<String> = by_sudo
+        .iter()
+        .filter_map(|who| match who {
+            Who::User(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    let everybody = by_sudo.contains(&Who::Everybody);
+    let told = entries.iter().filter(|entry| everybody || by_sudo.contains(&Who::UserId(entry.id)));
+    administrators.extend(told.map(|entry| entry.account.name.clone()));
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, _, id, members] = fields[..] else { continue };
         let Ok(id) = id.parse::<u32>() else { continue };
         let mut members: BTreeSet<String> =
             members.split(',').filter_map(|member| some(member.as_bytes())).collect();
-        if ADMINISTRATOR_GROUPS.contains(&name) {
+        if ADMINISTRATOR_GROUPS.contains(&name)
+            || by_sudo.contains(&Who::Group(name.to_owned()))
+            || by_sudo.contains(&Who::GroupId(id))
+        {
             administrators.extend(members.iter().cloned());
             let primary = by_primary.get(&id).into_iter().flatten();
             administrators.extend(primary.map(|name| (*name).to_owned()));
@@ -107,16 +125,35 @@ pub(super) fn groups(text: &str, entries: &[Entry]) -> (Vec<Group>, BTreeSet<Str
     (groups, administrators)
 }
 
-/// Which accounts cannot sign in with a password. Only the first letters of a field are looked at,
-/// and nothing of it is kept. An account that expired on the first day of 1970 was switched off by
-/// that; later dates are not judged here, where the present is not known.
-pub(super) fn disabled(shadow: &str) -> BTreeMap<String, bool> {
+/// What the shadow file says of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shadow {
+    /// No password fits.
+    pub(super) locked: bool,
+    /// The account itself has ended.
+    pub(super) expired: bool,
+}
+
+/// Only the first letters of a password field are looked at, and nothing of it is kept. An account
+/// that expired on the first day of 1970 was switched off by that; later dates are not judged here,
+/// where the present is not known.
+pub(super) fn shadow(text: &str) -> BTreeMap<String, Shadow> {
     let line = |line: &str| {
         let mut fields = line.split(':');
         let (name, password) = (fields.next()?, fields.next()?);
         let last_day: Option<i64> = fields.nth(5).and_then(|days| days.parse().ok());
         let expired = last_day.is_some_and(|day| day <= 1);
-        Some((clip(name.as_bytes()), password.starts_with(['!', '*']) || expired))
+        Some((clip(name.as_bytes()), Shadow { locked: password.starts_with(['!', '*']), expired }))
     };
-    shadow.lines().filter_map(line).collect()
+    text.lines().filter_map(line).collect()
+}
+
+/// Whether an account cannot sign in at all. A locked password is not enough: the administrator of
+/// a cloud image has only a key.
+pub(super) fn disabled(account: &Account, shadow: Option<Shadow>) -> Option<bool> {
+    let shell = account.shell.as_deref().and_then(|shell| shell.rsplit('/').next());
+    if matches!(shell, Some("nologin" | "false")) {
+        return Some(true);
+    }
+    shadow.map(|shadow| shadow.expired)
 }

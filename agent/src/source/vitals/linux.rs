@@ -6,16 +6,21 @@ use rollcall_shared::version::Scheme;
 use super::{parse, times};
 use crate::host::Host;
 use crate::source::software::{dpkg, pacman, rpm};
+use crate::source::update::last_installed_at;
 use crate::source::user::records;
 
 cfg_select! {
     target_os = "linux" => {
         use crate::source::battery::charges;
+        use crate::source::system::is_container;
         use crate::source::volume::spaces;
     }
     _ => {
         fn charges(_: &Host) -> Vec<rollcall_shared::report::BatteryCharge> {
             Vec::new()
+        }
+        fn is_container(_: &Host) -> bool {
+            false
         }
         fn spaces(_: &Host) -> Vec<rollcall_shared::report::VolumeSpace> {
             Vec::new()
@@ -37,7 +42,7 @@ pub fn vitals(host: &Host) -> Vitals {
         sessions: sessions(host),
         reboot: reboot(host),
         update_lists_at: times::lists_at(host),
-        last_upgrade_at: times::upgraded_at(host),
+        last_upgrade_at: last_installed_at(host),
     }
 }
 
@@ -70,14 +75,8 @@ fn sessions(host: &Host) -> Vec<Session> {
     sessions
 }
 
-/// A container runs the kernel of another system and is not restarted for it.
-fn is_container(host: &Host) -> bool {
-    ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
-        .iter()
-        .any(|path| host.exists(path))
-}
-
 fn reboot(host: &Host) -> Option<Reboot> {
+    // A container runs the kernel of another system and is not restarted for it.
     if is_container(host) {
         return None;
     }

@@ -68,7 +68,7 @@ fn space(host: &Host, mount: &Mount) -> Option<VolumeSpace> {
         let (size_bytes, available_bytes) = (size.parse().ok()?, available.parse().ok()?);
         return Some(VolumeSpace { point, size_bytes, available_bytes });
     }
-    let told = rustix::fs::statvfs(host.path(&point)).ok()?;
+    let told = rustix::fs::statvfs(&point).ok()?;
     let size_bytes = told.f_frsize.saturating_mul(told.f_blocks);
     let available_bytes = told.f_frsize.saturating_mul(told.f_bavail);
     (size_bytes > 0).then_some(VolumeSpace { point, size_bytes, available_bytes })

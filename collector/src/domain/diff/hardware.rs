@@ -219,7 +219,9 @@ pub(super) fn network(before: &Network, after: &Network, out: &mut Out) {
     let routes = |routes: &[Route]| {
         let words: Vec<String> = routes
             .iter()
-            .map(|Route { gateway, interface }| format!("{gateway} by {interface}"))
+            .map(|Route { gateway, interface }| {
+                format!("{} by {interface}", gateway.as_deref().unwrap_or("directly"))
+            })
             .collect();
         optional_words(&words)
     };

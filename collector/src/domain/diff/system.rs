@@ -143,6 +143,7 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
                 shell,
                 administrator,
                 disabled,
+                password_locked,
                 // Signing in is not a change of the computer.
                 last_sign_in_at: _,
                 last_sign_in_from: _,
@@ -153,6 +154,7 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
             out.value(&format!("{subject}, shell"), shell, &b.shell);
             out.value(&format!("{subject}, administrator"), administrator, &b.administrator);
             out.value(&format!("{subject}, disabled"), disabled, &b.disabled);
+            out.value(&format!("{subject}, password locked"), password_locked, &b.password_locked);
         },
     );
     out.list(
@@ -170,12 +172,26 @@ pub(super) fn users(before: &Users, after: &Users, out: &mut Out) {
 }
 
 pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
-    let Update { manager, automatic, pending, security_known, last_installed_at: _ } = before;
+    let Update {
+        manager,
+        automatic,
+        pending,
+        pending_unknown,
+        security_known,
+        last_installed_at: _,
+    } = before;
     out.value("update manager", manager, &after.manager);
     out.value("automatic updates", automatic, &after.automatic);
     out.value("security updates told apart", security_known, &after.security_known);
     // Which ones wait is told on the device's page; as changes they would drown what was installed.
-    out.value("waiting updates", &waiting(pending), &waiting(&after.pending));
+    let count = |unknown: bool, pending: &[PendingUpdate]| {
+        if unknown { "unknown".to_owned() } else { waiting(pending) }
+    };
+    out.value(
+        "waiting updates",
+        &count(*pending_unknown, pending),
+        &count(after.pending_unknown, &after.pending),
+    );
 }
 
 /// How many updates wait, and how many of them for security.

@@ -182,6 +182,11 @@ fn waiting_updates_are_counted_not_named() {
     );
     let other = section(json!([update("openssl", true), update("less", false)]));
     assert!(show("update", &before, &other).is_empty());
+    let unread = json!({"manager": "apt", "pending_unknown": true, "security_known": true});
+    assert_eq!(
+        show("update", &before, &unread),
+        ["changed waiting updates: 2, 1 for security -> unknown"]
+    );
 }
 
 #[test]

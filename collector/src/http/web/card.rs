@@ -249,7 +249,8 @@ pub(super) fn hardware(detail: &DeviceDetail) -> Vec<Card> {
 pub(super) fn network(detail: &DeviceDetail) -> Vec<Card> {
     let card = section(detail, "network", "Network", |card, network: &Network| {
         for route in &network.default_routes {
-            card.text("Default route", format!("{} by {}", route.gateway, route.interface));
+            let gateway = route.gateway.as_deref().unwrap_or("directly");
+            card.text("Default route", format!("{gateway} by {}", route.interface));
         }
         card.text("Resolvers", network.resolvers.join(", "));
         card.text("Search domains", network.search_domains.join(", "));
@@ -263,7 +264,7 @@ pub(super) fn network(detail: &DeviceDetail) -> Vec<Card> {
             vec![
                 name,
                 if interface.virtual_interface { format!("{kind}, virtual") } else { kind },
-                if interface.up { "up" } else { "down" }.to_owned(),
+                interface.up.map_or("", |up| if up { "up" } else { "down" }).to_owned(),
                 opt(interface.mac.as_ref()),
                 interface.addresses.join(" "),
                 speed.unwrap_or_default(),
@@ -299,6 +300,7 @@ pub(super) fn accounts(detail: &DeviceDetail) -> Vec<Card> {
                 word(account.kind.as_ref()),
                 yes(account.administrator).to_owned(),
                 yes(account.disabled).to_owned(),
+                yes(account.password_locked).to_owned(),
                 account.last_sign_in_at.map(Timestamp::date).unwrap_or_default(),
             ]
         });
@@ -308,6 +310,7 @@ pub(super) fn accounts(detail: &DeviceDetail) -> Vec<Card> {
             ("Kind", false),
             ("Administrator", false),
             ("Disabled", false),
+            ("Password locked", false),
             ("Last sign-in", false),
         ];
         card.table("Accounts", &columns, rows.collect());
@@ -450,8 +453,12 @@ fn space(detail: &DeviceDetail) -> Card {
 fn update(detail: &DeviceDetail) -> Card {
     section(detail, "update", "Updates", |card, update: &Update| {
         let security = update.pending.iter().filter(|pending| pending.security).count();
-        card.text("Waiting", update.pending.len().to_string());
-        if update.security_known {
+        if update.pending_unknown {
+            card.text("Waiting", "unknown".to_owned());
+        } else {
+            card.text("Waiting", update.pending.len().to_string());
+        }
+        if update.security_known && !update.pending_unknown {
             card.text("For security", security.to_string());
         }
         card.text("Known from", update.manager.clone())

@@ -11,14 +11,13 @@ use std::io::{self, BufReader};
 
 use rollcall_shared::section::Software;
 use rollcall_shared::{Note, NoteKind};
-use rusqlite::{Connection, OpenFlags};
 
 use super::{finish, keep};
 use crate::host::{Host, HostError};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 /// The largest real headers (kernels, with all their file names) have a few megabytes.
-const HEADER_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
+const HEADER_LIMIT_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Where the database may be; the first is often a link to the second.
 const FOLDERS: &[&str] = &["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
@@ -102,21 +101,13 @@ fn database(host: &Host) -> Option<(String, Form)> {
     })
 }
 
-/// Without a write-ahead log the file is read as it lies there, which leaves no trace; with one,
-/// sqlite has to look into the log to see the newest packages.
 fn for_each_in_sqlite(host: &Host, path: &str, on_header: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-    host.open(path).map_err(|error| match error {
+    let database = host.database(path).map_err(|error| match error {
         HostError::Denied { .. } => io::Error::from(io::ErrorKind::PermissionDenied),
+        HostError::Failed { why, .. } => io::Error::other(why),
         other => io::Error::other(other.to_string()),
     })?;
-    let log_bytes = host.info(&format!("{path}-wal")).map_or(0, |info| info.size_bytes);
-    let options = if log_bytes == 0 { "immutable=1" } else { "mode=ro" };
-    let uri = format!("file:{}?{options}", escaped(&host.path(path).to_string_lossy()));
     let mut read = || -> rusqlite::Result<()> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let database = Connection::open_with_flags(&uri, flags)?;
         let mut query = database.prepare("SELECT blob FROM Packages")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -125,11 +116,6 @@ fn for_each_in_sqlite(host: &Host, path: &str, on_header: &mut dyn FnMut(&[u8]))
         Ok(())
     };
     read().map_err(io::Error::other)
-}
-
-/// A path as part of a URI.
-fn escaped(path: &str) -> String {
-    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 fn broken(why: &str) -> io::Error {

@@ -47,7 +47,7 @@ fn a_package_still_in_the_log_is_seen() {
     );
     std::fs::copy(original, &path).unwrap();
     // As a running rpm leaves it: the connection is open, the removal only in the log.
-    let rpm = Connection::open(&path).unwrap();
+    let rpm = rusqlite::Connection::open(&path).unwrap();
     rpm.execute_batch("PRAGMA wal_autocheckpoint = 0; DELETE FROM Packages WHERE hnum = 1")
         .unwrap();
     let gathered = (RPM.gather)(&Host::at(folder.path()));
