@@ -5,10 +5,11 @@ use rollcall_shared::api::device::DeviceClass;
 use rollcall_shared::report::Settings;
 use rollcall_shared::time::{DAY_MS, SECOND_MS};
 use rollcall_shared::version::{self, Scheme};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All thresholds. Every field has a default, so a stored policy may name only what differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// Days without a check-in after which a device is missing.
@@ -38,7 +39,7 @@ pub struct Policy {
 }
 
 /// Days without a check-in after which a device of each class is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MissingAfter {
     /// Servers and virtual machines.
@@ -53,7 +54,7 @@ pub struct MissingAfter {
 
 /// When a volume counts as nearly full: below the percentage *and* below the absolute floor, so
 /// that a big disk with plenty of room is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiskFree {
     /// A warning below this percentage of free space.

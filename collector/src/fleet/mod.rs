@@ -16,7 +16,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use entry::{Entry, OpenFindings};
 pub use inner::Inner;
@@ -37,6 +37,8 @@ struct Shared {
     ready: watch::Sender<bool>,
     /// The thresholds that decide who is stale or missing.
     policy: RwLock<Arc<Policy>>,
+    /// Wakes the job that judges the fleet.
+    judging: Notify,
 }
 
 /// One change of the fleet. Each carries a whole state, so applying it twice does no harm.
@@ -72,6 +74,7 @@ impl Default for Fleet {
             waiting: RwLock::new(None),
             ready: watch::Sender::new(true),
             policy: RwLock::default(),
+            judging: Notify::new(),
         }))
     }
 }
@@ -115,6 +118,16 @@ impl Fleet {
     /// Other thresholds are in force from now on.
     pub fn set_policy(&self, policy: Policy) {
         *write(&self.0.policy) = Arc::new(policy);
+    }
+
+    /// Asks the job that judges the fleet to do it now. Asking again before it does is the same.
+    pub fn judge_soon(&self) {
+        self.0.judging.notify_one();
+    }
+
+    /// Returns when somebody asked, also when that was before the call.
+    pub async fn judging_asked(&self) {
+        self.0.judging.notified().await;
     }
 
     /// Looks at the fleet. Hold it for computing only, never across an await.

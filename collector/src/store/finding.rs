@@ -408,7 +408,7 @@ impl Tables {
             for (at, id) in &changes.close {
                 sqlx::query(CLOSE).bind(id).bind(at.0).execute(&mut *transaction).await?;
             }
-            for (id, flag) in &changes.update {
+            for (_, id, flag) in &changes.update {
                 sqlx::query(UPDATE)
                     .bind(id)
                     .bind(flag.severity.as_str())

@@ -65,7 +65,8 @@ store_test!(holds_from_its_opening_to_its_closing, |store| {
     assert_eq!((held[0].since, &held[0].flag), (Timestamp(100), &flag));
 
     let worse = Flag { severity: Severity::Critical, ..flag };
-    let update = Changes { update: vec![(held[0].id, worse)], ..Changes::default() };
+    let update =
+        Changes { update: vec![(Timestamp(120), held[0].id, worse)], ..Changes::default() };
     store.change_findings(device, &update).await.unwrap();
     let finding = store.finding(held[0].id, Timestamp(150)).await.unwrap().unwrap();
     assert_eq!(finding.severity, Severity::Critical);
