@@ -353,3 +353,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_end_of_extended_support_is_told_before_it_comes() {
+    let os = debian("11");
+    let found = |date: &str| {
+        let now = Timestamp::from_date(date).unwrap();
+        let observed = Observed { os: Some(&os), last_seen_at: Some(now), ..seen() };
+        let found = evaluate(&observed, &Policy::default(), Facts::built_in(), now);
+        found.into_iter().map(|flag| (flag.rule, flag.threshold)).collect::<Vec<_>>()
+    };
+    let until = "LTS security support until 2026-08-31".to_owned();
+    assert_eq!(found("2026-05-01"), [(Rule::OsExtendedOnly, until.clone())]);
+    assert_eq!(found("2026-08-01"), [(Rule::OsEndingSoon, until)]);
+    assert_eq!(found("2026-09-01")[0].0, Rule::OsEndOfLife);
+}

@@ -74,6 +74,9 @@ pub enum LifecycleState {
     EndingSoon {
         /// Last day.
         until: Timestamp,
+        /// What ends, where it is extended support: `lts`, `esm`, `esu`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
     },
     /// Past its regular end; this device gets extended support.
     ExtendedOnly {
@@ -168,14 +171,14 @@ impl Facts {
         let too_old =
             || unknown(format!("no end was announced on {}, too long ago", self.snapshot.date()));
         let open_decayed = now.since(self.snapshot) > OPEN_DECAYS_MS;
+        let soon_ms = i64::from(policy.ending_soon_days).saturating_mul(DAY_MS);
         match cycle.eol {
             End::Open if open_decayed => return too_old(),
             End::Open => return LifecycleState::Supported { until: None },
             End::On(day) if !is_over(cycle.eol, now) => {
-                let soon = i64::from(policy.ending_soon_days).saturating_mul(DAY_MS);
-                // Who goes on with free or attached extended support need not hurry.
-                return if !extended && day.since(now) <= soon {
-                    LifecycleState::EndingSoon { until: day }
+                // Who goes on with free or attached extended support need not hurry yet.
+                return if !extended && day.since(now) <= soon_ms {
+                    LifecycleState::EndingSoon { until: day, kind: None }
                 } else {
                     LifecycleState::Supported { until: Some(day) }
                 };
@@ -187,6 +190,9 @@ impl Facts {
             match cycle.extended_end {
                 Some(End::Open) if open_decayed => return too_old(),
                 Some(End::Open) => return LifecycleState::ExtendedOnly { kind, until: None },
+                Some(end @ End::On(day)) if !is_over(end, now) && day.since(now) <= soon_ms => {
+                    return LifecycleState::EndingSoon { until: day, kind: Some(kind) };
+                }
                 Some(end @ End::On(day)) if !is_over(end, now) => {
                     return LifecycleState::ExtendedOnly { kind, until: Some(day) };
                 }

@@ -139,10 +139,15 @@ fn operating_system(
             let next = "Upgrade it to a supported version, or take the device out of service.";
             (Rule::OsEndOfLife, Severity::Critical, format!("{end}{offer}"), next)
         }
-        LifecycleState::EndingSoon { until } => (
+        LifecycleState::EndingSoon { until, kind } => (
             Rule::OsEndingSoon,
             Severity::Warning,
-            format!("supported until {}", until.date()),
+            match kind {
+                Some(kind) => {
+                    format!("{} security support until {}", kind.to_uppercase(), until.date())
+                }
+                None => format!("supported until {}", until.date()),
+            },
             "Plan the upgrade to a newer version before that day.",
         ),
         LifecycleState::ExtendedOnly { kind, until } => (

@@ -36,9 +36,11 @@ use super::devices::DevicesPage;
 use super::enroll::{Arrival, TokenPage};
 use super::home::HomePage;
 use super::params::Params;
+use super::settings::SettingsPage;
 use super::shell::{Shell, Theme, Viewer};
 use crate::view::devices::Facets;
 use crate::view::overview::Overview;
+use crate::view::policy::{PolicyPreview, RulePreview};
 
 /// 2026-11-23T10:15:00Z
 pub(super) const NOW: Timestamp = Timestamp(1_795_428_900_000);
@@ -590,6 +592,27 @@ pub(super) fn search_answer() -> SearchAnswer {
 }
 
 /// Titles of the fleet.
+pub(super) fn settings() -> SettingsPage {
+    let row = |rule: &str, title: &str, now, then| RulePreview {
+        rule: rule.to_owned(),
+        title: title.to_owned(),
+        findings_now: now,
+        findings_then: then,
+        devices_now: now,
+        devices_then: then,
+    };
+    let preview = PolicyPreview {
+        devices_now: 21,
+        devices_then: 37,
+        rules: vec![
+            row("missing", "Device has not checked in for too long", 5, 21),
+            row("reboot_pending", "A restart is waited for", 16, 16),
+        ],
+    };
+    let value = |name: &str| if name.ends_with("version") { "" } else { "7" }.to_owned();
+    SettingsPage::new(shell().at("settings"), value, None, Some(preview))
+}
+
 pub(super) fn titles() -> Page<SoftwareTitle> {
     let title = |source: &str, name: &str, versions, devices| SoftwareTitle {
         source: source.to_owned(),
@@ -770,6 +793,13 @@ fn pages() -> Vec<(String, String)> {
                 .render()
                 .unwrap(),
         ),
+        (
+            "settings".to_owned(),
+            SettingsPage::in_force(shell(), &crate::domain::Policy::default(), true)
+                .render()
+                .unwrap(),
+        ),
+        ("settings-preview".to_owned(), settings().render().unwrap()),
         ("collected".to_owned(), CollectedPage::new(shell()).render().unwrap()),
         ("search".to_owned(), SearchPage::new(shell(), search_answer()).render().unwrap()),
         ("sign-in".to_owned(), sign_in.render().unwrap()),
