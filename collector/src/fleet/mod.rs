@@ -19,10 +19,10 @@ use rollcall_shared::Timestamp;
 use tokio::sync::{Notify, watch};
 
 pub use entry::{Entry, OpenFindings};
-pub use inner::Inner;
+pub use inner::{Inner, TitleAsked};
 pub use title::TitleText;
 
-use crate::domain::Policy;
+use crate::domain::{CycleMatch, Policy};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet in memory. Cheap to clone.
@@ -49,6 +49,7 @@ enum Update {
     Titles(Vec<(u32, TitleText)>),
     Seen(DeviceKey, Timestamp),
     Findings(DeviceKey, OpenFindings),
+    Cycle(DeviceKey, Option<CycleMatch>),
     Removed(DeviceKey),
 }
 
@@ -65,6 +66,8 @@ pub struct Loaded {
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.
     pub findings: Vec<(DeviceKey, OpenFindings)>,
+    /// The cycles of operating systems.
+    pub cycles: Vec<(DeviceKey, CycleMatch)>,
 }
 
 impl Default for Fleet {
@@ -158,6 +161,15 @@ impl Fleet {
     /// A device's open findings are these now.
     pub fn findings_changed(&self, device: DeviceKey, open: OpenFindings) {
         self.update(Update::Findings(device, open));
+    }
+
+    /// The cycle of a device's operating system is this now.
+    pub fn cycle_changed(&self, device: DeviceKey, cycle: Option<CycleMatch>) {
+        let known = self.read().entry(device).is_none_or(|entry| entry.cycle == cycle);
+        // While the tables are read, what is in memory is not what will be.
+        if !known || !self.is_ready() {
+            self.update(Update::Cycle(device, cycle));
+        }
     }
 
     /// A device is gone from the tables.

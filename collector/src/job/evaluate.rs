@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::domain::finding::{Flag, Observed, Rule, evaluate, reconcile};
-use crate::domain::{Facts, Policy, Waiting, presence};
+use crate::domain::{CycleMatch, Facts, Policy, Waiting, presence};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store;
 use crate::store::device::{DeviceKey, DeviceRow, LastReport};
@@ -52,6 +52,7 @@ pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), 
     let last = app.store.last_report(device).await?;
     let policy = app.fleet.policy();
     let known = Known::of(app, row, last, &texts, grace_days(&policy), now).await?;
+    app.fleet.cycle_changed(device, known.cycle());
     settle(app, device, &known.flags(&policy, now), now).await
 }
 
@@ -74,6 +75,7 @@ pub async fn after_report(
     let (row, last) = (applied.row.clone(), Some(applied.report.clone()));
     let policy = app.fleet.policy();
     let known = Known::of(app, row, last, texts, grace_days(&policy), now).await?;
+    app.fleet.cycle_changed(device, known.cycle());
     let found = known.flags(&policy, now);
     if app.store.memory().judged().same(device, &found) {
         return Ok(());
@@ -133,6 +135,11 @@ impl Known {
             row,
             last,
         })
+    }
+
+    /// The cycle of its operating system, if it told its system.
+    fn cycle(&self) -> Option<CycleMatch> {
+        self.os.as_ref().map(|os| Facts::built_in().cycle_of(os))
     }
 
     /// What the rules say of it under a policy.

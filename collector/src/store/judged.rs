@@ -16,6 +16,8 @@ queries! {
         WHERE device = $1 AND name IN ('os', 'volume', 'update')";
     DOCUMENTS_BETWEEN = "SELECT device, name, document FROM section
         WHERE device > $1 AND device <= $2 AND name IN ('os', 'volume', 'update')";
+    SYSTEMS = "SELECT device, document FROM section
+        WHERE name = 'os' AND device > $1 ORDER BY device LIMIT 1000";
     /// Empty documents are sections that are no more.
     UPDATES_PAST = "SELECT at, before FROM section_past
         WHERE device = $1 AND name = 'update' AND at >= $2 ORDER BY at DESC";
@@ -89,6 +91,22 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// What the devices after this one say of their operating systems, some at a time; empty at
+    /// the end. Texts that cannot be unpacked are empty.
+    pub async fn systems_after(
+        &self,
+        after: Option<DeviceKey>,
+    ) -> Result<Vec<(DeviceKey, String)>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(SYSTEMS).bind(after).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(device, packed)| {
+                Ok((key_of(device)?, document::decompress(&packed).unwrap_or_default()))
+            })
+            .collect()
     }
 
     /// What a device said of its updates from a moment on, the present text first, each with the

@@ -18,8 +18,8 @@ use rollcall_shared::api::Page;
 use rollcall_shared::api::account::{ApiToken, Role};
 use rollcall_shared::api::change::{Change, ChangeKind};
 use rollcall_shared::api::device::{
-    DecisionKind, DeviceClass, DeviceDetail, DeviceSummary, IdentityDecision, Person, Presence,
-    SectionView,
+    DecisionKind, DeviceClass, DeviceDetail, DeviceSummary, IdentityDecision, OsSupport, Person,
+    Presence, SectionView, SupportState,
 };
 use rollcall_shared::api::finding::{Finding, FindingState, RuleCount, Severity, Waiver};
 use rollcall_shared::api::search::{MatchKind, SearchAnswer, SearchHit};
@@ -226,6 +226,7 @@ fn facets() -> Facets {
         site: list(&[("Berlin", 700), ("Lyon", 484)]),
         department: list(&[("Finance", 90), ("", 12)]),
         rule: list(&[("os_end_of_life", 12), ("volume_full", 4)]),
+        os_support: list(&[("supported", 1100), ("unknown", 7)]),
     }
 }
 
@@ -247,6 +248,9 @@ pub(super) fn home() -> HomePage {
         titles: 6210,
         rules: rule_counts(),
         os: facets().os,
+        os_support_unknown: 7,
+        facts_date: before(200 * DAY_MS),
+        facts_are_old: true,
         newest: fleet().into_iter().take(5).collect(),
         seen_by_hour: vec![
             1, 0, 2, 1, 4, 3, 2, 5, 8, 9, 12, 10, 8, 7, 6, 14, 18, 20, 30, 44, 62, 180, 410, 520,
@@ -530,6 +534,15 @@ pub(super) fn device_detail() -> DeviceDetail {
         }),
         cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120 }),
         findings: findings(),
+        os_support: Some(OsSupport {
+            state: SupportState::Supported,
+            label: some("Windows 11 24H2"),
+            until: Some(NOW.plus_ms(300 * DAY_MS)),
+            extended: None,
+            extended_not_seen: None,
+            why: None,
+            facts_date: before(90 * DAY_MS),
+        }),
         decisions: vec![
             decision(DecisionKind::HardwareChanged, "the board's serial number is another", 3),
             decision(
@@ -918,6 +931,7 @@ const OURS: &[&str] = &[
     "last_installed_at",
     "last_sign_in_at",
     "family",
+    "facts_date",
 ];
 
 #[test]
