@@ -312,3 +312,6 @@ async fn findings(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,4 +266,4 @@ fn read<T: DeserializeOwned>(device: DeviceKey, name: &str, body: Option<&str>) 
 
 #[cfg(test)]
 #[path = "evaluate_tests.rs"]
-mod tests;
+pub(crate) mod tests;

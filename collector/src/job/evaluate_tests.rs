@@ -17,10 +17,10 @@ use crate::store::on_backend;
 use crate::store::testing::store_test;
 use crate::view::tests::app;
 
-const START: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000);
 
 /// A device that enrolled at [`START`] and never reported.
-async fn enrolled(app: &App, number: u8) -> DeviceKey {
+pub(crate) async fn enrolled(app: &App, number: u8) -> DeviceKey {
     let decision = Decision {
         at: START,
         kind: DecisionKind::Enrolled,
@@ -43,7 +43,13 @@ async fn enrolled(app: &App, number: u8) -> DeviceKey {
 }
 
 /// Sends a report of these sections, judged at its moment.
-async fn report(app: &App, device: DeviceKey, seq: u64, at: Timestamp, sections: &[Section]) {
+pub(crate) async fn report(
+    app: &App,
+    device: DeviceKey,
+    seq: u64,
+    at: Timestamp,
+    sections: &[Section],
+) {
     let check_in = CheckIn {
         report_id: Uuid::from_u128(u128::from(device.0) << 64 | u128::from(seq)),
         seq,
@@ -63,7 +69,7 @@ async fn report(app: &App, device: DeviceKey, seq: u64, at: Timestamp, sections:
     assert!(crate::ingest::check_in(&then, device, check_in).await.unwrap().stored);
 }
 
-fn system(name: &str) -> Section {
+pub(crate) fn system(name: &str) -> Section {
     Section::System(System { hostname: name.into(), ..System::default() })
 }
 
