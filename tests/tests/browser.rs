@@ -16,6 +16,7 @@ const PAGES: &[&str] = &[
     "/findings",
     "/enroll",
     "/exports",
+    "/settings",
     "/account",
     "/collected",
     "/search?q=lt",

@@ -161,13 +161,37 @@ CREATE TABLE finding (
   source_date        INTEGER,
   next_step          TEXT NOT NULL,
   evidence           TEXT NOT NULL,                -- JSON object
-  waived_by          TEXT,
-  waived_at          INTEGER,
-  waived_reason      TEXT,
-  waived_until       INTEGER
+  said_at            INTEGER NOT NULL              -- since when severity, threshold and value are these
 );
 CREATE UNIQUE INDEX finding_open ON finding (device, rule, subject) WHERE closed_at IS NULL;
 CREATE INDEX finding_device ON finding (device, opened_at);
+
+-- What a finding said before `at`: at each change of severity or threshold; at most once a day (UTC)
+-- where only the value changed, so that the end of each day is told as it was.
+CREATE TABLE finding_past (
+  finding            INTEGER NOT NULL REFERENCES finding (id),
+  at                 INTEGER NOT NULL,
+  severity           TEXT NOT NULL,
+  value              TEXT NOT NULL,
+  threshold          TEXT NOT NULL,
+  source             TEXT NOT NULL,
+  source_date        INTEGER,
+  next_step          TEXT NOT NULL,
+  evidence           TEXT NOT NULL,
+  PRIMARY KEY (finding, at)
+) WITHOUT ROWID;
+
+-- One row a waiver. At most one of a finding is in force at a moment: from `at` until `until` or
+-- until a person ended or replaced it.
+CREATE TABLE waiver (
+  finding            INTEGER NOT NULL REFERENCES finding (id),
+  at                 INTEGER NOT NULL,
+  by_whom            TEXT NOT NULL,
+  reason             TEXT NOT NULL,
+  until              INTEGER NOT NULL,
+  ended_at           INTEGER,
+  PRIMARY KEY (finding, at)
+) WITHOUT ROWID;
 
 CREATE TABLE enrollment_token (
   id                 INTEGER PRIMARY KEY,

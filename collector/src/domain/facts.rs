@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use rollcall_shared::Timestamp;
+use rollcall_shared::time::DAY_MS;
 use serde::{Deserialize, Deserializer, de};
+
+/// Facts older than this want to be renewed: ends were announced that they do not know.
+const OLD_MS: i64 = 180 * DAY_MS;
 
 const BUILT_IN: &str = include_str!("../../facts/os-lifecycle.json");
 
@@ -157,6 +161,11 @@ impl Facts {
             Some(source) => format!("lifecycle facts, mainly {}", source.name),
             None => "lifecycle facts".to_owned(),
         }
+    }
+
+    /// Whether they are too old to rely on.
+    pub fn are_old(&self, now: Timestamp) -> bool {
+        now.since(self.snapshot) > OLD_MS
     }
 
     /// A product by its key.

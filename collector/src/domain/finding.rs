@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::facts::Facts;
 use super::policy::Policy;
 use super::rule;
+use super::waiting::Waiting;
 
 macro_rules! rules {
     ($( $variant:ident $word:literal $title:literal, )*) => {
@@ -86,8 +87,8 @@ pub struct Observed<'a> {
     pub volumes: Option<&'a [Volume]>,
     /// Section `update`.
     pub update: Option<&'a Update>,
-    /// Since when updates wait without a break, where that is known; the grace days count from it.
-    pub update_since: Option<Timestamp>,
+    /// Since when each of them waits, where that is known; the grace days count from it.
+    pub waiting: Option<&'a Waiting>,
     /// The agent of the last report.
     pub agent: Option<&'a AgentInfo>,
     /// The device's clock minus the collector's, in milliseconds.
@@ -110,7 +111,7 @@ impl<'a> Observed<'a> {
             vitals_at: None,
             volumes: None,
             update: None,
-            update_since: None,
+            waiting: None,
             agent: None,
             clock_error_ms: None,
             clone_suspected: None,
@@ -171,8 +172,8 @@ pub struct OpenFlag {
 pub struct Changes {
     /// New findings, with the moment since when they hold.
     pub open: Vec<(Timestamp, Flag)>,
-    /// Findings by number whose values changed; `since` and a waiver stay.
-    pub update: Vec<(i64, Flag)>,
+    /// Findings by number whose values changed at this moment; `since` and a waiver stay.
+    pub update: Vec<(Timestamp, i64, Flag)>,
     /// Findings by number that no longer hold, closed at this moment.
     pub close: Vec<(Timestamp, i64)>,
 }
@@ -194,7 +195,7 @@ pub fn reconcile(open: &[OpenFlag], found: &[Flag], now: Timestamp) -> Changes {
     for held in open {
         match wanted.remove(&(held.flag.rule, held.flag.subject.as_deref())) {
             Some(flag) if *flag == held.flag => {}
-            Some(flag) => changes.update.push((held.id, flag.clone())),
+            Some(flag) => changes.update.push((now, held.id, flag.clone())),
             None => changes.close.push((now, held.id)),
         }
     }

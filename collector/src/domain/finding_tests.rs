@@ -196,11 +196,13 @@ fn pending_updates_are_counted_by_kind() {
     assert_eq!(found[0].evidence["names"], serde_json::json!(["openssl"]));
     let policy = Policy { updates_grace_days: 7, updates_pending_from: 2, ..Policy::default() };
     let after = |days: i64| {
-        let observed =
-            Observed { update_since: Some(now().plus_ms(-days * DAY_MS)), ..observed.clone() };
-        evaluate(&observed, &policy, Facts::built_in(), now()).len()
+        let states = [(now().plus_ms(-days * DAY_MS), Some(update.clone()))];
+        let waiting = Waiting::of(&states);
+        let observed = Observed { waiting: Some(&waiting), ..observed.clone() };
+        evaluate(&observed, &policy, Facts::built_in(), now())
     };
-    assert_eq!((after(6), after(7)), (1, 2));
+    assert_eq!((after(6).len(), after(7).len()), (1, 2));
+    assert_eq!(after(7)[1].threshold, "fewer than 2 wait longer than 7 days");
     let untold = Update { security_known: false, ..update.clone() };
     assert_eq!(rules(&Observed { update: Some(&untold), ..seen() }), [Rule::UpdatesPending]);
 }
@@ -312,7 +314,7 @@ fn findings_open_change_and_close() {
     ];
     let changes = reconcile(&open, &found, now());
     assert_eq!(changes.open, [(now(), found[2].clone())]);
-    assert_eq!(changes.update, [(1, found[0].clone())]);
+    assert_eq!(changes.update, [(now(), 1, found[0].clone())]);
     assert_eq!(changes.close, [(now(), 2)]);
 }
 
@@ -332,7 +334,7 @@ proptest! {
                 .filter(|held| !changes.close.iter().any(|(_, id)| *id == held.id))
                 .cloned()
                 .collect();
-            for (id, flag) in &changes.update {
+            for (_, id, flag) in &changes.update {
                 next.iter_mut().filter(|held| held.id == *id).for_each(|held| held.flag = flag.clone());
             }
             let first = i64::try_from(held.len()).unwrap();
@@ -350,4 +352,19 @@ proptest! {
             prop_assert!(same.is_none_or(|held| held.since == held_before.since));
         }
     }
+}
+
+#[test]
+fn the_end_of_extended_support_is_told_before_it_comes() {
+    let os = debian("11");
+    let found = |date: &str| {
+        let now = Timestamp::from_date(date).unwrap();
+        let observed = Observed { os: Some(&os), last_seen_at: Some(now), ..seen() };
+        let found = evaluate(&observed, &Policy::default(), Facts::built_in(), now);
+        found.into_iter().map(|flag| (flag.rule, flag.threshold)).collect::<Vec<_>>()
+    };
+    let until = "LTS security support until 2026-08-31".to_owned();
+    assert_eq!(found("2026-05-01"), [(Rule::OsExtendedOnly, until.clone())]);
+    assert_eq!(found("2026-08-01"), [(Rule::OsEndingSoon, until)]);
+    assert_eq!(found("2026-09-01")[0].0, Rule::OsEndOfLife);
 }

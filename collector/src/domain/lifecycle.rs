@@ -5,6 +5,7 @@
 //! never the nearest cycle, never a parent distribution.
 
 use rollcall_shared::Timestamp;
+use rollcall_shared::api::device::{OsSupport, SupportState};
 use rollcall_shared::section::Os;
 use rollcall_shared::section::os::{MacosRelease, OsFamily, WindowsRelease};
 use rollcall_shared::time::DAY_MS;
@@ -20,7 +21,7 @@ const OPEN_DECAYS_MS: i64 = 180 * DAY_MS;
 const DISPUTE_SETTLES_MS: i64 = 60 * DAY_MS;
 
 /// The cycle a device is on: what may be stored, since it does not move with time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "match", rename_all = "snake_case")]
 pub enum CycleMatch {
     /// An exact cycle of the facts.
@@ -74,6 +75,9 @@ pub enum LifecycleState {
     EndingSoon {
         /// Last day.
         until: Timestamp,
+        /// What ends, where it is extended support: `lts`, `esm`, `esu`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
     },
     /// Past its regular end; this device gets extended support.
     ExtendedOnly {
@@ -94,6 +98,37 @@ pub enum LifecycleState {
         /// Why, in words.
         why: String,
     },
+}
+
+impl LifecycleState {
+    /// The verdict in one word.
+    pub fn word(&self) -> SupportState {
+        match self {
+            Self::Supported { .. } => SupportState::Supported,
+            Self::EndingSoon { .. } => SupportState::EndingSoon,
+            Self::ExtendedOnly { .. } => SupportState::Extended,
+            Self::Ended { .. } => SupportState::Ended,
+            Self::Rolling => SupportState::Rolling,
+            Self::Unknown { .. } => SupportState::Unknown,
+        }
+    }
+}
+
+impl From<Lifecycle> for OsSupport {
+    fn from(found: Lifecycle) -> Self {
+        let Lifecycle { product: _, label, cycle: _, state, not_seen, facts_date } = found;
+        let word = state.word();
+        let (until, extended, why) = match state {
+            LifecycleState::Supported { until } => (until, None, None),
+            LifecycleState::EndingSoon { until, kind } => (Some(until), kind, None),
+            LifecycleState::ExtendedOnly { kind, until } => (until, Some(kind), None),
+            LifecycleState::Ended { since } => (since, None, None),
+            LifecycleState::Rolling => (None, None, None),
+            LifecycleState::Unknown { why } => (None, None, Some(why)),
+        };
+        let extended_not_seen = not_seen;
+        Self { state: word, label, until, extended, extended_not_seen, why, facts_date }
+    }
 }
 
 impl Facts {
@@ -168,14 +203,14 @@ impl Facts {
         let too_old =
             || unknown(format!("no end was announced on {}, too long ago", self.snapshot.date()));
         let open_decayed = now.since(self.snapshot) > OPEN_DECAYS_MS;
+        let soon_ms = i64::from(policy.ending_soon_days).saturating_mul(DAY_MS);
         match cycle.eol {
             End::Open if open_decayed => return too_old(),
             End::Open => return LifecycleState::Supported { until: None },
             End::On(day) if !is_over(cycle.eol, now) => {
-                let soon = i64::from(policy.ending_soon_days).saturating_mul(DAY_MS);
-                // Who goes on with free or attached extended support need not hurry.
-                return if !extended && day.since(now) <= soon {
-                    LifecycleState::EndingSoon { until: day }
+                // Who goes on with free or attached extended support need not hurry yet.
+                return if !extended && day.since(now) <= soon_ms {
+                    LifecycleState::EndingSoon { until: day, kind: None }
                 } else {
                     LifecycleState::Supported { until: Some(day) }
                 };
@@ -187,6 +222,9 @@ impl Facts {
             match cycle.extended_end {
                 Some(End::Open) if open_decayed => return too_old(),
                 Some(End::Open) => return LifecycleState::ExtendedOnly { kind, until: None },
+                Some(end @ End::On(day)) if !is_over(end, now) && day.since(now) <= soon_ms => {
+                    return LifecycleState::EndingSoon { until: day, kind: Some(kind) };
+                }
                 Some(end @ End::On(day)) if !is_over(end, now) => {
                     return LifecycleState::ExtendedOnly { kind, until: Some(day) };
                 }

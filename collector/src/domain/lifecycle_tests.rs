@@ -76,7 +76,7 @@ fn why(os: &Os) -> String {
 fn the_day_of_the_end_is_still_supported() {
     let fedora = linux(&[("ID", "fedora"), ("NAME", "Fedora Linux"), ("VERSION_ID", "43")]);
     assert_eq!(state(&fedora, "2026-09-09"), supported("2026-12-09"));
-    let last = LifecycleState::EndingSoon { until: day("2026-12-09") };
+    let last = LifecycleState::EndingSoon { until: day("2026-12-09"), kind: None };
     assert_eq!(state(&fedora, "2026-09-10"), last);
     assert_eq!(state(&fedora, "2026-12-09"), last);
     assert_eq!(state(&fedora, "2026-12-10"), ended("2026-12-09"));
@@ -268,4 +268,17 @@ fn newer_facts_judge_a_stored_cycle_again() {
     newer.products.retain(|product| product.product != "debian");
     let verdict = newer.judge(&stored, &Policy::default(), at("2026-11-23"));
     assert!(matches!(verdict.state, LifecycleState::Unknown { .. }));
+}
+
+#[test]
+fn extended_support_does_not_end_overnight() {
+    let debian = linux(&[("ID", "debian"), ("VERSION_ID", "11")]);
+    assert_eq!(state(&debian, "2026-06-01"), extended("lts", "2026-08-31"));
+    let soon = LifecycleState::EndingSoon { until: day("2026-08-31"), kind: Some("lts".into()) };
+    assert_eq!(state(&debian, "2026-06-03"), soon);
+    assert_eq!(state(&debian, "2026-08-31"), soon);
+    assert_eq!(state(&debian, "2026-09-01"), ended("2026-08-31"));
+    let policy = Policy { ending_soon_days: 0, ..Policy::default() };
+    let late = Facts::built_in().verdict(&debian, &policy, at("2026-08-30"));
+    assert_eq!(late.state, extended("lts", "2026-08-31"));
 }

@@ -12,9 +12,11 @@ pub mod lifecycle;
 pub mod matching;
 pub mod policy;
 mod rule;
+pub mod waiting;
 
 pub use facts::Facts;
 pub use finding::{Flag, Observed, Rule, evaluate, reconcile};
 pub use freshness::presence;
 pub use lifecycle::{CycleMatch, Lifecycle, LifecycleState};
 pub use policy::Policy;
+pub use waiting::Waiting;

@@ -5,11 +5,13 @@ use rollcall_shared::api::device::DeviceClass;
 use rollcall_shared::report::Settings;
 use rollcall_shared::time::{DAY_MS, SECOND_MS};
 use rollcall_shared::version::{self, Scheme};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All thresholds. Every field has a default, so a stored policy may name only what differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = all_optional)]
 pub struct Policy {
     /// Days without a check-in after which a device is missing.
     pub missing_after_days: MissingAfter,
@@ -38,8 +40,9 @@ pub struct Policy {
 }
 
 /// Days without a check-in after which a device of each class is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = all_optional)]
 pub struct MissingAfter {
     /// Servers and virtual machines.
     pub server: u32,
@@ -53,8 +56,9 @@ pub struct MissingAfter {
 
 /// When a volume counts as nearly full: below the percentage *and* below the absolute floor, so
 /// that a big disk with plenty of room is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(transform = all_optional)]
 pub struct DiskFree {
     /// A warning below this percentage of free space.
     pub warning_percent: u8,
@@ -100,6 +104,11 @@ impl Default for DiskFree {
             critical_floor_bytes: 5 * GIB,
         }
     }
+}
+
+/// Every field may be absent when it is sent; the published schema says so in both directions.
+fn all_optional(schema: &mut schemars::Schema) {
+    schema.remove("required");
 }
 
 /// A threshold that makes no sense.

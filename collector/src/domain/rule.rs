@@ -139,10 +139,15 @@ fn operating_system(
             let next = "Upgrade it to a supported version, or take the device out of service.";
             (Rule::OsEndOfLife, Severity::Critical, format!("{end}{offer}"), next)
         }
-        LifecycleState::EndingSoon { until } => (
+        LifecycleState::EndingSoon { until, kind } => (
             Rule::OsEndingSoon,
             Severity::Warning,
-            format!("supported until {}", until.date()),
+            match kind {
+                Some(kind) => {
+                    format!("{} security support until {}", kind.to_uppercase(), until.date())
+                }
+                None => format!("supported until {}", until.date()),
+            },
             "Plan the upgrade to a newer version before that day.",
         ),
         LifecycleState::ExtendedOnly { kind, until } => (
@@ -211,20 +216,32 @@ fn updates(observed: &Observed<'_>, policy: &Policy, now: Timestamp) -> Vec<Flag
             flags.push(update_information_stale(update, policy, lists_at, looked_at));
         }
     }
-    let security = update.pending.iter().filter(|pending| pending.security).count();
-    let waiting = |grace_days: u32| match observed.update_since {
-        Some(since) => now.since(since) >= i64::from(grace_days).saturating_mul(DAY_MS),
-        None => true,
+    let security_count = update.pending.iter().filter(|pending| pending.security).count();
+    let late = |security: bool, grace_days: u32| match observed.waiting {
+        Some(waiting) if grace_days > 0 => {
+            let grace_ms = i64::from(grace_days).saturating_mul(DAY_MS);
+            waiting.since(update, security, now.plus_ms(grace_ms.saturating_neg()))
+        }
+        _ if security => security_count,
+        _ => update.pending.len(),
     };
-    if update.security_known && security > 0 && waiting(policy.security_updates_grace_days) {
-        flags.push(pending_flag(observed, update, true, lists_at, "none waits"));
+    let held = |threshold: String, grace_days: u32| match grace_days {
+        0 => threshold,
+        days => format!("{threshold} longer than {}", count(days, "day")),
+    };
+    let grace_days = policy.security_updates_grace_days;
+    if update.security_known && late(true, grace_days) > 0 {
+        let threshold = held("none waits".to_owned(), grace_days);
+        flags.push(pending_flag(observed, update, true, lists_at, &threshold));
     }
     let from = usize::try_from(policy.updates_pending_from).unwrap_or(usize::MAX);
-    if update.pending.len() >= from && waiting(policy.updates_grace_days) {
+    let grace_days = policy.updates_grace_days;
+    if late(false, grace_days) >= from {
         let threshold = match from {
             0 | 1 => "none waits".to_owned(),
             from => format!("fewer than {from} wait"),
         };
+        let threshold = held(threshold, grace_days);
         flags.push(pending_flag(observed, update, false, lists_at, &threshold));
     }
     flags

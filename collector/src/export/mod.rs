@@ -6,9 +6,11 @@
 mod csv;
 mod record;
 
+use std::collections::HashMap;
 use std::task::{Context, Poll};
 
-use rollcall_shared::Timestamp;
+use rollcall_shared::api::device::DeviceSummary;
+use rollcall_shared::{DeviceId, Timestamp};
 use tokio::sync::mpsc;
 
 use self::csv::CsvWriter;
@@ -233,14 +235,24 @@ async fn write(
             Kind::Software => software(app, page, as_of, sink).await?,
             Kind::Findings => {
                 let last = page.last().copied().unwrap_or(DeviceKey(0));
-                for (_, finding) in app.store.findings_between(before, last, at).await? {
-                    sink.row(&Record::Finding(&finding)).await?;
-                }
+                findings(app, (before, last), at, as_of.is_some(), sink).await?;
             }
         }
         before = page.last().copied();
     }
     sink.finish().await
+}
+
+/// A page of devices as lists show them, now or then.
+async fn summaries(
+    app: &App,
+    page: &[DeviceKey],
+    as_of: Option<Timestamp>,
+) -> Result<Vec<DeviceSummary>, view::Error> {
+    match as_of {
+        None => Ok(view::devices::summaries(app, page)),
+        Some(at) => past::summaries(app, page, at).await,
+    }
 }
 
 async fn devices(
@@ -249,11 +261,7 @@ async fn devices(
     as_of: Option<Timestamp>,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
-    let summaries = match as_of {
-        None => view::devices::summaries(app, page),
-        Some(at) => past::summaries(app, page, at).await?,
-    };
-    for summary in &summaries {
+    for summary in &summaries(app, page, as_of).await? {
         sink.row(&Record::Device(summary)).await?;
     }
     Ok(())
@@ -265,19 +273,45 @@ async fn software(
     as_of: Option<Timestamp>,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
-    for &key in page {
-        let Some((id, hostname)) = app
-            .fleet
-            .read()
-            .entry(key)
-            .map(|entry| (entry.row.id, entry.row.summary.hostname.clone()))
-        else {
+    for summary in &summaries(app, page, as_of).await? {
+        let Some(key) = app.fleet.read().by_id(summary.id).map(|entry| entry.row.key) else {
             continue;
         };
         let Past::Known(titles) = app.store.software(key, as_of).await? else { continue };
         for title in &titles {
-            sink.row(&Record::Software { id, hostname: &hostname, title }).await?;
+            sink.row(&Record::Software { device: summary, title }).await?;
         }
     }
     Ok(())
 }
+
+/// The findings of the devices with numbers above the first up to the second.
+async fn findings(
+    app: &App,
+    (after, last): (Option<DeviceKey>, DeviceKey),
+    at: Timestamp,
+    in_the_past: bool,
+    sink: &mut Sink,
+) -> Result<(), Stop> {
+    let mut found = app.store.findings_between(after, last, at).await?;
+    if in_the_past {
+        let mut keys: Vec<DeviceKey> = found.iter().map(|(key, _)| *key).collect();
+        keys.dedup();
+        let then = past::summaries(app, &keys, at).await?;
+        let names: HashMap<DeviceId, String> =
+            then.into_iter().map(|summary| (summary.id, summary.hostname)).collect();
+        for (_, finding) in &mut found {
+            // One that had not reported yet has no name of then.
+            if let Some(name) = names.get(&finding.device_id) {
+                finding.hostname.clone_from(name);
+            }
+        }
+    }
+    for (_, finding) in &found {
+        sink.row(&Record::Finding(finding)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

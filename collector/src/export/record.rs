@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use rollcall_shared::api::device::DeviceSummary;
+use rollcall_shared::api::device::{DeviceSummary, Presence};
 use rollcall_shared::api::finding::{Finding, Severity};
 use rollcall_shared::section::Software;
 use rollcall_shared::section::software::SoftwareScope;
@@ -15,7 +15,7 @@ use crate::{store, view};
 /// One row.
 pub(super) enum Record<'a> {
     Device(&'a DeviceSummary),
-    Software { id: DeviceId, hostname: &'a str, title: &'a Software },
+    Software { device: &'a DeviceSummary, title: &'a Software },
     Finding(&'a Finding),
 }
 
@@ -47,6 +47,7 @@ pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
         Kind::Software => &[
             "device_id",
             "hostname",
+            "presence",
             "source",
             "name",
             "version",
@@ -86,6 +87,7 @@ pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
 struct Installation<'a> {
     device_id: DeviceId,
     hostname: &'a str,
+    presence: Presence,
     #[serde(flatten)]
     title: &'a Software,
 }
@@ -96,7 +98,7 @@ impl Record<'_> {
     pub(super) fn cells(&self) -> Vec<String> {
         match self {
             Self::Device(summary) => device(summary),
-            Self::Software { id, hostname, title } => software(*id, hostname, title),
+            Self::Software { device, title } => software(device, title),
             Self::Finding(found) => finding(found),
         }
     }
@@ -106,8 +108,10 @@ impl Record<'_> {
         let out = out.by_ref();
         match self {
             Self::Device(summary) => serde_json::to_writer(out, summary),
-            Self::Software { id, hostname, title } => {
-                serde_json::to_writer(out, &Installation { device_id: *id, hostname, title })
+            Self::Software { device, title } => {
+                let (device_id, hostname, presence) =
+                    (device.id, &device.hostname, device.presence);
+                serde_json::to_writer(out, &Installation { device_id, hostname, presence, title })
             }
             Self::Finding(found) => serde_json::to_writer(out, found),
         }
@@ -171,7 +175,7 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
     ]
 }
 
-fn software(id: DeviceId, hostname: &str, title: &Software) -> Vec<String> {
+fn software(device: &DeviceSummary, title: &Software) -> Vec<String> {
     let Software {
         source,
         name,
@@ -186,8 +190,9 @@ fn software(id: DeviceId, hostname: &str, title: &Software) -> Vec<String> {
         origin,
     } = title;
     vec![
-        id.to_string(),
-        hostname.to_owned(),
+        device.id.to_string(),
+        device.hostname.clone(),
+        device.presence.as_str().to_owned(),
         source.clone(),
         name.clone(),
         version.clone(),

@@ -6,6 +6,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::api::finding::Severity;
 
 use super::lookup::Lookup;
+use crate::domain::CycleMatch;
 use crate::store::device::{DeviceRow, SeenValue};
 
 /// The open findings of one device in short: rule, severity and how many.
@@ -57,6 +58,8 @@ pub struct Entry {
     pub titles: Arc<[u32]>,
     /// Its open findings.
     pub findings: OpenFindings,
+    /// The cycle of its operating system; absent when it did not tell its system.
+    pub cycle: Option<CycleMatch>,
     /// Values it had and has no longer, with those it has.
     pub seen: Vec<SeenValue>,
     /// What the search looks through.
@@ -81,6 +84,7 @@ impl Entry {
             os_lower: summary.os_name.to_lowercase(),
             model_lower: maker_and_model(&row).to_lowercase(),
             findings: OpenFindings::default(),
+            cycle: None,
             titles,
             seen,
             row,
@@ -94,9 +98,11 @@ impl Entry {
             return;
         }
         let findings = std::mem::take(&mut self.findings);
+        let cycle = self.cycle.take();
         let seen = std::mem::take(&mut self.seen);
         *self = Self::new(row, Arc::clone(&self.titles), seen);
         self.findings = findings;
+        self.cycle = cycle;
     }
 }
 

@@ -1,10 +1,12 @@
 //! The structures themselves, and how one update changes all of them alike.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use rollcall_shared::DeviceId;
+use rollcall_shared::version::{self, Scheme};
 
 use super::entry::Entry;
 use super::postings::Postings;
@@ -21,6 +23,8 @@ pub struct Inner {
     postings: Postings,
     /// Titles that some device has and whose text nobody told yet.
     unknown: Vec<u32>,
+    /// Devices that were taken out of service or wait for approval: few, as a rule.
+    out_of_service: RoaringBitmap,
 }
 
 impl Inner {
@@ -46,6 +50,9 @@ impl Inner {
         }
         for (device, open) in loaded.findings {
             inner.apply(Update::Findings(device, open));
+        }
+        for (device, cycle) in loaded.cycles {
+            inner.apply(Update::Cycle(device, Some(cycle)));
         }
         inner
     }
@@ -79,7 +86,13 @@ impl Inner {
                     entry.findings = open;
                 }
             }
+            Update::Cycle(device, cycle) => {
+                if let Some(entry) = self.entry_mut(device) {
+                    entry.cycle = cycle;
+                }
+            }
             Update::Removed(device) => {
+                self.out_of_service.remove(device.0);
                 let slot = self.entries.get_mut(device.0 as usize);
                 if let Some(entry) = slot.and_then(Option::take) {
                     self.by_id.remove(&entry.row.id);
@@ -91,6 +104,7 @@ impl Inner {
 
     fn set_row(&mut self, row: DeviceRow) {
         let key = row.key;
+        self.note_service(&row);
         match self.entry_mut(key) {
             Some(entry) => entry.set_row(row),
             None => self.put(key, Entry::new(row, Arc::default(), Vec::new())),
@@ -102,8 +116,17 @@ impl Inner {
         if at >= self.entries.len() {
             self.entries.resize_with(at + 1, || None);
         }
+        self.note_service(&entry.row);
         self.by_id.insert(entry.row.id, key);
         self.entries[at] = Some(Box::new(entry));
+    }
+
+    fn note_service(&mut self, row: &DeviceRow) {
+        if row.retired_at.is_some() || row.pending {
+            self.out_of_service.insert(row.key.0);
+        } else {
+            self.out_of_service.remove(row.key.0);
+        }
     }
 
     fn entry_mut(&mut self, key: DeviceKey) -> Option<&mut Entry> {
@@ -140,36 +163,50 @@ impl Inner {
         &self.titles
     }
 
-    /// How many devices have a title of this group.
+    /// How many devices in service have a title of this group.
     pub fn group_count(&self, group: &TitleGroup) -> u64 {
-        self.postings.count(&group.ids)
+        self.title_count(&group.ids)
     }
 
-    /// How many devices have one of these titles.
+    /// How many devices in service have one of these titles.
     pub fn title_count(&self, ids: &[u32]) -> u64 {
-        self.postings.count(ids)
+        self.postings.count(ids, &self.out_of_service)
     }
 
-    /// The devices that have this title by name, in any version or in exactly this one, from any
-    /// source or from exactly this one.
-    pub fn devices_with(
-        &self,
-        name: &str,
-        version: Option<&str>,
-        source: Option<&str>,
-    ) -> RoaringBitmap {
-        let ids: Vec<u32> = self
-            .titles
+    /// The numbers of the titles that are asked for.
+    pub fn titles_asked(&self, asked: &TitleAsked<'_>) -> RoaringBitmap {
+        let TitleAsked { name, version, below, source } = *asked;
+        let fits = |group: &TitleGroup, id: u32| {
+            let Some(text) = self.titles.text(id) else { return false };
+            let scheme = Scheme::of_source(&group.source);
+            version.is_none_or(|version| text.version == version)
+                && below.is_none_or(|below| {
+                    // What cannot be compared is not known to be below.
+                    version::compare(scheme, &text.version, below).is_some_and(Ordering::is_lt)
+                })
+        };
+        self.titles
             .named(name)
             .filter(|group| source.is_none_or(|source| group.source == source))
-            .flat_map(|group| &group.ids)
-            .copied()
-            .filter(|id| {
-                version.is_none_or(|version| {
-                    self.titles.text(*id).is_some_and(|text| text.version == version)
-                })
-            })
-            .collect();
-        self.postings.devices(&ids)
+            .flat_map(|group| group.ids.iter().copied().filter(|id| fits(group, *id)))
+            .collect()
     }
+
+    /// The devices that have one of these titles.
+    pub fn devices_with(&self, titles: &RoaringBitmap) -> RoaringBitmap {
+        self.postings.devices(&titles.iter().collect::<Vec<_>>())
+    }
+}
+
+/// A question for titles by name.
+#[derive(Debug, Clone, Copy)]
+pub struct TitleAsked<'a> {
+    /// The name, exactly.
+    pub name: &'a str,
+    /// In exactly this version.
+    pub version: Option<&'a str>,
+    /// In a version below this one, as the source of the title orders versions.
+    pub below: Option<&'a str>,
+    /// From exactly this source.
+    pub source: Option<&'a str>,
 }

@@ -16,13 +16,13 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use entry::{Entry, OpenFindings};
-pub use inner::Inner;
+pub use inner::{Inner, TitleAsked};
 pub use title::TitleText;
 
-use crate::domain::Policy;
+use crate::domain::{CycleMatch, Policy};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet in memory. Cheap to clone.
@@ -37,6 +37,8 @@ struct Shared {
     ready: watch::Sender<bool>,
     /// The thresholds that decide who is stale or missing.
     policy: RwLock<Arc<Policy>>,
+    /// Wakes the job that judges the fleet.
+    judging: Notify,
 }
 
 /// One change of the fleet. Each carries a whole state, so applying it twice does no harm.
@@ -47,6 +49,7 @@ enum Update {
     Titles(Vec<(u32, TitleText)>),
     Seen(DeviceKey, Timestamp),
     Findings(DeviceKey, OpenFindings),
+    Cycle(DeviceKey, Option<CycleMatch>),
     Removed(DeviceKey),
 }
 
@@ -63,6 +66,8 @@ pub struct Loaded {
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.
     pub findings: Vec<(DeviceKey, OpenFindings)>,
+    /// The cycles of operating systems.
+    pub cycles: Vec<(DeviceKey, CycleMatch)>,
 }
 
 impl Default for Fleet {
@@ -72,6 +77,7 @@ impl Default for Fleet {
             waiting: RwLock::new(None),
             ready: watch::Sender::new(true),
             policy: RwLock::default(),
+            judging: Notify::new(),
         }))
     }
 }
@@ -117,6 +123,16 @@ impl Fleet {
         *write(&self.0.policy) = Arc::new(policy);
     }
 
+    /// Asks the job that judges the fleet to do it now. Asking again before it does is the same.
+    pub fn judge_soon(&self) {
+        self.0.judging.notify_one();
+    }
+
+    /// Returns when somebody asked, also when that was before the call.
+    pub async fn judging_asked(&self) {
+        self.0.judging.notified().await;
+    }
+
     /// Looks at the fleet. Hold it for computing only, never across an await.
     pub fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.0.inner.read().unwrap_or_else(PoisonError::into_inner)
@@ -145,6 +161,15 @@ impl Fleet {
     /// A device's open findings are these now.
     pub fn findings_changed(&self, device: DeviceKey, open: OpenFindings) {
         self.update(Update::Findings(device, open));
+    }
+
+    /// The cycle of a device's operating system is this now.
+    pub fn cycle_changed(&self, device: DeviceKey, cycle: Option<CycleMatch>) {
+        let known = self.read().entry(device).is_none_or(|entry| entry.cycle == cycle);
+        // While the tables are read, what is in memory is not what will be.
+        if !known || !self.is_ready() {
+            self.update(Update::Cycle(device, cycle));
+        }
     }
 
     /// A device is gone from the tables.

@@ -80,20 +80,15 @@ impl Postings {
         }
     }
 
-    /// How many devices have one of these titles.
-    pub(super) fn count(&self, ids: &[u32]) -> u64 {
-        match ids {
-            [] => 0,
-            [id] => self.0.get(*id as usize).map_or(0, RoaringBitmap::len),
-            _ => {
-                let mut filled =
-                    ids.iter().filter_map(|id| self.0.get(*id as usize)).filter(|b| !b.is_empty());
-                match (filled.next(), filled.next()) {
-                    (None, _) => 0,
-                    (Some(only), None) => only.len(),
-                    (Some(_), Some(_)) => self.devices(ids).len(),
-                }
-            }
+    /// How many devices have one of these titles, those of `without` left out.
+    pub(super) fn count(&self, ids: &[u32], without: &RoaringBitmap) -> u64 {
+        let rest = |devices: &RoaringBitmap| devices.len() - devices.intersection_len(without);
+        let mut filled =
+            ids.iter().filter_map(|id| self.0.get(*id as usize)).filter(|b| !b.is_empty());
+        match (filled.next(), filled.next()) {
+            (None, _) => 0,
+            (Some(only), None) => rest(only),
+            (Some(_), Some(_)) => rest(&self.devices(ids)),
         }
     }
 

@@ -164,11 +164,27 @@ fn check(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) -> Result<(), TestCaseErro
             .map(|(&key, _)| key)
             .collect();
         let name = format!("package{name}");
-        let found: Vec<u32> = inner.devices_with(&name, None, None).iter().collect();
+        let found: Vec<u32> = inner
+            .devices_with(&inner.titles_asked(&TitleAsked {
+                name: &name,
+                version: None,
+                below: None,
+                source: None,
+            }))
+            .iter()
+            .collect();
         prop_assert_eq!(&found, &expected);
         let group = inner.titles().named(&name).next().unwrap();
         prop_assert_eq!(inner.group_count(group), expected.len() as u64);
-        let one: Vec<u32> = inner.devices_with(&name, Some("1.1"), None).iter().collect();
+        let one: Vec<u32> = inner
+            .devices_with(&inner.titles_asked(&TitleAsked {
+                name: &name,
+                version: Some("1.1"),
+                below: None,
+                source: None,
+            }))
+            .iter()
+            .collect();
         let expected = plain.iter().filter(|(_, device)| device.titles.contains(&ids[1]));
         prop_assert_eq!(one, expected.map(|(&key, _)| key).collect::<Vec<_>>());
     }

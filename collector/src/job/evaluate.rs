@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::{DeviceClass, Presence};
 use rollcall_shared::section::{Os, Update, Volume};
+use rollcall_shared::time::DAY_MS;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::domain::finding::{Flag, Observed, Rule, evaluate, reconcile};
-use crate::domain::{Facts, Policy, presence};
+use crate::domain::{CycleMatch, Facts, Policy, Waiting, presence};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store;
 use crate::store::device::{DeviceKey, DeviceRow, LastReport};
@@ -49,8 +50,10 @@ pub async fn device(app: &App, device: DeviceKey, now: Timestamp) -> Result<(), 
     };
     let texts = app.store.judged_sections(device).await?;
     let last = app.store.last_report(device).await?;
-    let found = found(app, &row, last.as_ref(), &texts, now).await?;
-    settle(app, device, &found, now).await
+    let policy = app.fleet.policy();
+    let known = Known::of(app, row, last, &texts, grace_days(&policy), now).await?;
+    app.fleet.cycle_changed(device, known.cycle());
+    settle(app, device, &known.flags(&policy, now), now).await
 }
 
 /// Judges one device after its report was stored; when nothing else is found than the last time,
@@ -69,43 +72,98 @@ pub async fn after_report(
         read = app.store.judged_sections(device).await?;
         &read
     };
-    let found = found(app, &applied.row, Some(&applied.report), texts, now).await?;
+    let (row, last) = (applied.row.clone(), Some(applied.report.clone()));
+    let policy = app.fleet.policy();
+    let known = Known::of(app, row, last, texts, grace_days(&policy), now).await?;
+    app.fleet.cycle_changed(device, known.cycle());
+    let found = known.flags(&policy, now);
     if app.store.memory().judged().same(device, &found) {
         return Ok(());
     }
     settle(app, device, &found, now).await
 }
 
-/// What the rules say of a device.
-async fn found(
-    app: &App,
-    row: &DeviceRow,
-    last: Option<&LastReport>,
-    texts: &BTreeMap<String, String>,
-    now: Timestamp,
-) -> Result<Vec<Flag>, store::Error> {
-    let body = |name: &str| texts.get(name).map(String::as_str);
-    let os: Option<Os> = read(row.key, "os", body("os"));
-    let volumes: Option<Vec<Volume>> = read(row.key, "volume", body("volume"));
-    let update: Option<Update> = read(row.key, "update", body("update"));
-    let suspicion = app.store.clone_suspicion(row.key).await?;
-    let observed = Observed {
-        last_seen_at: row.last_seen_at,
-        enrolled_at: row.enrolled_at,
-        class: row.summary.class.unwrap_or(DeviceClass::Other),
-        retired: row.retired_at.is_some(),
-        pending: row.pending,
-        os: os.as_ref(),
-        vitals: last.map(|last| &last.vitals),
-        vitals_at: last.map(|last| last.observed_at),
-        volumes: volumes.as_deref(),
-        update: update.as_ref(),
-        update_since: None,
-        agent: last.map(|last| &last.agent),
-        clock_error_ms: last.map(|last| last.clock_error_ms),
-        clone_suspected: suspicion.as_deref(),
-    };
-    Ok(evaluate(&observed, &app.fleet.policy(), Facts::built_in(), now))
+/// Days back for which it matters which updates waited.
+pub(crate) fn grace_days(policy: &Policy) -> u32 {
+    policy.updates_grace_days.max(policy.security_updates_grace_days)
+}
+
+/// All that the rules look at of one device.
+pub(crate) struct Known {
+    row: DeviceRow,
+    last: Option<LastReport>,
+    os: Option<Os>,
+    volumes: Option<Vec<Volume>>,
+    update: Option<Update>,
+    waiting: Option<Waiting>,
+    suspicion: Option<String>,
+}
+
+impl Known {
+    /// Reads what is not at hand. `grace_days`: how far back it matters which updates waited.
+    pub(crate) async fn of(
+        app: &App,
+        row: DeviceRow,
+        last: Option<LastReport>,
+        texts: &BTreeMap<String, String>,
+        grace_days: u32,
+        now: Timestamp,
+    ) -> Result<Self, store::Error> {
+        let body = |name: &str| texts.get(name).map(String::as_str);
+        let update: Option<Update> = read(row.key, "update", body("update"));
+        let waits = grace_days > 0 && update.as_ref().is_some_and(|one| !one.pending.is_empty());
+        let waiting = match body("update").filter(|_| waits) {
+            Some(text) => {
+                let from =
+                    now.plus_ms(i64::from(grace_days).saturating_mul(DAY_MS).saturating_neg());
+                let from = from.max(row.first_report_at.unwrap_or(from));
+                let states = app.store.update_states(row.key, text, from).await?;
+                let states: Vec<_> = states
+                    .iter()
+                    .map(|(begin, text)| (*begin, serde_json::from_str(text).ok()))
+                    .collect();
+                Some(Waiting::of(&states))
+            }
+            None => None,
+        };
+        Ok(Self {
+            os: read(row.key, "os", body("os")),
+            volumes: read(row.key, "volume", body("volume")),
+            suspicion: app.store.clone_suspicion(row.key).await?,
+            update,
+            waiting,
+            row,
+            last,
+        })
+    }
+
+    /// The cycle of its operating system, if it told its system.
+    fn cycle(&self) -> Option<CycleMatch> {
+        self.os.as_ref().map(|os| Facts::built_in().cycle_of(os))
+    }
+
+    /// What the rules say of it under a policy.
+    pub(crate) fn flags(&self, policy: &Policy, now: Timestamp) -> Vec<Flag> {
+        let Self { row, last, os, volumes, update, waiting, suspicion } = self;
+        let last = last.as_ref();
+        let observed = Observed {
+            last_seen_at: row.last_seen_at,
+            enrolled_at: row.enrolled_at,
+            class: row.summary.class.unwrap_or(DeviceClass::Other),
+            retired: row.retired_at.is_some(),
+            pending: row.pending,
+            os: os.as_ref(),
+            vitals: last.map(|last| &last.vitals),
+            vitals_at: last.map(|last| last.observed_at),
+            volumes: volumes.as_deref(),
+            update: update.as_ref(),
+            waiting: waiting.as_ref(),
+            agent: last.map(|last| &last.agent),
+            clock_error_ms: last.map(|last| last.clock_error_ms),
+            clone_suspected: suspicion.as_deref(),
+        };
+        evaluate(&observed, policy, Facts::built_in(), now)
+    }
 }
 
 /// Makes the tables and the fleet in memory agree with what was found.
@@ -147,8 +205,24 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<(), store::Error> {
     app.fleet.ready().await;
     let _alone = app.past_being_told.write().await;
     let keys = app.fleet.read().keys();
-    for key in keys {
-        device(app, key, now).await?;
+    each(app, &keys, now).await
+}
+
+/// Judges these devices one after the other. One that cannot be judged is logged and leaves the
+/// others to be judged; only a database that does not answer ends it, since it would fail all.
+async fn each(app: &App, keys: &[DeviceKey], now: Timestamp) -> Result<(), store::Error> {
+    for &key in keys {
+        match device(app, key, now).await {
+            Ok(()) => {}
+            Err(error @ store::Error::Unavailable(_)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    device.key = key.0,
+                    error = &error as &dyn std::error::Error,
+                    "a device could not be judged; its findings stay as they were"
+                );
+            }
+        }
     }
     Ok(())
 }
@@ -175,10 +249,7 @@ pub async fn sweep_silent(app: &App, since: Timestamp, now: Timestamp) -> Result
     keys.extend(app.store.expired_waivers(since, now).await?);
     keys.sort_unstable();
     keys.dedup();
-    for key in keys {
-        device(app, key, now).await?;
-    }
-    Ok(())
+    each(app, &keys, now).await
 }
 
 /// A section that this version cannot read is not judged; the report itself is kept.
@@ -192,3 +263,7 @@ fn read<T: DeserializeOwned>(device: DeviceKey, name: &str, body: Option<&str>) 
         }
     }
 }
+
+#[cfg(test)]
+#[path = "evaluate_tests.rs"]
+pub(crate) mod tests;

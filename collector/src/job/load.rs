@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_shared::section::Os;
+
 use crate::app::App;
+use crate::domain::{CycleMatch, Facts};
 use crate::fleet::{Loaded, OpenFindings, TitleText};
 use crate::store;
 use crate::store::device::DeviceKey;
@@ -36,11 +39,26 @@ pub async fn load(app: &App) -> Result<(), store::Error> {
         titles: app.store.titles().await?.iter().map(title).collect(),
         seen_values: app.store.all_seen_values().await?,
         findings: findings.into_iter().collect(),
+        cycles: cycles(app).await?,
     };
     let devices = loaded.devices.len();
     app.fleet.loaded(loaded);
     tracing::info!(devices, "the fleet is in memory");
     Ok(())
+}
+
+/// The cycle of each operating system. One that cannot be read is not known.
+async fn cycles(app: &App) -> Result<Vec<(DeviceKey, CycleMatch)>, store::Error> {
+    let (facts, mut cycles, mut after) = (Facts::built_in(), Vec::new(), None);
+    loop {
+        let page = app.store.systems_after(after).await?;
+        let Some((last, _)) = page.last() else { return Ok(cycles) };
+        after = Some(*last);
+        cycles.extend(page.into_iter().filter_map(|(device, text)| {
+            let os: Os = serde_json::from_str(&text).ok()?;
+            Some((device, facts.cycle_of(&os)))
+        }));
+    }
 }
 
 async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Error> {

@@ -33,14 +33,20 @@ pub fn spawn(app: &App) -> JoinHandle<()> {
                 evaluate::sweep_silent(&app, looked_at, now).await
             };
             match done {
-                Ok(()) if due => swept_at = Some(now),
-                Ok(()) => {}
+                Ok(()) => {
+                    looked_at = now;
+                    if due {
+                        swept_at = Some(now);
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "devices could not be judged; tried again in a minute");
                 }
             }
-            looked_at = now;
-            tokio::time::sleep(SILENT_EVERY).await;
+            tokio::select! {
+                () = tokio::time::sleep(SILENT_EVERY) => {}
+                () = app.fleet.judging_asked() => swept_at = None,
+            }
         }
     })
 }

@@ -1,5 +1,7 @@
 //! Devices: who they are, and the few facts that lists show.
 
+use std::collections::HashMap;
+
 use rollcall_shared::api::device::DeviceClass;
 use rollcall_shared::report::{AgentInfo, Cost, Vitals};
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
@@ -22,6 +24,9 @@ queries! {
     LAST_REPORT = "SELECT seq, report_id, observed_at, received_at, clock_error_ms, vitals, agent,
           cost, hardware_ids
         FROM device_report WHERE device = $1";
+    LAST_REPORTS = "SELECT seq, report_id, observed_at, received_at, clock_error_ms, vitals, agent,
+          cost, hardware_ids, device
+        FROM device_report WHERE device > $1 AND device <= $2";
     ALL_HARDWARE_IDS = "SELECT device, hardware_ids FROM device_report ORDER BY device";
     SEEN_VALUES = "SELECT device, kind, value, label, first_at, last_at
         FROM seen_value WHERE device = $1 ORDER BY kind, last_at DESC, value";
@@ -151,6 +156,7 @@ type Row = (
     Option<i64>,
 );
 type ReportRow = (i64, String, i64, i64, i64, String, String, String, String);
+type NumberedReport = (i64, String, i64, i64, i64, String, String, String, String, i64);
 type ValueRow = (i64, String, String, Option<String>, i64, i64);
 
 pub(super) type DeviceColumns = Row;
@@ -255,10 +261,39 @@ impl Store {
     pub async fn last_report(&self, device: DeviceKey) -> Result<Option<LastReport>, Error> {
         let row: Option<ReportRow> = on_backend!(self, read pool =>
             sqlx::query_as(LAST_REPORT).bind(i64::from(device.0)).fetch_optional(pool).await?);
-        let Some((seq, report_id, observed_at, received_at, error, vitals, agent, cost, ids)) = row
-        else {
-            return Ok(None);
-        };
+        match row {
+            Some(row) => self.read_report(device, row),
+            None => Ok(None),
+        }
+    }
+
+    /// The last reports of the devices whose numbers are above `after` up to `last`. One that
+    /// cannot be read is left out.
+    pub async fn last_reports_between(
+        &self,
+        after: Option<DeviceKey>,
+        last: DeviceKey,
+    ) -> Result<HashMap<DeviceKey, LastReport>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let rows: Vec<NumberedReport> = on_backend!(self, read pool =>
+            sqlx::query_as(LAST_REPORTS)
+                .bind(after)
+                .bind(i64::from(last.0))
+                .fetch_all(pool)
+                .await?);
+        let mut found = HashMap::new();
+        for (seq, id, observed_at, received_at, error, vitals, agent, cost, ids, device) in rows {
+            let device = key_of(device)?;
+            let row = (seq, id, observed_at, received_at, error, vitals, agent, cost, ids);
+            if let Ok(Some(report)) = self.read_report(device, row) {
+                found.insert(device, report);
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_report(&self, device: DeviceKey, row: ReportRow) -> Result<Option<LastReport>, Error> {
+        let (seq, report_id, observed_at, received_at, error, vitals, agent, cost, ids) = row;
         if report_id.is_empty() {
             return Ok(None); // Only what its hardware said at enrolment.
         }

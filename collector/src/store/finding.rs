@@ -1,11 +1,15 @@
 //! Findings in the tables: what is open, what it was, and what people accepted for a time.
 //!
-//! Whether a finding is open or waived is a question of the moment asked about, so every read
-//! takes one.
+//! What a finding says and whether it is open or waived are questions of the moment asked about, so
+//! every read takes one. Of the past is kept: every severity and threshold with the moment it
+//! changed, the value at the end of each day (UTC), and every waiver. Values that only moved within
+//! a day are told as they were at its end or at the next change; of evidence that changed while the
+//! value stayed, the last is told.
 
 use std::collections::BTreeMap;
 
 use rollcall_shared::api::finding::{Finding, FindingState, Severity, Waiver};
+use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
 use sqlx::FromRow;
 
@@ -13,12 +17,35 @@ use super::device::DeviceKey;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 use crate::domain::finding::{Changes, Flag, OpenFlag, Rule};
 
+/// What a finding said at the moment $1: the oldest of its pasts that ended after it, else what it
+/// says now; with the waiver in force then.
+macro_rules! then {
+    () => {
+        "FROM (SELECT f.id, f.device, f.rule, f.subject, f.opened_at, f.closed_at, \
+           coalesce(p.severity, f.severity) AS severity, coalesce(p.value, f.value) AS value, \
+           coalesce(p.threshold, f.threshold) AS threshold, \
+           coalesce(p.source, f.source) AS source, \
+           CASE WHEN p.finding IS NULL THEN f.source_date ELSE p.source_date END AS source_date, \
+           coalesce(p.next_step, f.next_step) AS next_step, \
+           coalesce(p.evidence, f.evidence) AS evidence, \
+           w.by_whom AS waived_by, w.reason AS waived_reason, w.until AS waived_until \
+         FROM finding f \
+         LEFT JOIN finding_past p ON p.finding = f.id AND p.at = \
+           (SELECT min(at) FROM finding_past WHERE finding = f.id AND at > $1) \
+         LEFT JOIN waiver w ON w.finding = f.id AND w.at <= $1 AND w.until > $1 \
+           AND (w.ended_at IS NULL OR w.ended_at > $1)) f "
+    };
+}
+
 macro_rules! columns {
     () => {
-        "SELECT f.id, f.device, d.uuid, d.hostname, f.rule, f.subject, f.severity, f.opened_at, \
-         f.closed_at, f.value, f.threshold, f.source, f.source_date, f.next_step, f.evidence, \
-         f.waived_by, f.waived_at, f.waived_reason, f.waived_until \
-         FROM finding f JOIN device d ON d.key = f.device "
+        concat!(
+            "SELECT f.id, f.device, d.uuid, d.hostname, f.rule, f.subject, f.severity, \
+             f.opened_at, f.closed_at, f.value, f.threshold, f.source, f.source_date, \
+             f.next_step, f.evidence, f.waived_by, f.waived_reason, f.waived_until ",
+            then!(),
+            "JOIN device d ON d.key = f.device "
+        )
     };
 }
 
@@ -36,26 +63,16 @@ macro_rules! holds {
     };
 }
 
-/// $1: the moment.
-macro_rules! waived {
-    () => {
-        "(f.waived_until IS NOT NULL AND f.waived_until > $1 AND f.waived_at <= $1)"
-    };
-}
-
 /// $1 moment, $2 state, $3 rule or '', $4 severity or '', $5 to $8 patterns.
 macro_rules! matching {
     () => {
         concat!(
             "WHERE (($2 = 'closed' AND f.closed_at IS NOT NULL AND f.closed_at <= $1) OR ($2 = 'open' AND ",
             holds!(),
-            " AND NOT ",
-            waived!(),
-            ") OR ($2 = 'waived' AND ",
+            " AND f.waived_until IS NULL) OR ($2 = 'waived' AND ",
             holds!(),
-            " AND ",
-            waived!(),
-            ")) AND ($3 = '' OR f.rule = $3) AND ($4 = '' OR f.severity = $4) \
+            " AND f.waived_until IS NOT NULL)) AND ($3 = '' OR f.rule = $3) \
+             AND ($4 = '' OR f.severity = $4) \
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $5 ESCAPE '!' \
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $6 ESCAPE '!' \
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' \
@@ -72,9 +89,9 @@ queries! {
          ORDER BY ", rank!(), ", f.opened_at, f.id LIMIT $12"
     );
     COUNT = concat!(
-        "SELECT count(*) FROM finding f JOIN device d ON d.key = f.device ", matching!()
+        "SELECT count(*) ", then!(), "JOIN device d ON d.key = f.device ", matching!()
     );
-    GET = concat!(columns!(), "WHERE f.id = $1");
+    GET = concat!(columns!(), "WHERE f.id = $2");
     /// Those that hold, waived or not.
     OF_DEVICE = concat!(
         columns!(), "WHERE f.device = $2 AND ", holds!(), " ORDER BY ", rank!(), ", f.opened_at, f.id"
@@ -84,26 +101,42 @@ queries! {
         "WHERE f.device > $2 AND f.device <= $3 AND ", holds!(), " ORDER BY f.device, f.opened_at, f.id"
     );
     SHORT = concat!(
-        "SELECT f.device, f.rule, f.severity FROM finding f WHERE ", holds!(), " AND NOT ", waived!()
+        "SELECT f.device, f.rule, f.severity ", then!(),
+        "WHERE ", holds!(), " AND f.waived_until IS NULL"
     );
     /// Those nobody closed, whatever the clock says.
     OPEN_OF_DEVICE = concat!(
-        "SELECT f.rule, f.severity FROM finding f \
-         WHERE f.device = $2 AND f.closed_at IS NULL AND NOT ", waived!()
+        "SELECT f.rule, f.severity ", then!(),
+        "WHERE f.device = $2 AND f.closed_at IS NULL AND f.waived_until IS NULL"
     );
-    EXPIRED = "SELECT DISTINCT f.device FROM finding f WHERE f.closed_at IS NULL \
-               AND f.waived_until > $1 AND f.waived_until <= $2";
+    EXPIRED = "SELECT DISTINCT f.device FROM waiver w JOIN finding f ON f.id = w.finding \
+               WHERE f.closed_at IS NULL AND w.ended_at IS NULL \
+               AND w.until > $1 AND w.until <= $2";
     OPEN = "INSERT INTO finding (device, rule, subject, severity, opened_at, value, threshold, \
-            source, source_date, next_step, evidence) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+            source, source_date, next_step, evidence, said_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $5) \
             ON CONFLICT (device, rule, subject) WHERE closed_at IS NULL DO NOTHING";
-    UPDATE = "UPDATE finding SET severity = $2, value = $3, threshold = $4, source = $5, \
+    /// $1 finding, $2 now, $3 to $5 what it says from now on, $6 the beginning of today.
+    KEEP = "INSERT INTO finding_past (finding, at, severity, value, threshold, source, \
+              source_date, next_step, evidence) \
+            SELECT id, CAST($2 AS BIGINT), severity, value, threshold, source, source_date, \
+              next_step, evidence \
+            FROM finding WHERE id = $1 AND (severity <> $3 OR threshold <> $5 \
+              OR (value <> $4 AND said_at < $6)) \
+            ON CONFLICT (finding, at) DO NOTHING";
+    UPDATE = "UPDATE finding SET said_at = CASE \
+                WHEN severity <> $2 OR value <> $3 OR threshold <> $4 THEN $9 ELSE said_at END, \
+              severity = $2, value = $3, threshold = $4, source = $5, \
               source_date = $6, next_step = $7, evidence = $8 WHERE id = $1";
     CLOSE = "UPDATE finding SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL";
-    WAIVE = "UPDATE finding SET waived_by = $2, waived_at = $3, waived_reason = $4, \
-             waived_until = $5 WHERE id = $1 AND closed_at IS NULL";
-    UNWAIVE = "UPDATE finding SET waived_until = $2 \
-               WHERE id = $1 AND closed_at IS NULL AND waived_until > $2";
+    /// Changes nothing, but two people who waive the same finding come one after the other.
+    HOLD = "UPDATE finding SET closed_at = NULL WHERE id = $1 AND closed_at IS NULL";
+    END_WAIVER = "UPDATE waiver SET ended_at = $2 WHERE finding = $1 AND at <= $2 AND until > $2 \
+                  AND (ended_at IS NULL OR ended_at > $2)";
+    WAIVE = "INSERT INTO waiver (finding, at, by_whom, reason, until) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (finding, at) DO UPDATE SET \
+             by_whom = excluded.by_whom, reason = excluded.reason, until = excluded.until, \
+             ended_at = NULL";
 }
 
 /// Which findings are asked for; all of it is judged at `at`.
@@ -150,7 +183,6 @@ struct Row {
     next_step: String,
     evidence: String,
     waived_by: Option<String>,
-    waived_at: Option<i64>,
     waived_reason: Option<String>,
     waived_until: Option<i64>,
 }
@@ -172,14 +204,11 @@ impl Row {
     fn finding(self, at: Timestamp) -> Result<Finding, Error> {
         let (severity, evidence) = (self.severity()?, self.evidence()?);
         let closed_at = self.closed_at.filter(|closed| *closed <= at.0).map(Timestamp);
-        let waiver = match (self.waived_by, self.waived_at, self.waived_until) {
-            (Some(by), Some(from), Some(until)) if from <= at.0 && at.0 < until => Some(Waiver {
-                by,
-                reason: self.waived_reason.unwrap_or_default(),
-                until: Timestamp(until),
-            }),
-            _ => None,
-        };
+        let waiver = self.waived_by.zip(self.waived_until).map(|(by, until)| Waiver {
+            by,
+            reason: self.waived_reason.unwrap_or_default(),
+            until: Timestamp(until),
+        });
         let state = match (closed_at, &waiver) {
             (Some(_), _) => FindingState::Closed,
             (None, Some(_)) => FindingState::Waived,
@@ -203,7 +232,8 @@ impl Row {
             value: self.value,
             threshold: self.threshold,
             source: self.source,
-            source_date: self.source_date.map(Timestamp),
+            // A later look said the same: when the one before was made is not known.
+            source_date: self.source_date.filter(|date| *date <= at.0).map(Timestamp),
             next_step: self.next_step,
             evidence,
             waiver,
@@ -280,7 +310,7 @@ impl Store {
     /// One finding by its number, as it stands at a moment.
     pub async fn finding(&self, id: i64, at: Timestamp) -> Result<Option<Finding>, Error> {
         let row: Option<Row> = on_backend!(self, read pool =>
-            sqlx::query_as(GET).bind(id).fetch_optional(pool).await?);
+            sqlx::query_as(GET).bind(at.0).bind(id).fetch_optional(pool).await?);
         row.map(|row| row.finding(at)).transpose()
     }
 
@@ -379,23 +409,39 @@ impl Store {
         waiver: &Waiver,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool => sqlx::query(WAIVE)
-            .bind(id)
-            .bind(&waiver.by)
-            .bind(now.0)
-            .bind(&waiver.reason)
-            .bind(waiver.until.0)
-            .execute(pool)
-            .await?
-            .rows_affected());
-        Ok(changed > 0)
+        Ok(on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            let held = sqlx::query(HOLD).bind(id).execute(&mut *transaction).await?;
+            if held.rows_affected() > 0 {
+                // The earlier one ends here and stays in the past.
+                sqlx::query(END_WAIVER).bind(id).bind(now.0).execute(&mut *transaction).await?;
+                sqlx::query(WAIVE)
+                    .bind(id)
+                    .bind(now.0)
+                    .bind(&waiver.by)
+                    .bind(&waiver.reason)
+                    .bind(waiver.until.0)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+            held.rows_affected() > 0
+        }))
     }
 
     /// Ends a waiver now. `false` when there is none in force.
     pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool =>
-            sqlx::query(UNWAIVE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
-        Ok(changed > 0)
+        Ok(on_backend!(self, write pool => {
+            let mut transaction = pool.begin_write().await?;
+            let held = sqlx::query(HOLD).bind(id).execute(&mut *transaction).await?;
+            let mut ended = 0;
+            if held.rows_affected() > 0 {
+                let done = sqlx::query(END_WAIVER).bind(id).bind(now.0);
+                ended = done.execute(&mut *transaction).await?.rows_affected();
+            }
+            transaction.commit().await?;
+            ended > 0
+        }))
     }
 }
 
@@ -408,7 +454,16 @@ impl Tables {
             for (at, id) in &changes.close {
                 sqlx::query(CLOSE).bind(id).bind(at.0).execute(&mut *transaction).await?;
             }
-            for (id, flag) in &changes.update {
+            for (at, id, flag) in &changes.update {
+                sqlx::query(KEEP)
+                    .bind(id)
+                    .bind(at.0)
+                    .bind(flag.severity.as_str())
+                    .bind(&flag.value)
+                    .bind(&flag.threshold)
+                    .bind(at.0 - at.0.rem_euclid(DAY_MS))
+                    .execute(&mut *transaction)
+                    .await?;
                 sqlx::query(UPDATE)
                     .bind(id)
                     .bind(flag.severity.as_str())
@@ -418,6 +473,7 @@ impl Tables {
                     .bind(flag.source_date.map(|date| date.0))
                     .bind(&flag.next_step)
                     .bind(json(&flag.evidence)?)
+                    .bind(at.0)
                     .execute(&mut *transaction)
                     .await?;
             }

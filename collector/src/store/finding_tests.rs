@@ -65,7 +65,8 @@ store_test!(holds_from_its_opening_to_its_closing, |store| {
     assert_eq!((held[0].since, &held[0].flag), (Timestamp(100), &flag));
 
     let worse = Flag { severity: Severity::Critical, ..flag };
-    let update = Changes { update: vec![(held[0].id, worse)], ..Changes::default() };
+    let update =
+        Changes { update: vec![(Timestamp(120), held[0].id, worse)], ..Changes::default() };
     store.change_findings(device, &update).await.unwrap();
     let finding = store.finding(held[0].id, Timestamp(150)).await.unwrap().unwrap();
     assert_eq!(finding.severity, Severity::Critical);
@@ -156,4 +157,95 @@ store_test!(the_list_is_worst_first_and_reads_in_pages, |store| {
     assert_eq!(ids(&store, &critical).await.len(), 1);
     let of_rule = FindingQuery { rule: Some("disk_nearly_full".into()), ..query };
     assert_eq!(ids(&store, &of_rule).await.len(), 3);
+});
+
+store_test!(the_past_says_what_held_then, |store| {
+    let device = device(&store, "LT-1").await;
+    let day = |days: i64, hours: i64| {
+        Timestamp(1_790_000_000_000 / DAY_MS * DAY_MS).plus_ms(days * DAY_MS + hours * 3_600_000)
+    };
+    let full = |severity, value: &str| found(Rule::DiskNearlyFull, severity, Some("/"), value);
+    let open = Changes {
+        open: vec![(day(0, 8), full(Severity::Warning, "9 % free"))],
+        ..Changes::default()
+    };
+    store.change_findings(device, &open).await.unwrap();
+    let id = store.open_flags(device).await.unwrap()[0].id;
+    let update = async |at, flag| {
+        let update = Changes { update: vec![(at, id, flag)], ..Changes::default() };
+        store.change_findings(device, &update).await.unwrap();
+    };
+    update(day(0, 10), full(Severity::Warning, "8 % free")).await;
+    update(day(1, 10), full(Severity::Warning, "7 % free")).await;
+    update(day(1, 11), full(Severity::Warning, "6 % free")).await;
+    // The same words from a later look: no past of its own.
+    let looked = Flag { source_date: Some(day(2, 8)), ..full(Severity::Warning, "6 % free") };
+    update(day(2, 8), looked).await;
+    update(day(2, 9), full(Severity::Critical, "4 % free")).await;
+    update(day(2, 10), full(Severity::Critical, "3 % free")).await;
+    let other = Flag { threshold: "at least 20 %".into(), ..full(Severity::Warning, "3 % free") };
+    update(day(2, 11), other).await;
+    let said = async |at| {
+        let finding = store.finding(id, at).await.unwrap().unwrap();
+        (finding.severity, finding.value)
+    };
+    let expected = |severity, value: &str| (severity, value.to_owned());
+    assert_eq!(said(day(0, 24)).await, expected(Severity::Warning, "8 % free"));
+    assert_eq!(said(day(1, 24)).await, expected(Severity::Warning, "6 % free"));
+    assert_eq!(said(day(2, 8)).await, expected(Severity::Warning, "6 % free"));
+    assert_eq!(said(day(2, 9)).await.0, Severity::Critical);
+    assert_eq!(said(day(2, 10)).await, expected(Severity::Critical, "3 % free"));
+    assert_eq!(said(day(2, 11)).await, expected(Severity::Warning, "3 % free"));
+    let finding = store.finding(id, day(2, 10)).await.unwrap().unwrap();
+    assert_eq!(finding.threshold, "t");
+    let kept: i64 = on_backend!(store, read pool =>
+        sqlx::query_scalar("SELECT count(*) FROM finding_past").fetch_one(pool).await.unwrap());
+    assert_eq!(kept, 3, "a value that moves all day takes one row a day");
+    // Every list tells the same.
+    let critical = FindingQuery {
+        severity: Some(Severity::Critical),
+        ..asked(day(2, 10).0, FindingState::Open)
+    };
+    assert_eq!(ids(&store, &critical).await.len(), 1);
+    assert_eq!(ids(&store, &FindingQuery { at: day(2, 11), ..critical }).await, []);
+    let (_, of_then) = store.findings_between(None, device, day(1, 24)).await.unwrap().remove(0);
+    assert_eq!((of_then.value.as_str(), of_then.source_date), ("6 % free", None));
+    assert_eq!(store.open_findings(day(2, 10)).await.unwrap()[0].2, Severity::Critical);
+    assert_eq!(store.open_flags(device).await.unwrap()[0].flag.value, "3 % free");
+});
+
+store_test!(each_waiver_is_kept, |store| {
+    let device = device(&store, "LT-1").await;
+    let flag = found(Rule::RebootPending, Severity::Info, None, "kernel");
+    let open = Changes { open: vec![(Timestamp(100), flag)], ..Changes::default() };
+    store.change_findings(device, &open).await.unwrap();
+    let id = store.open_flags(device).await.unwrap()[0].id;
+    let waiver = |by: &str, until| Waiver {
+        by: by.into(),
+        reason: format!("said {by}"),
+        until: Timestamp(until),
+    };
+    assert!(store.waive_finding(id, &waiver("anna", 500), Timestamp(200)).await.unwrap());
+    assert!(store.waive_finding(id, &waiver("bob", 900), Timestamp(300)).await.unwrap());
+    assert!(store.unwaive_finding(id, Timestamp(400)).await.unwrap());
+    assert!(store.waive_finding(id, &waiver("clara", 600), Timestamp(450)).await.unwrap());
+    let by = async |at| {
+        let finding = store.finding(id, Timestamp(at)).await.unwrap().unwrap();
+        finding.waiver.map(|waiver| (waiver.by, waiver.until.0))
+    };
+    assert_eq!(by(199).await, None);
+    assert_eq!(by(200).await, Some(("anna".to_owned(), 500)));
+    assert_eq!(by(300).await, Some(("bob".to_owned(), 900)));
+    assert_eq!(by(400).await, None);
+    assert_eq!(by(450).await, Some(("clara".to_owned(), 600)));
+    assert_eq!(by(600).await, None);
+    for (at, state) in [(250, FindingState::Waived), (420, FindingState::Open)] {
+        assert_eq!(ids(&store, &asked(at, state)).await.len(), 1, "{at}");
+    }
+    // Those that a person ended do not end once more.
+    assert_eq!(store.expired_waivers(Timestamp(400), Timestamp(550)).await.unwrap(), []);
+    assert_eq!(store.expired_waivers(Timestamp(550), Timestamp(1000)).await.unwrap(), [device]);
+    let close = Changes { close: vec![(Timestamp(700), id)], ..Changes::default() };
+    store.change_findings(device, &close).await.unwrap();
+    assert!(!store.waive_finding(id, &waiver("dora", 900), Timestamp(800)).await.unwrap());
 });

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::device::DeviceKey;
+use rollcall_shared::Timestamp;
+
+use super::device::{DeviceKey, key_of};
 use super::{Error, Store, on_backend, queries};
 use crate::codec::document;
 use crate::domain::finding::Flag;
@@ -12,6 +14,13 @@ use crate::domain::finding::Flag;
 queries! {
     DOCUMENTS = "SELECT name, document FROM section
         WHERE device = $1 AND name IN ('os', 'volume', 'update')";
+    DOCUMENTS_BETWEEN = "SELECT device, name, document FROM section
+        WHERE device > $1 AND device <= $2 AND name IN ('os', 'volume', 'update')";
+    SYSTEMS = "SELECT device, document FROM section
+        WHERE name = 'os' AND device > $1 ORDER BY device LIMIT 1000";
+    /// Empty documents are sections that are no more.
+    UPDATES_PAST = "SELECT at, before FROM section_past
+        WHERE device = $1 AND name = 'update' AND at >= $2 ORDER BY at DESC";
 }
 
 /// The sections that rules look at.
@@ -57,5 +66,76 @@ impl Store {
                 Ok((name, text))
             })
             .collect()
+    }
+
+    /// The same for the devices whose numbers are above `after` up to `last`. One whose texts
+    /// cannot be unpacked has none.
+    pub async fn judged_sections_between(
+        &self,
+        after: Option<DeviceKey>,
+        last: DeviceKey,
+    ) -> Result<HashMap<DeviceKey, BTreeMap<String, String>>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let rows: Vec<(i64, String, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(DOCUMENTS_BETWEEN)
+                .bind(after)
+                .bind(i64::from(last.0))
+                .fetch_all(pool)
+                .await?);
+        let mut found: HashMap<DeviceKey, BTreeMap<String, String>> = HashMap::new();
+        for (device, name, packed) in rows {
+            if let Ok(text) = document::decompress(&packed)
+                && !text.is_empty()
+            {
+                found.entry(key_of(device)?).or_default().insert(name, text);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the devices after this one say of their operating systems, some at a time; empty at
+    /// the end. Texts that cannot be unpacked are empty.
+    pub async fn systems_after(
+        &self,
+        after: Option<DeviceKey>,
+    ) -> Result<Vec<(DeviceKey, String)>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(SYSTEMS).bind(after).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(device, packed)| {
+                Ok((key_of(device)?, document::decompress(&packed).unwrap_or_default()))
+            })
+            .collect()
+    }
+
+    /// What a device said of its updates from a moment on, the present text first, each with the
+    /// moment it began; the last began at `from` or earlier. Empty texts: nothing was said.
+    ///
+    /// Ends early where a step back fails: a report may be stored between the reads.
+    pub async fn update_states(
+        &self,
+        device: DeviceKey,
+        present: &str,
+        from: Timestamp,
+    ) -> Result<Vec<(Timestamp, String)>, Error> {
+        let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(UPDATES_PAST)
+                .bind(i64::from(device.0))
+                .bind(from.0)
+                .fetch_all(pool)
+                .await?);
+        let mut states = Vec::with_capacity(rows.len() + 1);
+        let mut text = present.to_owned();
+        for (at, patch) in rows {
+            let older = document::undo(&text, &patch);
+            states.push((Timestamp(at), text));
+            match older {
+                Ok(older) => text = older,
+                Err(_) => return Ok(states),
+            }
+        }
+        states.push((from, text));
+        Ok(states)
     }
 }

@@ -1,16 +1,64 @@
 //! The sets of titles of all devices, in pages, for building the fleet in memory.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
 use super::{Error, Store, on_backend, queries};
+use crate::codec::delta::Delta;
 use crate::codec::ids;
 
 queries! {
+    SETS = "SELECT device, first_at, titles FROM software
+        WHERE device > $1 AND device <= $2 AND first_at <= $3";
+    DELTAS = "SELECT device, delta FROM software_change
+        WHERE device > $1 AND device <= $2 AND at > $3 ORDER BY device, at DESC";
     PAGE = "SELECT device, titles FROM software WHERE device > $1 ORDER BY device LIMIT 1000";
 }
 
+/// What two reads of one transaction see is of one moment; SQLite knows it no other way.
+const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+
 impl Store {
+    /// The sorted titles that the devices with numbers above `after` up to `last` had at a moment.
+    /// One whose titles of then are not known is left out.
+    pub async fn title_sets_at(
+        &self,
+        after: Option<DeviceKey>,
+        last: DeviceKey,
+        at: Timestamp,
+    ) -> Result<HashMap<DeviceKey, Vec<u32>>, Error> {
+        let after = after.map_or(-1, |key| i64::from(key.0));
+        let (last, at) = (i64::from(last.0), at.0);
+        let (rows, deltas): (Vec<(i64, i64, Vec<u8>)>, Vec<(i64, Vec<u8>)>) = on_backend!(self, read pool => {
+            // One moment for both, so that each change is undone that the sets hold.
+            let mut transaction = pool.begin().await?;
+            if self.backend() == "postgres" {
+                sqlx::query(ONE_MOMENT).execute(&mut *transaction).await?;
+            }
+            let rows = sqlx::query_as(SETS)
+                .bind(after).bind(last).bind(at).fetch_all(&mut *transaction).await?;
+            let deltas = sqlx::query_as(DELTAS)
+                .bind(after).bind(last).bind(at).fetch_all(&mut *transaction).await?;
+            (rows, deltas)
+        });
+        let damaged =
+            |device: i64, why| Error::Damaged(format!("titles of device {device}: {why}"));
+        let mut sets = HashMap::with_capacity(rows.len());
+        for (device, _, bytes) in rows {
+            let set = ids::decode(&bytes).map_err(|why| damaged(device, why))?;
+            sets.insert(key_of(device)?, set);
+        }
+        for (device, bytes) in deltas {
+            if let Some(set) = sets.get_mut(&key_of(device)?) {
+                *set = Delta::decode(&bytes).map_err(|why| damaged(device, why))?.undo(set);
+            }
+        }
+        Ok(sets)
+    }
+
     /// The sorted titles of the devices after this one, some at a time; empty at the end.
     pub async fn title_sets_after(
         &self,

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::change::Change;
 use rollcall_shared::api::device::{
-    DeviceDetail, DeviceSoftware, DeviceSummary, IdentityDecision, Person, SectionView,
+    DeviceDetail, DeviceSoftware, DeviceSummary, IdentityDecision, OsSupport, Person, SectionView,
 };
+use rollcall_shared::section::Os;
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 
 use super::devices::Row;
 use super::{Error, cursor, past};
 use crate::app::App;
+use crate::domain::Facts;
 use crate::fleet::Entry;
 use crate::store::device::{DeviceKey, DeviceRow};
 use crate::store::history::Past;
@@ -39,6 +41,12 @@ pub async fn detail(
         }
         None => (summary_now(app, &row), app.store.last_report(key).await?),
     };
+    let os = sections.get("os").and_then(|section| section.json.as_deref());
+    let os: Option<Os> = os.and_then(|text| serde_json::from_str(text).ok());
+    let judged_at = as_of.unwrap_or(now);
+    let support = os
+        .map(|os| Facts::built_in().verdict(&os, &app.fleet.policy(), judged_at))
+        .map(OsSupport::from);
     let sections = sections
         .into_iter()
         .map(|(name, section)| {
@@ -64,6 +72,7 @@ pub async fn detail(
         agent: last.map(|last| last.agent.clone()),
         cost: last.map(|last| last.cost.clone()),
         findings: app.store.findings_of(key, as_of.unwrap_or(now)).await?,
+        os_support: support,
         decisions: decisions(app, key, as_of).await?,
         as_of,
         first_report_at: row.first_report_at,
@@ -82,6 +91,7 @@ async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error
         agent: None,
         cost: None,
         findings: app.store.findings_of(row.key, app.clock.now()).await?,
+        os_support: None,
         decisions: decisions(app, row.key, None).await?,
         as_of: None,
         first_report_at: row.first_report_at,

@@ -1,20 +1,22 @@
 //! The list of devices, and how many there are of each kind.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::device::{
-    DeviceClass, DeviceFilter, DeviceSort, DeviceSummary, Presence,
+    DeviceClass, DeviceFilter, DeviceSort, DeviceSummary, Presence, SupportState,
 };
 use serde::{Deserialize, Serialize};
 
 use super::past::{self, PastEntry};
 use super::{Error, cursor};
 use crate::app::App;
-use crate::domain::Policy;
-use crate::fleet::Entry;
+use crate::domain::{CycleMatch, Facts, Policy};
 use crate::fleet::lookup::{QUERY_BYTES, Query};
+use crate::fleet::{Entry, TitleAsked};
 use crate::store::device::DeviceKey;
 
 /// Values of one column with the number of devices that have them, most first.
@@ -34,23 +36,28 @@ pub struct Facets {
     pub department: Vec<(String, u64)>,
     /// By rule of open findings.
     pub rule: Vec<(String, u64)>,
+    /// By word for the support of the operating system.
+    pub os_support: Vec<(String, u64)>,
 }
 
 /// One page of the devices that pass the filter. With `as_of`, the list as it was then.
 pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary>, Error> {
     let limit = cursor::limit(filter.limit)?;
     let order = Order::of(filter)?;
-    let asked = Asked::of(filter)?;
     super::ready(app).await;
+    let asked = Asked::of(app, filter)?;
     if let Some(at) = filter.as_of {
-        let then = past::entries(app, at, asked.software.is_some()).await?;
-        let passing = then.iter().map(Row::past).filter(|row| asked.passes_past(row)).collect();
-        return Ok(order.page(passing, limit));
+        // Only what may stand on the page is kept of each piece of the fleet.
+        let mut best = Best::new(&order, limit);
+        let mut pieces = past::Pieces::new(app, at, asked.titles.clone());
+        while let Some(entries) = pieces.next(app).await? {
+            best.add(entries.iter().map(Row::past).filter(|row| asked.passes(row)));
+        }
+        return Ok(best.page());
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title =
-        asked.software.map(|name| fleet.devices_with(name, asked.version, asked.source));
+    let with_title = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
     let passing = fleet
         .entries()
         .filter(|entry| with_title.as_ref().is_none_or(|with| with.contains(entry.row.key.0)))
@@ -70,31 +77,56 @@ pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
 
 /// Counts of every facet over the devices that pass the filter.
 pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
-    let asked = Asked::of(filter)?;
     super::ready(app).await;
+    let asked = Asked::of(app, filter)?;
     let mut counts = Counts::default();
     if let Some(at) = filter.as_of {
-        let then = past::entries(app, at, asked.software.is_some()).await?;
-        then.iter()
-            .map(Row::past)
-            .filter(|row| asked.passes_past(row))
-            .for_each(|r| counts.add(&r));
+        let mut pieces = past::Pieces::new(app, at, asked.titles.clone());
+        while let Some(entries) = pieces.next(app).await? {
+            for row in entries.iter().map(Row::past).filter(|row| asked.passes(row)) {
+                counts.add(&row, asked.verdicts.of(row.entry));
+            }
+        }
         return Ok(counts.finish());
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title =
-        asked.software.map(|name| fleet.devices_with(name, asked.version, asked.source));
+    let with_title = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
     for entry in fleet.entries() {
         if with_title.as_ref().is_some_and(|with| !with.contains(entry.row.key.0)) {
             continue;
         }
         let row = Row::new(entry, &policy, now);
         if asked.passes(&row) {
-            counts.add(&row);
+            counts.add(&row, asked.verdicts.of(entry));
         }
     }
     Ok(counts.finish())
+}
+
+/// What the cycles of operating systems mean at one moment; each cycle is judged once.
+pub(super) struct Verdicts {
+    policy: Arc<Policy>,
+    at: Timestamp,
+    known: Mutex<HashMap<CycleMatch, SupportState>>,
+}
+
+impl Verdicts {
+    pub(super) fn new(policy: Arc<Policy>, at: Timestamp) -> Self {
+        Self { policy, at, known: Mutex::default() }
+    }
+
+    /// The verdict on a device's system; unknown also when it did not tell it.
+    pub(super) fn of(&self, entry: &Entry) -> SupportState {
+        let Some(cycle) = &entry.cycle else { return SupportState::Unknown };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = known.get(cycle) {
+            return *state;
+        }
+        let state = Facts::built_in().judge(cycle, &self.policy, self.at).state.word();
+        known.insert(cycle.clone(), state);
+        state
+    }
 }
 
 /// One device with its presence at the moment of the list.
@@ -102,7 +134,8 @@ pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
 pub(super) struct Row<'a> {
     pub(super) entry: &'a Entry,
     pub(super) presence: Presence,
-    software: Option<&'a [(String, String, String)]>,
+    /// Whether it has the software asked for; looked up beside where that is `true`.
+    has_software: bool,
 }
 
 impl<'a> Row<'a> {
@@ -119,11 +152,11 @@ impl<'a> Row<'a> {
             row.pending,
             now,
         );
-        Self { entry, presence, software: None }
+        Self { entry, presence, has_software: true }
     }
 
     pub(super) fn past(past: &'a PastEntry) -> Self {
-        Self { entry: &past.entry, presence: past.presence, software: Some(&past.software) }
+        Self { entry: &past.entry, presence: past.presence, has_software: past.has_software }
     }
 
     /// The device as lists show it.
@@ -160,33 +193,45 @@ impl<'a> Row<'a> {
 struct Asked<'a> {
     filter: &'a DeviceFilter,
     query: Option<Query>,
-    software: Option<&'a str>,
-    version: Option<&'a str>,
-    source: Option<&'a str>,
+    /// The numbers of the titles that are asked for.
+    titles: Option<RoaringBitmap>,
+    verdicts: Verdicts,
 }
 
 impl<'a> Asked<'a> {
-    fn of(filter: &'a DeviceFilter) -> Result<Self, Error> {
+    fn of(app: &App, filter: &'a DeviceFilter) -> Result<Self, Error> {
         let text = filter.q.as_deref().unwrap_or_default();
         if text.len() > QUERY_BYTES {
             let why = format!("it is longer than {QUERY_BYTES} bytes");
             return Err(Error::Invalid { field: "q", why });
         }
-        let software = filter.software.as_deref();
-        let version = filter.software_version.as_deref();
-        let source = filter.software_source.as_deref();
-        if software.is_none() && version.is_some() {
-            let why = "it needs `software` beside it".to_owned();
-            return Err(Error::Invalid { field: "software_version", why });
+        for (field, given) in [
+            ("software_version", filter.software_version.is_some()),
+            ("software_below", filter.software_below.is_some()),
+            ("software_source", filter.software_source.is_some()),
+        ] {
+            if filter.software.is_none() && given {
+                return Err(Error::Invalid { field, why: "it needs `software` beside it".into() });
+            }
         }
-        if software.is_none() && source.is_some() {
-            let why = "it needs `software` beside it".to_owned();
-            return Err(Error::Invalid { field: "software_source", why });
+        if filter.software_version.is_some() && filter.software_below.is_some() {
+            let why = "give it or `software_version`, not both".to_owned();
+            return Err(Error::Invalid { field: "software_below", why });
         }
-        Ok(Self { filter, query: Query::new(text), software, version, source })
+        let titles = filter.software.as_deref().map(|name| {
+            app.fleet.read().titles_asked(&TitleAsked {
+                name,
+                version: filter.software_version.as_deref(),
+                below: filter.software_below.as_deref(),
+                source: filter.software_source.as_deref(),
+            })
+        });
+        let at = filter.as_of.unwrap_or_else(|| app.clock.now());
+        let verdicts = Verdicts::new(app.fleet.policy(), at);
+        Ok(Self { filter, query: Query::new(text), titles, verdicts })
     }
 
-    /// Whether a device passes all but the filter by software.
+    /// Whether a device passes; for the present, all but the filter by software.
     fn passes(&self, row: &Row<'_>) -> bool {
         fn is(asked: Option<&String>, value: Option<&String>) -> bool {
             asked.is_none() || asked == value
@@ -195,7 +240,11 @@ impl<'a> Asked<'a> {
         let (device, summary) = (&row.entry.row, &row.entry.row.summary);
         let class = summary.class.unwrap_or(DeviceClass::Other);
         let by_finding = filter.rule.is_some() || filter.severity.is_some();
-        filter.presence.is_none_or(|asked| asked == row.presence)
+        let in_service = !matches!(row.presence, Presence::Pending | Presence::Retired);
+        row.has_software
+            && (in_service || !filter.in_service)
+            && filter.presence.is_none_or(|asked| asked == row.presence)
+            && filter.os_support.is_none_or(|asked| asked == self.verdicts.of(row.entry))
             && filter.class.is_none_or(|asked| asked == class)
             && is(filter.os.as_ref(), Some(&summary.os_name))
             && is(filter.model.as_ref(), summary.model.as_ref())
@@ -205,17 +254,6 @@ impl<'a> Asked<'a> {
             && is(filter.user.as_ref(), summary.user.as_ref())
             && (!by_finding || row.entry.findings.has(filter.rule.as_deref(), filter.severity))
             && self.query.as_ref().is_none_or(|query| row.entry.lookup.find(query).is_some())
-    }
-
-    fn passes_past(&self, row: &Row<'_>) -> bool {
-        let has = |name: &str| {
-            row.software.unwrap_or_default().iter().any(|(source, title, version)| {
-                title == name
-                    && self.version.is_none_or(|asked| asked == version)
-                    && self.source.is_none_or(|asked| asked == source)
-            })
-        };
-        self.software.is_none_or(has) && self.passes(row)
     }
 }
 
@@ -283,24 +321,31 @@ impl Order {
         }
     }
 
+    /// Whether a row comes after the page before.
+    fn is_after(&self, value: &SortValueRef<'_>, key: u32) -> bool {
+        self.after.as_ref().is_none_or(|after| {
+            self.compare((value, key), (&after.value.as_ref(), after.key)).is_gt()
+        })
+    }
+
+    /// Where a page ends that ends with this row.
+    fn cursor(&self, value: &SortValueRef<'_>, key: u32) -> Option<String> {
+        cursor::encode(&Position {
+            sort: self.sort,
+            descending: self.descending,
+            as_of: self.as_of,
+            value: value.owned(),
+            key,
+        })
+    }
+
     /// The rows after the cursor, in order, without sorting more than one page.
     fn page(&self, passing: Vec<Row<'_>>, limit: usize) -> Page<DeviceSummary> {
         let total = passing.len() as u64;
-        let after = self.after.as_ref().map(|after| {
-            let value = match &after.value {
-                SortValue::Number(number) => SortValueRef::Number(*number),
-                SortValue::Text(text) => SortValueRef::Text(text),
-            };
-            (value, after.key)
-        });
         let mut rows: Vec<(SortValueRef<'_>, u32, Row<'_>)> = passing
             .into_iter()
             .map(|row| (self.value(row.entry), row.entry.row.key.0, row))
-            .filter(|(value, key, _)| {
-                after.as_ref().is_none_or(|(after_value, after_key)| {
-                    self.compare((value, *key), (after_value, *after_key)).is_gt()
-                })
-            })
+            .filter(|(value, key, _)| self.is_after(value, *key))
             .collect();
         let more = rows.len() > limit;
         let by_order = |a: &(SortValueRef<'_>, u32, Row<'_>),
@@ -312,19 +357,53 @@ impl Order {
             rows.truncate(limit);
         }
         rows.sort_unstable_by(by_order);
-        let next_cursor = rows.last().filter(|_| more).and_then(|(value, key, _)| {
-            cursor::encode(&Position {
-                sort: self.sort,
-                descending: self.descending,
-                as_of: self.as_of,
-                value: match value {
-                    SortValueRef::Number(number) => SortValue::Number(*number),
-                    SortValueRef::Text(text) => SortValue::Text((*text).to_owned()),
-                },
-                key: *key,
-            })
-        });
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.and_then(|(value, key, _)| self.cursor(value, *key));
         Page { items: rows.iter().map(|(_, _, row)| row.summary()).collect(), total, next_cursor }
+    }
+}
+
+/// One page of a list that is read piece by piece.
+struct Best<'a> {
+    order: &'a Order,
+    limit: usize,
+    total: u64,
+    rows: Vec<(SortValue, u32, DeviceSummary)>,
+}
+
+impl<'a> Best<'a> {
+    fn new(order: &'a Order, limit: usize) -> Self {
+        Self { order, limit, total: 0, rows: Vec::new() }
+    }
+
+    fn add<'r>(&mut self, rows: impl Iterator<Item = Row<'r>>) {
+        for row in rows {
+            self.total += 1;
+            let (value, key) = (self.order.value(row.entry), row.entry.row.key.0);
+            if self.order.is_after(&value, key) {
+                self.rows.push((value.owned(), key, row.summary()));
+            }
+        }
+        // One more than the page shows that there is a next one.
+        if self.rows.len() > self.limit + 1 {
+            let order = self.order;
+            self.rows.select_nth_unstable_by(self.limit, |a, b| {
+                order.compare((&a.0.as_ref(), a.1), (&b.0.as_ref(), b.1))
+            });
+            self.rows.truncate(self.limit + 1);
+        }
+    }
+
+    fn page(mut self) -> Page<DeviceSummary> {
+        let order = self.order;
+        self.rows
+            .sort_unstable_by(|a, b| order.compare((&a.0.as_ref(), a.1), (&b.0.as_ref(), b.1)));
+        let more = self.rows.len() > self.limit;
+        self.rows.truncate(self.limit);
+        let last = self.rows.last().filter(|_| more);
+        let next_cursor = last.and_then(|(value, key, _)| order.cursor(&value.as_ref(), *key));
+        let items = self.rows.into_iter().map(|(_, _, summary)| summary).collect();
+        Page { items, total: self.total, next_cursor }
     }
 }
 
@@ -332,6 +411,24 @@ impl Order {
 enum SortValueRef<'a> {
     Number(i64),
     Text(&'a str),
+}
+
+impl SortValueRef<'_> {
+    fn owned(&self) -> SortValue {
+        match self {
+            Self::Number(number) => SortValue::Number(*number),
+            Self::Text(text) => SortValue::Text((*text).to_owned()),
+        }
+    }
+}
+
+impl SortValue {
+    fn as_ref(&self) -> SortValueRef<'_> {
+        match self {
+            Self::Number(number) => SortValueRef::Number(*number),
+            Self::Text(text) => SortValueRef::Text(text),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -343,10 +440,12 @@ struct Counts {
     site: HashMap<String, u64>,
     department: HashMap<String, u64>,
     rule: HashMap<String, u64>,
+    os_support: HashMap<String, u64>,
 }
 
 impl Counts {
-    fn add(&mut self, row: &Row<'_>) {
+    fn add(&mut self, row: &Row<'_>, support: SupportState) {
+        count(&mut self.os_support, support.as_str());
         let (device, summary) = (&row.entry.row, &row.entry.row.summary);
         count(&mut self.os, &summary.os_name);
         count(&mut self.model, summary.model.as_deref().unwrap_or_default());
@@ -372,6 +471,7 @@ impl Counts {
             site: most_first(self.site),
             department: most_first(self.department),
             rule: most_first(self.rule),
+            os_support: most_first(self.os_support),
         }
     }
 }

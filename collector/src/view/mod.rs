@@ -9,6 +9,7 @@ pub mod devices;
 pub mod findings;
 pub mod overview;
 pub(crate) mod past;
+pub mod policy;
 pub mod search;
 pub mod software;
 

@@ -2,15 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use rollcall_shared::api::device::{DeviceSummary, Presence};
+use rollcall_shared::Timestamp;
+use rollcall_shared::api::device::{DeviceSummary, Presence, SupportState};
 use rollcall_shared::api::finding::RuleCount;
 use rollcall_shared::time::HOUR_MS;
 
 use super::Error;
-use super::devices::{Row, most_first};
+use super::devices::{Row, Verdicts, most_first};
 use super::findings::rule_counts;
 use crate::app::App;
+use crate::domain::Facts;
 
 /// Devices shown as newest.
 const NEWEST: usize = 8;
@@ -30,15 +33,21 @@ pub struct Overview {
     pub missing: u64,
     /// Devices that wait for approval.
     pub pending: u64,
-    /// Devices made by `--demo`.
+    /// Devices in service made by `--demo`.
     pub demo: u64,
     /// Titles in the fleet.
     pub titles: u64,
     /// Open findings by rule, worst first.
     pub rules: Vec<RuleCount>,
-    /// Operating systems, most first.
+    /// Operating systems of the devices in service, most first.
     pub os: Vec<(String, u64)>,
-    /// The devices enrolled last, newest first.
+    /// Devices in service of which it is not known whether their system is supported.
+    pub os_support_unknown: u64,
+    /// The day of the lifecycle facts.
+    pub facts_date: Timestamp,
+    /// Whether they are too old to rely on.
+    pub facts_are_old: bool,
+    /// The devices enrolled last that were not taken out of service, newest first.
     pub newest: Vec<DeviceSummary>,
     /// Check-ins of the last 24 hours by hour, oldest first (devices last seen in that hour).
     pub seen_by_hour: Vec<u64>,
@@ -49,7 +58,14 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
     super::ready(app).await;
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let mut found = Overview { seen_by_hour: vec![0; HOURS], ..Overview::default() };
+    let facts = Facts::built_in();
+    let mut found = Overview {
+        seen_by_hour: vec![0; HOURS],
+        facts_date: facts.snapshot,
+        facts_are_old: facts.are_old(now),
+        ..Overview::default()
+    };
+    let verdicts = Verdicts::new(Arc::clone(&policy), now);
     let mut systems: HashMap<String, u64> = HashMap::new();
     let mut rows = Vec::new();
     for entry in fleet.entries() {
@@ -58,9 +74,14 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
             Presence::Fresh => found.fresh += 1,
             Presence::Stale => found.stale += 1,
             Presence::Missing => found.missing += 1,
-            Presence::Pending => found.pending += 1,
-            Presence::Retired => {}
+            Presence::Pending => {
+                found.pending += 1;
+                rows.push(row);
+                continue;
+            }
+            Presence::Retired => continue,
         }
+        found.os_support_unknown += u64::from(verdicts.of(entry) == SupportState::Unknown);
         found.demo += u64::from(entry.row.demo);
         let os_name = &entry.row.summary.os_name;
         if !os_name.is_empty() {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::{DeviceClass, DeviceSummary, Presence};
 use rollcall_shared::report::Vitals;
@@ -16,7 +17,7 @@ use super::Error;
 use super::devices::Row;
 use crate::app::App;
 use crate::domain::finding::Rule;
-use crate::domain::hardware;
+use crate::domain::{CycleMatch, Facts, hardware};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
 use crate::store::history::{Past, StoredSection};
@@ -29,8 +30,8 @@ const PAGE: usize = 1_000;
 pub(crate) struct PastEntry {
     pub(crate) entry: Entry,
     pub(crate) presence: Presence,
-    /// Source, name and version of its titles; empty unless asked for.
-    pub(crate) software: Vec<(String, String, String)>,
+    /// Whether it had one of the titles asked for; `true` when none were asked for.
+    pub(crate) has_software: bool,
 }
 
 impl PastEntry {
@@ -39,18 +40,28 @@ impl PastEntry {
     }
 }
 
-/// Every device that had reported at that moment.
-pub(super) async fn entries(
-    app: &App,
+/// Every device that had reported at a moment, some at a time, so that the memory used does not
+/// grow with the fleet.
+pub(super) struct Pieces {
     at: Timestamp,
-    with_software: bool,
-) -> Result<Vec<PastEntry>, Error> {
-    let keys = app.fleet.read().keys();
-    let mut entries = Vec::new();
-    for page in keys.chunks(PAGE) {
-        entries.append(&mut rebuilt(app, page, at, with_software).await?);
+    keys: std::vec::IntoIter<DeviceKey>,
+    titles: Option<RoaringBitmap>,
+}
+
+impl Pieces {
+    /// Begins; with `titles`, each says whether it had one of them.
+    pub(super) fn new(app: &App, at: Timestamp, titles: Option<RoaringBitmap>) -> Self {
+        Self { at, keys: app.fleet.read().keys().into_iter(), titles }
     }
-    Ok(entries)
+
+    /// The next devices; `None` at the end.
+    pub(super) async fn next(&mut self, app: &App) -> Result<Option<Vec<PastEntry>>, Error> {
+        let page: Vec<DeviceKey> = self.keys.by_ref().take(PAGE).collect();
+        if page.is_empty() {
+            return Ok(None);
+        }
+        rebuilt(app, &page, self.at, self.titles.as_ref()).await.map(Some)
+    }
 }
 
 /// One device, if it had reported at that moment.
@@ -59,7 +70,7 @@ pub(super) async fn one(
     key: DeviceKey,
     at: Timestamp,
 ) -> Result<Option<PastEntry>, Error> {
-    Ok(rebuilt(app, &[key], at, false).await?.pop())
+    Ok(rebuilt(app, &[key], at, None).await?.pop())
 }
 
 /// Those of these devices that had reported at that moment, as lists showed them.
@@ -68,7 +79,7 @@ pub(crate) async fn summaries(
     keys: &[DeviceKey],
     at: Timestamp,
 ) -> Result<Vec<DeviceSummary>, Error> {
-    Ok(rebuilt(app, keys, at, false).await?.iter().map(PastEntry::summary).collect())
+    Ok(rebuilt(app, keys, at, None).await?.iter().map(PastEntry::summary).collect())
 }
 
 /// Those of these devices that had reported at that moment; keys in order.
@@ -76,7 +87,7 @@ async fn rebuilt(
     app: &App,
     keys: &[DeviceKey],
     at: Timestamp,
-    with_software: bool,
+    asked: Option<&RoaringBitmap>,
 ) -> Result<Vec<PastEntry>, Error> {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
     let mut findings: HashMap<DeviceKey, (OpenFindings, bool)> = HashMap::new();
@@ -88,6 +99,7 @@ async fn rebuilt(
         }
         *missing |= finding.rule == Rule::Missing.as_str();
     }
+    let mut titles = app.store.title_sets_at(before, *last, at).await?;
     let mut rebuilt = Vec::with_capacity(keys.len());
     for &key in keys {
         let today = app.fleet.read().entry(key).map(|e| (e.row.clone(), e.seen.clone()));
@@ -96,19 +108,17 @@ async fn rebuilt(
             continue;
         }
         let Past::Known(sections) = app.store.sections(key, Some(at)).await? else { continue };
-        let titles = match app.store.software(key, Some(at)).await? {
-            Past::Known(titles) => titles,
-            Past::NotKnown => Vec::new(),
-        };
+        let titles = titles.remove(&key).unwrap_or_default();
         let (open, missing) = findings.remove(&key).unwrap_or_default();
-        let mut row = then(row, &sections, &seen, at);
+        let (mut row, cycle) = then(row, &sections, &seen, at);
         row.summary.software_count = titles.len() as u64;
         let presence = presence(&row, missing, at);
         let mut entry = Entry::new(row, Arc::default(), Vec::new());
         entry.findings = open;
-        let software = titles.into_iter().filter(|_| with_software);
-        let software = software.map(|title| (title.source, title.name, title.version)).collect();
-        rebuilt.push(PastEntry { entry, presence, software });
+        entry.cycle = cycle;
+        let has_software =
+            asked.is_none_or(|asked| titles.iter().any(|title| asked.contains(*title)));
+        rebuilt.push(PastEntry { entry, presence, has_software });
     }
     Ok(rebuilt)
 }
@@ -123,13 +133,13 @@ fn presence(row: &DeviceRow, missing: bool, at: Timestamp) -> Presence {
     }
 }
 
-/// The row as it was: what people gave, with what the sections said.
+/// The row as it was: what people gave, with what the sections said; and the cycle of its system.
 fn then(
     mut row: DeviceRow,
     sections: &std::collections::BTreeMap<String, StoredSection>,
     seen: &[SeenValue],
     at: Timestamp,
-) -> DeviceRow {
+) -> (DeviceRow, Option<CycleMatch>) {
     fn read<T: DeserializeOwned>(
         sections: &std::collections::BTreeMap<String, StoredSection>,
         name: &str,
@@ -166,7 +176,8 @@ fn then(
         // The version of then is not kept.
         agent_version: None,
     };
-    row.last_seen_at = row.last_seen_at.map(|seen| seen.min(at));
+    // Of check-ins only the last is kept: when it was later, the one before is not known.
+    row.last_seen_at = row.last_seen_at.filter(|seen| *seen <= at);
     row.pending = false;
-    row
+    (row, os.as_ref().map(|os| Facts::built_in().cycle_of(os)))
 }

@@ -236,3 +236,29 @@ async fn the_overview_adds_up() {
     let expected = [("missing", Severity::Critical, 2), ("clock_wrong", Severity::Info, 1)];
     assert_eq!(rules, expected);
 }
+
+#[tokio::test]
+async fn below_a_version_is_what_its_source_calls_below() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let below = |version: &str, source: Option<&str>| DeviceFilter {
+        software: Some("openssl".into()),
+        software_below: Some(version.into()),
+        software_source: source.map(str::to_owned),
+        ..DeviceFilter::default()
+    };
+    // 3.0.2 on 13 devices, 3.0.9 on 14, 3.0.10 on 13.
+    assert_eq!(all(&app, &below("3.0.9-1", None)).await.len(), 13);
+    assert_eq!(all(&app, &below("3.0.10-1", None)).await.len(), 27);
+    assert_eq!(all(&app, &below("3.0.10-1~rc1", Some("dpkg"))).await.len(), 27);
+    assert_eq!(all(&app, &below("9", Some("rpm"))).await.len(), 0);
+    let alone = DeviceFilter { software_below: Some("1".into()), ..DeviceFilter::default() };
+    let both = DeviceFilter { software_version: Some("1".into()), ..below("2", None) };
+    for wrong in [alone, both] {
+        let refused = devices::list(&app, &wrong).await;
+        assert!(
+            matches!(refused, Err(Error::Invalid { field: "software_below", .. })),
+            "{refused:?}"
+        );
+    }
+}

@@ -108,12 +108,21 @@ pub struct DeviceFilter {
     /// Has an open finding of this severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+    /// Only devices in service: neither taken out of it nor waiting for approval.
+    #[serde(default)]
+    pub in_service: bool,
+    /// Support of its operating system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_support: Option<SupportState>,
     /// Has this title installed (name, exactly).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software: Option<String>,
     /// With `software`: in this version, exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+    /// With `software`: in a version below this one, compared as its source compares versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_below: Option<String>,
     /// That title from exactly this source, e.g. `dpkg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub software_source: Option<String>,
@@ -159,6 +168,9 @@ pub struct DeviceDetail {
     /// Open findings, worst first.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What its maker still does for its operating system; absent when it did not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_support: Option<OsSupport>,
     /// How the collector decided who this device is, newest first.
     #[serde(default)]
     pub decisions: Vec<IdentityDecision>,
@@ -173,6 +185,79 @@ pub struct DeviceDetail {
     pub clock_error_ms: Option<i64>,
     /// What people wrote about it.
     pub notes_text: String,
+}
+
+/// What a maker still does for an operating system, judged at the moment the answer speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OsSupport {
+    /// The verdict.
+    pub state: SupportState,
+    /// Name of the version for people, e.g. `Debian 12 (Bookworm)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The last day with support, where one is known; past for what has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// What the extended support is called that this device lives on: `lts`, `esm`, `esu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<String>,
+    /// Extended support that exists but was not seen on this device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_not_seen: Option<String>,
+    /// Why it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The day of the facts that were used.
+    pub facts_date: Timestamp,
+}
+
+/// Whether an operating system is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SupportState {
+    /// Gets security updates.
+    Supported,
+    /// Gets them, but not for long.
+    EndingSoon,
+    /// Past its regular end, on extended support.
+    Extended,
+    /// Past its end.
+    Ended,
+    /// Rolling: never at its end.
+    Rolling,
+    /// Not told by the facts, or the device did not tell its system.
+    Unknown,
+}
+
+impl SupportState {
+    /// All of them, in order.
+    pub const ALL: &[Self] = &[
+        Self::Supported,
+        Self::EndingSoon,
+        Self::Extended,
+        Self::Ended,
+        Self::Rolling,
+        Self::Unknown,
+    ];
+
+    /// The word on the wire and in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::EndingSoon => "ending_soon",
+            Self::Extended => "extended",
+            Self::Ended => "ended",
+            Self::Rolling => "rolling",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads the word; `None` for any other.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.as_str() == word)
+    }
 }
 
 /// One section of one device.

@@ -15,7 +15,7 @@ pub struct SoftwareTitle {
     pub publisher: Option<String>,
     /// Versions in the fleet.
     pub versions: u64,
-    /// Devices that have it.
+    /// Devices in service that have it.
     pub devices: u64,
 }
 
@@ -28,7 +28,7 @@ pub struct SoftwareVersion {
     /// Architectures it is installed for.
     #[serde(default)]
     pub architectures: Vec<String>,
-    /// Devices that have it.
+    /// Devices in service that have it.
     pub devices: u64,
 }
 
@@ -43,7 +43,7 @@ pub struct SoftwareDetail {
     /// Maker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
-    /// Devices that have it.
+    /// Devices in service that have it.
     pub devices: u64,
     /// Its versions, newest first.
     #[serde(default)]

@@ -30,6 +30,8 @@ pub(super) struct Facets {
     department: Vec<Count>,
     /// By rule of open findings.
     rule: Vec<Count>,
+    /// By support of the operating system.
+    os_support: Vec<Count>,
 }
 
 /// Counts the devices that pass the filter.
@@ -38,7 +40,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Query(filter): Query<DeviceFilter>,
 ) -> Result<Json<Facets>, Error> {
-    let view::devices::Facets { os, model, class, presence, site, department, rule } =
+    let view::devices::Facets { os, model, class, presence, site, department, rule, os_support } =
         view::devices::facets(&app, &filter).await?;
     Ok(Json(Facets {
         os: Count::list(os),
@@ -48,6 +50,7 @@ pub(super) async fn get(
         site: Count::list(site),
         department: Count::list(department),
         rule: Count::list(rule),
+        os_support: Count::list(os_support),
     }))
 }
 
@@ -66,7 +69,7 @@ mod tests {
             facet.as_array().unwrap().iter().map(|one| one["devices"].as_u64().unwrap()).sum()
         };
         assert_eq!(count(&facets["presence"]), DEVICES as u64);
-        for facet in ["os", "model", "site", "class", "presence", "rule"] {
+        for facet in ["os", "model", "site", "class", "presence", "rule", "os_support"] {
             for one in facets[facet].as_array().unwrap() {
                 let value = one["value"].as_str().unwrap();
                 let found = api.query("/api/v1/devices", &[(facet, value)]).await.json;

@@ -11,6 +11,7 @@ mod facets;
 mod findings;
 mod health;
 mod overview;
+pub(super) mod policy;
 mod search;
 mod software;
 
@@ -31,6 +32,8 @@ use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken};
 
 use super::operation::{self, Operation};
 use super::{Access, Routes};
+use crate::domain::Policy;
+use crate::view::policy::PolicyPreview;
 use answer::Listed;
 
 /// Its routes.
@@ -41,7 +44,7 @@ pub fn routes() -> Routes {
 
 /// Every operation, in the order of the document. Rights stand in the handlers' signatures.
 pub(super) fn operations() -> Vec<Operation> {
-    [devices(), fleet(), secrets(), about()].into_iter().flatten().collect()
+    [devices(), fleet(), policy(), secrets(), about()].into_iter().flatten().collect()
 }
 
 fn devices() -> Vec<Operation> {
@@ -132,6 +135,25 @@ fn fleet() -> Vec<Operation> {
             .summary("Devices, software or findings as one file, streamed")
             .words(exports::FILES)
             .sends(&["text/csv", "application/json"]),
+    ]
+}
+
+fn policy() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/policy", policy::get)
+            .summary("The thresholds that devices are held against")
+            .returns::<Policy>(),
+        Operation::put("/api/v1/policy", policy::put)
+            .summary("Set the thresholds")
+            .details(
+                "Sets all of them; what is absent has its default. Every device is judged by them \
+                 soon after.",
+            )
+            .returns::<Policy>(),
+        Operation::post("/api/v1/policy/preview", policy::preview)
+            .summary("How many findings would be open under other thresholds, against now")
+            .details("Changes nothing. Judges every device, so it takes a while on a large fleet.")
+            .returns::<PolicyPreview>(),
     ]
 }
 

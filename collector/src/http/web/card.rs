@@ -2,7 +2,7 @@
 //!
 //! A section that this version cannot read is left to the raw view; it is never dropped silently.
 
-use rollcall_shared::api::device::{DeviceDetail, SectionView};
+use rollcall_shared::api::device::{DeviceDetail, OsSupport, SectionView, SupportState};
 use rollcall_shared::section::{
     Battery, Disk, Firmware, Gpu, Memory, Network, Os, Processor, Security, System, Update, Users,
     Volume,
@@ -348,6 +348,10 @@ fn computer(detail: &DeviceDetail) -> Card {
 fn os(detail: &DeviceDetail) -> Card {
     section(detail, "os", "Operating system", |card, os: &Os| {
         card.text("Name", os.name.clone()).text("Architecture", os.architecture.clone());
+        if let Some(support) = &detail.os_support {
+            card.text("Support", support_in_words(support));
+            card.text("Judged by", format!("lifecycle facts of {}", support.facts_date.date()));
+        }
         if let Some(windows) = &os.windows {
             let revision = windows.revision.map(|number| format!(".{number}"));
             card.text("Build", format!("{}{}", windows.build, revision.unwrap_or_default()))
@@ -363,6 +367,36 @@ fn os(detail: &DeviceDetail) -> Card {
             .maybe("Language", os.locale.as_ref())
             .yes_no("Ubuntu Pro", os.ubuntu_pro);
     })
+}
+
+/// What a maker still does for a system, e.g. `LTS security support until 2028-06-30`.
+fn support_in_words(support: &OsSupport) -> String {
+    let OsSupport { state, label: _, until, extended, extended_not_seen, why, facts_date: _ } =
+        support;
+    let kind = extended.as_ref().map(|kind| format!("{} security support", kind.to_uppercase()));
+    let day = until.map(Timestamp::date);
+    match (state, day) {
+        (SupportState::Unknown, _) => {
+            format!("not known: {}", why.as_deref().unwrap_or("the facts do not tell"))
+        }
+        (SupportState::Rolling, _) => "rolling, never at its end".to_owned(),
+        (SupportState::Ended, day) => {
+            let end = day.map_or_else(|| "has ended".to_owned(), |day| format!("ended on {day}"));
+            match extended_not_seen {
+                Some(kind) => {
+                    format!("{end}; {} exists, not seen on this device", kind.to_uppercase())
+                }
+                None => end,
+            }
+        }
+        (SupportState::Supported | SupportState::EndingSoon | SupportState::Extended, day) => {
+            let what = kind.unwrap_or_else(|| "supported".to_owned());
+            match day {
+                Some(day) => format!("{what} until {day}"),
+                None => format!("{what}, no end announced"),
+            }
+        }
+    }
 }
 
 /// The moving numbers of the last report.

@@ -6,7 +6,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page as Rows;
 use rollcall_shared::api::account::Role;
 use rollcall_shared::api::device::{
-    DeviceClass, DeviceFilter, DeviceSort, DeviceSummary, Presence,
+    DeviceClass, DeviceFilter, DeviceSort, DeviceSummary, Presence, SupportState,
 };
 use rollcall_shared::api::finding::Severity;
 
@@ -35,8 +35,11 @@ const FILTERS: &[(&str, &str)] = &[
     ("user", "person"),
     ("rule", "finding"),
     ("severity", "severity"),
+    ("in_service", "in service"),
+    ("os_support", "support of its system"),
     ("software", "software"),
     ("software_version", "version"),
+    ("software_below", "below version"),
     ("software_source", "from"),
     ("as_of", "as of"),
 ];
@@ -141,7 +144,10 @@ pub(super) fn filter(params: &Params, as_of: Option<Timestamp>) -> DeviceFilter 
         rule: params.text("rule"),
         severity: params.get("severity").and_then(Severity::from_word),
         software: params.text("software"),
+        in_service: params.get("in_service") == Some("true"),
+        os_support: params.get("os_support").and_then(SupportState::from_word),
         software_version: params.text("software_version"),
+        software_below: params.text("software_below"),
         software_source: params.text("software_source"),
         sort: params.get("sort").and_then(DeviceSort::from_word),
         descending: params.get("descending") == Some("true"),
@@ -201,18 +207,24 @@ fn unknown_word(params: &Params) -> Option<String> {
     unknown("presence", filter.presence.is_some())
         .or_else(|| unknown("class", filter.class.is_some()))
         .or_else(|| unknown("severity", filter.severity.is_some()))
+        .or_else(|| unknown("os_support", filter.os_support.is_some()))
 }
 
 fn chips(params: &Params) -> Vec<Chip> {
     let chip = |(name, label): &(&'static str, &'static str)| {
         let value = params.text(name)?;
         let gone: &[&str] = if *name == "software" {
-            &["software", "software_version", "software_source"]
+            &["software", "software_version", "software_below", "software_source"]
         } else {
             &[name]
         };
         let href = params.without(gone).without(&["cursor"]).href(PATH);
-        let value = if *name == "rule" { findings::rule_title(&value) } else { value };
+        let value = match *name {
+            "rule" => findings::rule_title(&value),
+            "os_support" => filters::spoken(&value),
+            "in_service" => "only".to_owned(),
+            _ => value,
+        };
         Some(Chip { label, value, href })
     };
     FILTERS.iter().filter_map(chip).collect()
@@ -246,11 +258,12 @@ fn quick(params: &Params, facets: &Facets) -> Vec<Quick> {
 }
 
 fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
-    let groups: [(&'static str, &'static str, Counts<'_>); 7] = [
+    let groups: [(&'static str, &'static str, Counts<'_>); 8] = [
         ("presence", "State", &facets.presence),
         ("rule", "Finding", &facets.rule),
         ("class", "Kind", &facets.class),
         ("os", "System", &facets.os),
+        ("os_support", "Support of the system", &facets.os_support),
         ("model", "Model", &facets.model),
         ("site", "Site", &facets.site),
         ("department", "Department", &facets.department),
@@ -267,7 +280,7 @@ fn facet_groups(params: &Params, facets: &Facets) -> Vec<Facet> {
             };
             let label = match name {
                 "rule" => findings::rule_title(value),
-                "class" | "presence" => filters::spoken(value),
+                "class" | "presence" | "os_support" => filters::spoken(value),
                 _ => value.clone(),
             };
             FacetValue { label, href, count: *count, on }

@@ -97,7 +97,8 @@ fn systems(overview: &Overview) -> Vec<Share> {
         .iter()
         .map(|(name, count)| Share {
             label: if name.is_empty() { "not told yet".to_owned() } else { name.clone() },
-            href: (!name.is_empty()).then(|| link("/devices", &[("os", name)])),
+            href: (!name.is_empty())
+                .then(|| link("/devices", &[("os", name), ("in_service", "true")])),
             count: *count,
             percent: count * 100 / most,
         })
@@ -132,7 +133,7 @@ mod tests {
         for href in [
             "/devices?presence=stale",
             "/devices?rule=os_end_of_life",
-            "/devices?os=Windows%2011%20Pro%2024H2",
+            "/devices?os=Windows%2011%20Pro%2024H2&in_service=true",
         ] {
             assert!(html.contains(&format!("href=\"{}\"", href.replace('&', "&#38;"))), "{href}");
         }

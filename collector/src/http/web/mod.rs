@@ -21,6 +21,7 @@ mod once;
 mod params;
 mod search;
 mod set_up;
+mod settings;
 mod shell;
 mod sign_in;
 mod software;
@@ -70,6 +71,8 @@ pub fn routes() -> Routes {
         .post("/account/tokens/{id}/revoke", EVERYBODY, account::revoke)
         .post("/sign-out", EVERYBODY, account::sign_out)
         .get("/exports", Access::Reader, exports::get)
+        .get("/settings", IT, settings::get)
+        .post("/settings", IT, settings::post)
         .get("/enroll", IT, enroll::get)
         .post("/enroll", IT, enroll::create)
         .get("/enroll/{id}", IT, enroll::token)

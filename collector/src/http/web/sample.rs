@@ -18,8 +18,8 @@ use rollcall_shared::api::Page;
 use rollcall_shared::api::account::{ApiToken, Role};
 use rollcall_shared::api::change::{Change, ChangeKind};
 use rollcall_shared::api::device::{
-    DecisionKind, DeviceClass, DeviceDetail, DeviceSummary, IdentityDecision, Person, Presence,
-    SectionView,
+    DecisionKind, DeviceClass, DeviceDetail, DeviceSummary, IdentityDecision, OsSupport, Person,
+    Presence, SectionView, SupportState,
 };
 use rollcall_shared::api::finding::{Finding, FindingState, RuleCount, Severity, Waiver};
 use rollcall_shared::api::search::{MatchKind, SearchAnswer, SearchHit};
@@ -36,9 +36,11 @@ use super::devices::DevicesPage;
 use super::enroll::{Arrival, TokenPage};
 use super::home::HomePage;
 use super::params::Params;
+use super::settings::SettingsPage;
 use super::shell::{Shell, Theme, Viewer};
 use crate::view::devices::Facets;
 use crate::view::overview::Overview;
+use crate::view::policy::{PolicyPreview, RulePreview};
 
 /// 2026-11-23T10:15:00Z
 pub(super) const NOW: Timestamp = Timestamp(1_795_428_900_000);
@@ -224,6 +226,7 @@ fn facets() -> Facets {
         site: list(&[("Berlin", 700), ("Lyon", 484)]),
         department: list(&[("Finance", 90), ("", 12)]),
         rule: list(&[("os_end_of_life", 12), ("volume_full", 4)]),
+        os_support: list(&[("supported", 1100), ("unknown", 7)]),
     }
 }
 
@@ -245,6 +248,9 @@ pub(super) fn home() -> HomePage {
         titles: 6210,
         rules: rule_counts(),
         os: facets().os,
+        os_support_unknown: 7,
+        facts_date: before(200 * DAY_MS),
+        facts_are_old: true,
         newest: fleet().into_iter().take(5).collect(),
         seen_by_hour: vec![
             1, 0, 2, 1, 4, 3, 2, 5, 8, 9, 12, 10, 8, 7, 6, 14, 18, 20, 30, 44, 62, 180, 410, 520,
@@ -528,6 +534,15 @@ pub(super) fn device_detail() -> DeviceDetail {
         }),
         cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120 }),
         findings: findings(),
+        os_support: Some(OsSupport {
+            state: SupportState::Supported,
+            label: some("Windows 11 24H2"),
+            until: Some(NOW.plus_ms(300 * DAY_MS)),
+            extended: None,
+            extended_not_seen: None,
+            why: None,
+            facts_date: before(90 * DAY_MS),
+        }),
         decisions: vec![
             decision(DecisionKind::HardwareChanged, "the board's serial number is another", 3),
             decision(
@@ -590,6 +605,27 @@ pub(super) fn search_answer() -> SearchAnswer {
 }
 
 /// Titles of the fleet.
+pub(super) fn settings() -> SettingsPage {
+    let row = |rule: &str, title: &str, now, then| RulePreview {
+        rule: rule.to_owned(),
+        title: title.to_owned(),
+        findings_now: now,
+        findings_then: then,
+        devices_now: now,
+        devices_then: then,
+    };
+    let preview = PolicyPreview {
+        devices_now: 21,
+        devices_then: 37,
+        rules: vec![
+            row("missing", "Device has not checked in for too long", 5, 21),
+            row("reboot_pending", "A restart is waited for", 16, 16),
+        ],
+    };
+    let value = |name: &str| if name.ends_with("version") { "" } else { "7" }.to_owned();
+    SettingsPage::new(shell().at("settings"), value, None, Some(preview))
+}
+
 pub(super) fn titles() -> Page<SoftwareTitle> {
     let title = |source: &str, name: &str, versions, devices| SoftwareTitle {
         source: source.to_owned(),
@@ -770,6 +806,13 @@ fn pages() -> Vec<(String, String)> {
                 .render()
                 .unwrap(),
         ),
+        (
+            "settings".to_owned(),
+            SettingsPage::in_force(shell(), &crate::domain::Policy::default(), true)
+                .render()
+                .unwrap(),
+        ),
+        ("settings-preview".to_owned(), settings().render().unwrap()),
         ("collected".to_owned(), CollectedPage::new(shell()).render().unwrap()),
         ("search".to_owned(), SearchPage::new(shell(), search_answer()).render().unwrap()),
         ("sign-in".to_owned(), sign_in.render().unwrap()),
@@ -888,6 +931,7 @@ const OURS: &[&str] = &[
     "last_installed_at",
     "last_sign_in_at",
     "family",
+    "facts_date",
 ];
 
 #[test]

@@ -68,6 +68,7 @@ impl TitlePage {
                 &[
                     ("software", &title.name),
                     ("software_source", &title.source),
+                    ("in_service", "true"),
                     ("software_version", &version.version),
                 ],
             ),
@@ -118,7 +119,8 @@ mod tests {
         assert!(html.contains("/devices?software=Mozilla%20Firefox"));
         let html = TitlePage::new(sample::shell(), sample::title()).render().unwrap();
         assert!(html.contains(
-            "software=Mozilla%20Firefox&#38;software_source=registry&#38;software_version=128.3.0"
+            "software=Mozilla%20Firefox&#38;software_source=registry&#38;in_service=true\
+             &#38;software_version=128.3.0"
         ));
     }
 
