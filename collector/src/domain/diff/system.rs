@@ -175,16 +175,15 @@ pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
     out.value("automatic updates", automatic, &after.automatic);
     out.value("security updates told apart", security_known, &after.security_known);
     // Which ones wait is told on the device's page; as changes they would drown what was installed.
-    out.changed("waiting updates", waiting(pending), waiting(&after.pending));
+    out.changed("waiting updates", Some(waiting(pending)), Some(waiting(&after.pending)));
 }
 
 /// How many updates wait, and how many of them for security.
-fn waiting(pending: &[PendingUpdate]) -> Option<String> {
-    let security = pending.iter().filter(|update| update.security).count();
-    Some(match security {
+fn waiting(pending: &[PendingUpdate]) -> String {
+    match pending.iter().filter(|update| update.security).count() {
         0 => pending.len().to_string(),
-        _ => format!("{}, {security} for security", pending.len()),
-    })
+        security => format!("{}, {security} for security", pending.len()),
+    }
 }
 
 pub(super) fn security(before: &Security, after: &Security, out: &mut Out) {
