@@ -6,7 +6,7 @@ CREATE TABLE counter (
   name               TEXT PRIMARY KEY,
   value              INTEGER NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('device', 0), ('key_change', 0);
+INSERT INTO counter (name, value) VALUES ('device', 0), ('key_change', 0), ('change', 0);
 
 CREATE TABLE device (
   key                INTEGER PRIMARY KEY,          -- dense: bitmaps are indexed by it
@@ -78,10 +78,12 @@ CREATE TABLE section_past (
   name               TEXT NOT NULL,
   at                 INTEGER NOT NULL,
   received_at        INTEGER NOT NULL,
+  stored             INTEGER NOT NULL,            -- number of the transaction that stored it: no later one is lower
   before             BLOB NOT NULL,
   PRIMARY KEY (device, name, at)
 ) WITHOUT ROWID;
 CREATE INDEX section_past_at ON section_past (at);
+CREATE INDEX section_past_stored ON section_past (stored);
 
 -- Why sections are absent or incomplete: today's only. JSON: section name to list of notes.
 CREATE TABLE section_note (
@@ -117,10 +119,12 @@ CREATE TABLE software_change (
   device             INTEGER NOT NULL,
   at                 INTEGER NOT NULL,
   received_at        INTEGER NOT NULL,
+  stored             INTEGER NOT NULL,            -- number of the transaction that stored it: no later one is lower
   delta              BLOB NOT NULL,                -- ids that went, ids that came
   PRIMARY KEY (device, at)
 ) WITHOUT ROWID;
 CREATE INDEX software_change_at ON software_change (at);
+CREATE INDEX software_change_stored ON software_change (stored);
 
 -- Values a device has or had, for the search and the list of people.
 CREATE TABLE seen_value (

@@ -9,6 +9,7 @@ use rollcall_shared::Timestamp;
 
 use super::batch::load_batch;
 use super::device::DeviceKey;
+use super::feed::NEXT_CHANGE;
 use super::load::SOFTWARE_NAME;
 use super::memory::lock;
 use super::plan::Plan;
@@ -26,12 +27,15 @@ queries! {
         WHERE device = $1 AND at >= $2 ORDER BY at DESC, name";
     DELTAS = "SELECT at, delta FROM software_change WHERE device = $1 AND at >= $2
         ORDER BY at DESC";
-    PUT_PAST = "INSERT INTO section_past (device, name, at, received_at, before)
+    /// What is known otherwise now is told to followers again.
+    PUT_PAST = "INSERT INTO section_past (device, name, at, received_at, before, stored)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (device, name, at)
+        DO UPDATE SET before = excluded.before, stored = excluded.stored";
+    PUT_DELTA = "INSERT INTO software_change (device, at, received_at, delta, stored)
         VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (device, name, at) DO UPDATE SET before = excluded.before";
-    PUT_DELTA = "INSERT INTO software_change (device, at, received_at, delta)
-        VALUES ($1, $2, $3, $4)
-        ON CONFLICT (device, at) DO UPDATE SET delta = excluded.delta";
+        ON CONFLICT (device, at)
+        DO UPDATE SET delta = excluded.delta, stored = excluded.stored";
     SET_RECENT = "UPDATE device_report SET recent = $2, changed_at = $3 WHERE device = $1";
 }
 
@@ -82,6 +86,7 @@ impl Tables {
                         b.push_bind(part.to_owned());
                     }
                 }, "");
+                let stored: i64 = sqlx::query_scalar(NEXT_CHANGE).fetch_one(&mut *tx).await?;
                 for (name, at, bytes) in &filled.pasts {
                     sqlx::query(PUT_PAST)
                         .bind(number)
@@ -89,6 +94,7 @@ impl Tables {
                         .bind(at.0)
                         .bind(received_at)
                         .bind(bytes.clone())
+                        .bind(stored)
                         .execute(&mut *tx)
                         .await?;
                 }
@@ -98,6 +104,7 @@ impl Tables {
                         .bind(at.0)
                         .bind(received_at)
                         .bind(bytes.clone())
+                        .bind(stored)
                         .execute(&mut *tx)
                         .await?;
                 }

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod device;
 pub mod enroll;
 pub mod examine;
+pub mod feed;
 pub mod finding;
 pub mod history;
 pub mod report;
@@ -263,6 +264,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("judged", judged::QUERIES),
     ("late", late::QUERIES),
     ("load", load::QUERIES),
+    ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),

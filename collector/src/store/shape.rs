@@ -33,7 +33,7 @@ pub(super) const UPSERT_SECTIONS: &str =
     " ON CONFLICT (device, name) DO UPDATE SET at = excluded.at,
     digest = excluded.digest, document = excluded.document";
 pub(super) const INSERT_PASTS: &str =
-    "INSERT INTO section_past (device, name, at, received_at, before) ";
+    "INSERT INTO section_past (device, name, at, received_at, stored, before) ";
 pub(super) const INSERT_NOTES: &str = "INSERT INTO section_note (device, notes) ";
 pub(super) const UPSERT_NOTES: &str = " ON CONFLICT (device) DO UPDATE SET notes = excluded.notes";
 pub(super) const INSERT_SOFTWARE: &str =
@@ -41,7 +41,7 @@ pub(super) const INSERT_SOFTWARE: &str =
 pub(super) const UPSERT_SOFTWARE: &str = " ON CONFLICT (device) DO UPDATE SET at = excluded.at,
     digest = excluded.digest, titles = excluded.titles, extra = excluded.extra";
 pub(super) const INSERT_DELTAS: &str =
-    "INSERT INTO software_change (device, at, received_at, delta) ";
+    "INSERT INTO software_change (device, at, received_at, stored, delta) ";
 pub(super) const INSERT_VALUES: &str =
     "INSERT INTO seen_value (device, kind, value, label, first_at, last_at) ";
 pub(super) const UPSERT_VALUES: &str =
@@ -58,10 +58,10 @@ pub(super) const SHAPES: &[(&str, usize, &str)] = &[
     (INSERT_REPORTS, 14, UPSERT_REPORTS),
     (INSERT_SEEN, 2, UPSERT_SEEN),
     (INSERT_SECTIONS, 5, UPSERT_SECTIONS),
-    (INSERT_PASTS, 5, ""),
+    (INSERT_PASTS, 6, ""),
     (INSERT_NOTES, 2, UPSERT_NOTES),
     (INSERT_SOFTWARE, 6, UPSERT_SOFTWARE),
-    (INSERT_DELTAS, 4, ""),
+    (INSERT_DELTAS, 5, ""),
     (INSERT_VALUES, 6, UPSERT_VALUES),
     (INSERT_DECISIONS, 4, ""),
 ];

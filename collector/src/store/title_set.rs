@@ -11,12 +11,15 @@ use crate::codec::delta::Delta;
 use crate::codec::ids;
 
 queries! {
-    SETS = "SELECT device, first_at, titles FROM software
+    SETS = "SELECT device, titles FROM software
         WHERE device > $1 AND device <= $2 AND first_at <= $3";
     DELTAS = "SELECT device, delta FROM software_change
         WHERE device > $1 AND device <= $2 AND at > $3 ORDER BY device, at DESC";
     PAGE = "SELECT device, titles FROM software WHERE device > $1 ORDER BY device LIMIT 1000";
 }
+
+/// A device with a set or a change of one.
+type Blob = (i64, Vec<u8>);
 
 /// What two reads of one transaction see is of one moment; SQLite knows it no other way.
 const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
@@ -32,7 +35,7 @@ impl Store {
     ) -> Result<HashMap<DeviceKey, Vec<u32>>, Error> {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let (last, at) = (i64::from(last.0), at.0);
-        let (rows, deltas): (Vec<(i64, i64, Vec<u8>)>, Vec<(i64, Vec<u8>)>) = on_backend!(self, read pool => {
+        let (rows, deltas): (Vec<Blob>, Vec<Blob>) = on_backend!(self, read pool => {
             // One moment for both, so that each change is undone that the sets hold.
             let mut transaction = pool.begin().await?;
             if self.backend() == "postgres" {
@@ -47,7 +50,7 @@ impl Store {
         let damaged =
             |device: i64, why| Error::Damaged(format!("titles of device {device}: {why}"));
         let mut sets = HashMap::with_capacity(rows.len());
-        for (device, _, bytes) in rows {
+        for (device, bytes) in rows {
             let set = ids::decode(&bytes).map_err(|why| damaged(device, why))?;
             sets.insert(key_of(device)?, set);
         }

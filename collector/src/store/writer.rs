@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::load_batch;
 use super::device::DeviceKey;
+use super::feed::NEXT_CHANGE;
 use super::memory::{Contact, lock};
 use super::plan::{self, Plan};
 use super::report::{Outcome, Prepared};
@@ -295,14 +296,6 @@ impl Tables {
                         .push_bind(row.2.digest.0.to_vec())
                         .push_bind(row.2.packed.clone());
                 }, UPSERT_SECTIONS);
-            insert!(tx, INSERT_PASTS,
-                &plan.pasts, |b, row| {
-                    b.push_bind(i64::from(row.device.0))
-                        .push_bind(row.name.to_string())
-                        .push_bind(row.at.0)
-                        .push_bind(row.received_at.0)
-                        .push_bind(row.bytes.clone());
-                }, "");
             let rows: Vec<(&Working, &String)> =
                 working.iter().filter_map(|one| Some((*one, one.notes.as_ref()?))).collect();
             insert!(tx, INSERT_NOTES, &rows, |b, row| {
@@ -321,13 +314,6 @@ impl Tables {
                         .push_bind(row.1.titles.clone())
                         .push_bind(row.1.extra.clone());
                 }, UPSERT_SOFTWARE);
-            insert!(tx, INSERT_DELTAS,
-                &plan.deltas, |b, row| {
-                    b.push_bind(i64::from(row.device.0))
-                        .push_bind(row.at.0)
-                        .push_bind(row.received_at.0)
-                        .push_bind(row.bytes.clone());
-                }, "");
             let rows: Vec<_> = working.iter().flat_map(|one| {
                 let (values, at) = one.values.as_ref().map_or((&[][..], Timestamp(0)),
                     |(values, at)| (values.as_slice(), *at));
@@ -349,6 +335,28 @@ impl Tables {
                         .push_bind(row.kind.as_str())
                         .push_bind(row.evidence.clone());
                 }, "");
+            // Last, since it makes other writers on this database wait until the commit.
+            if !plan.pasts.is_empty() || !plan.deltas.is_empty() {
+                let stored: i64 =
+                    sqlx::query_scalar(NEXT_CHANGE).fetch_one(&mut *tx).await?;
+                insert!(tx, INSERT_PASTS,
+                    &plan.pasts, |b, row| {
+                        b.push_bind(i64::from(row.device.0))
+                            .push_bind(row.name.to_string())
+                            .push_bind(row.at.0)
+                            .push_bind(row.received_at.0)
+                            .push_bind(stored)
+                            .push_bind(row.bytes.clone());
+                    }, "");
+                insert!(tx, INSERT_DELTAS,
+                    &plan.deltas, |b, row| {
+                        b.push_bind(i64::from(row.device.0))
+                            .push_bind(row.at.0)
+                            .push_bind(row.received_at.0)
+                            .push_bind(stored)
+                            .push_bind(row.bytes.clone());
+                    }, "");
+            }
             tx.commit().await?;
             plan
         });

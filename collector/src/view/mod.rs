@@ -7,6 +7,7 @@ mod cursor;
 pub mod device;
 pub mod devices;
 pub mod findings;
+mod order;
 pub mod overview;
 pub(crate) mod past;
 pub mod policy;

@@ -37,20 +37,11 @@ pub(crate) struct Moment {
     pub(crate) as_of: Option<Timestamp>,
 }
 
-/// How many of a list.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct Limit {
-    /// At most this many, 1 to 500; 50 when absent.
-    pub(crate) limit: Option<u32>,
-}
-
-impl Limit {
-    /// The asked number, when it is allowed.
-    pub(crate) fn checked(limit: Option<u32>) -> Result<u32, Error> {
-        match limit.unwrap_or(50) {
-            limit @ 1..=500 => Ok(limit),
-            limit => Err(Error::invalid("limit", format!("{limit} is not between 1 and 500"))),
-        }
+/// How many of a list: 1 to 500; 50 when nobody says.
+pub(crate) fn limit(asked: Option<u32>) -> Result<u32, Error> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=500 => Ok(limit),
+        limit => Err(Error::invalid("limit", format!("{limit} is not between 1 and 500"))),
     }
 }
 

@@ -51,7 +51,10 @@ fn devices() -> Vec<Operation> {
     vec![
         Operation::get("/api/v1/devices", devices::list::list)
             .summary("Devices that pass the filter")
-            .details("Who has a title: filter by `software`, and by `software_version`.")
+            .details(
+                "Who has a title: filter by `software`, and by `software_version` or \
+                 `software_below`.",
+            )
             .returns::<Page<DeviceSummary>>(),
         Operation::get("/api/v1/devices/{id}", devices::get::get)
             .summary("One device, now or at a past moment")
@@ -108,8 +111,14 @@ fn fleet() -> Vec<Operation> {
             .details("Present and past values; whole values first, then beginnings, then parts.")
             .returns::<SearchAnswer>(),
         Operation::get("/api/v1/changes", changes::list)
-            .summary("What changed lately in the fleet, newest first")
-            .returns::<Listed<Change>>(),
+            .summary("What changed in the fleet: lately, or everything after a cursor")
+            .details(
+                "To follow: ask with `after`, take the items, go on with `next_cursor`. Changes come \
+                 in the order in which they were stored, none is left out. A report that arrives \
+                 late brings changes with an `at` in the past, and the change after them anew: for \
+                 the state of a device, go by `at`.",
+            )
+            .returns::<changes::Changes>(),
         Operation::get("/api/v1/software", software::list)
             .summary("Software titles, those on most devices first")
             .returns::<Page<SoftwareTitle>>(),

@@ -120,7 +120,7 @@ mod tests {
             .map(|rest| {
                 let (query, rest) = rest.split_once('"').unwrap();
                 let starts = ["<b>", "<td class=\"num\">"]
-                    .map(|mark| rest.find(mark).map(|at| at + mark.len()).unwrap_or(usize::MAX));
+                    .map(|mark| rest.find(mark).map_or(usize::MAX, |at| at + mark.len()));
                 let start = starts[0].min(starts[1]);
                 let shown = rest[start..].split('<').next().unwrap();
                 (query.replace("&#38;", "&").replace("&amp;", "&"), number(shown))

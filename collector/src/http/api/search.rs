@@ -6,7 +6,7 @@ use rollcall_shared::api::search::SearchAnswer;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::answer::Limit;
+use super::answer;
 use crate::app::App;
 use crate::http::Error;
 use crate::http::auth::Helpdesk;
@@ -28,7 +28,7 @@ pub(super) async fn get(
     State(app): State<App>,
     Query(Asked { q, limit }): Query<Asked>,
 ) -> Result<Json<SearchAnswer>, Error> {
-    let limit = Limit::checked(limit)?;
+    let limit = answer::limit(limit)?;
     Ok(Json(view::search::search(&app, &q, limit).await?))
 }
 

@@ -309,8 +309,8 @@ mod tests {
     fn sent(policy: &Policy, changes: &[(&str, &str)]) -> Fields {
         let names = GROUPS.iter().flat_map(|group| group.3).map(|field| field.0);
         let value = |name: &str| {
-            let changed = changes.iter().find(|(changed, _)| *changed == name);
-            changed.map_or_else(|| shown(policy, name), |(_, value)| (*value).to_owned())
+            let other = changes.iter().find(|(changed, _)| *changed == name);
+            other.map_or_else(|| shown(policy, name), |(_, value)| (*value).to_owned())
         };
         Fields(Params(names.map(|name| (name.to_owned(), value(name))).collect()))
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::http::Error;
-use crate::http::api::answer::Limit;
+use crate::http::api::answer;
 use crate::http::auth::Helpdesk;
 use crate::http::input::{Path, Query};
 use crate::view;
@@ -34,7 +34,7 @@ pub(in crate::http::api) async fn list(
     Path(id): Path<DeviceId>,
     Query(Part { as_of, cursor, limit }): Query<Part>,
 ) -> Result<Json<Page<Change>>, Error> {
-    let limit = Limit::checked(limit)?;
+    let limit = answer::limit(limit)?;
     let page = view::device::changes(&app, id, as_of, cursor.as_deref(), limit).await?;
     page.map(Json).ok_or(Error::NotFound)
 }

@@ -1,0 +1,185 @@
+//! The order of the list of devices, and one page of it, whether the list is at hand or read piece
+//! by piece.
+
+use rollcall_shared::Timestamp;
+use rollcall_shared::api::Page;
+use rollcall_shared::api::device::{DeviceFilter, DeviceSort, DeviceSummary};
+use serde::{Deserialize, Serialize};
+
+use super::devices::Row;
+use super::{Error, cursor};
+use crate::fleet::Entry;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SortValue {
+    Number(i64),
+    Text(String),
+}
+
+/// Where a page of this list ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Position {
+    sort: DeviceSort,
+    descending: bool,
+    as_of: Option<Timestamp>,
+    value: SortValue,
+    key: u32,
+}
+
+pub(super) struct Order {
+    sort: DeviceSort,
+    descending: bool,
+    as_of: Option<Timestamp>,
+    after: Option<Position>,
+}
+
+impl Order {
+    pub(super) fn of(filter: &DeviceFilter) -> Result<Self, Error> {
+        let sort = filter.sort.unwrap_or(DeviceSort::Hostname);
+        let (descending, as_of) = (filter.descending, filter.as_of);
+        let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
+        let other = |p: &Position| {
+            let number = matches!(p.value, SortValue::Number(_));
+            let numeric = matches!(sort, DeviceSort::LastSeen | DeviceSort::Findings);
+            (p.sort, p.descending, p.as_of, number) != (sort, descending, as_of, numeric)
+        };
+        if after.as_ref().is_some_and(other) {
+            return Err(cursor::invalid());
+        }
+        Ok(Self { sort, descending, as_of, after })
+    }
+
+    fn compare(
+        &self,
+        a: (&SortValueRef<'_>, u32),
+        b: (&SortValueRef<'_>, u32),
+    ) -> std::cmp::Ordering {
+        let by_value = a.0.cmp(b.0);
+        let by_value = if self.descending { by_value.reverse() } else { by_value };
+        by_value.then(a.1.cmp(&b.1))
+    }
+
+    fn value<'a>(&self, entry: &'a Entry) -> SortValueRef<'a> {
+        match self.sort {
+            DeviceSort::Hostname => SortValueRef::Text(&entry.hostname_lower),
+            DeviceSort::Os => SortValueRef::Text(&entry.os_lower),
+            DeviceSort::Model => SortValueRef::Text(&entry.model_lower),
+            DeviceSort::LastSeen => {
+                SortValueRef::Number(entry.row.last_seen_at.map_or(i64::MIN, |at| at.0))
+            }
+            DeviceSort::Findings => {
+                SortValueRef::Number(i64::try_from(entry.findings.count()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// Whether a row comes after the page before.
+    fn is_after(&self, value: &SortValueRef<'_>, key: u32) -> bool {
+        self.after.as_ref().is_none_or(|after| {
+            self.compare((value, key), (&after.value.as_ref(), after.key)).is_gt()
+        })
+    }
+
+    /// Where a page ends that ends with this row.
+    fn cursor(&self, value: &SortValueRef<'_>, key: u32) -> Option<String> {
+        cursor::encode(&Position {
+            sort: self.sort,
+            descending: self.descending,
+            as_of: self.as_of,
+            value: value.owned(),
+            key,
+        })
+    }
+
+    /// The rows after the cursor, in order, without sorting more than one page.
+    pub(super) fn page(&self, passing: Vec<Row<'_>>, limit: usize) -> Page<DeviceSummary> {
+        let total = passing.len() as u64;
+        let mut rows: Vec<(SortValueRef<'_>, u32, Row<'_>)> = passing
+            .into_iter()
+            .map(|row| (self.value(row.entry), row.entry.row.key.0, row))
+            .filter(|(value, key, _)| self.is_after(value, *key))
+            .collect();
+        let more = rows.len() > limit;
+        let by_order = |a: &(SortValueRef<'_>, u32, Row<'_>),
+                        b: &(SortValueRef<'_>, u32, Row<'_>)| {
+            self.compare((&a.0, a.1), (&b.0, b.1))
+        };
+        if more {
+            rows.select_nth_unstable_by(limit, by_order);
+            rows.truncate(limit);
+        }
+        rows.sort_unstable_by(by_order);
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.and_then(|(value, key, _)| self.cursor(value, *key));
+        Page { items: rows.iter().map(|(_, _, row)| row.summary()).collect(), total, next_cursor }
+    }
+}
+
+/// One page of a list that is read piece by piece.
+pub(super) struct Best<'a> {
+    order: &'a Order,
+    limit: usize,
+    total: u64,
+    rows: Vec<(SortValue, u32, DeviceSummary)>,
+}
+
+impl<'a> Best<'a> {
+    pub(super) fn new(order: &'a Order, limit: usize) -> Self {
+        Self { order, limit, total: 0, rows: Vec::new() }
+    }
+
+    pub(super) fn add<'r>(&mut self, rows: impl Iterator<Item = Row<'r>>) {
+        for row in rows {
+            self.total += 1;
+            let (value, key) = (self.order.value(row.entry), row.entry.row.key.0);
+            if self.order.is_after(&value, key) {
+                self.rows.push((value.owned(), key, row.summary()));
+            }
+        }
+        // One more than the page shows that there is a next one.
+        if self.rows.len() > self.limit + 1 {
+            let order = self.order;
+            self.rows.select_nth_unstable_by(self.limit, |a, b| {
+                order.compare((&a.0.as_ref(), a.1), (&b.0.as_ref(), b.1))
+            });
+            self.rows.truncate(self.limit + 1);
+        }
+    }
+
+    pub(super) fn page(mut self) -> Page<DeviceSummary> {
+        let order = self.order;
+        self.rows
+            .sort_unstable_by(|a, b| order.compare((&a.0.as_ref(), a.1), (&b.0.as_ref(), b.1)));
+        let more = self.rows.len() > self.limit;
+        self.rows.truncate(self.limit);
+        let last = self.rows.last().filter(|_| more);
+        let next_cursor = last.and_then(|(value, key, _)| order.cursor(&value.as_ref(), *key));
+        let items = self.rows.into_iter().map(|(_, _, summary)| summary).collect();
+        Page { items, total: self.total, next_cursor }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SortValueRef<'a> {
+    Number(i64),
+    Text(&'a str),
+}
+
+impl SortValueRef<'_> {
+    fn owned(&self) -> SortValue {
+        match self {
+            Self::Number(number) => SortValue::Number(*number),
+            Self::Text(text) => SortValue::Text((*text).to_owned()),
+        }
+    }
+}
+
+impl SortValue {
+    fn as_ref(&self) -> SortValueRef<'_> {
+        match self {
+            Self::Number(number) => SortValueRef::Number(*number),
+            Self::Text(text) => SortValueRef::Text(text),
+        }
+    }
+}
