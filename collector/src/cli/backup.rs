@@ -57,15 +57,12 @@ pub(super) async fn make(options: &Backup) -> Result<(), Failure> {
 }
 
 pub(super) async fn verify(options: &Verify) -> Result<(), Failure> {
-    let (manifest, examined) = match &options.backup {
-        Some(folder) => {
-            let (manifest, examined) = backup::verify(folder).await?;
-            (Some(manifest), examined)
-        }
-        None => {
-            let store = Store::open_unchanged(&options.place.resolve()?.database).await?;
-            (None, store.examine().await?)
-        }
+    let (manifest, examined) = if let Some(folder) = &options.backup {
+        let (manifest, examined) = backup::verify(folder).await?;
+        (Some(manifest), examined)
+    } else {
+        let store = Store::open_unchanged(&options.place.resolve()?.database).await?;
+        (None, store.examine().await?)
     };
     let Examined { devices, titles, changes, audit_entries, problems, problem_count } = &examined;
     if options.json {

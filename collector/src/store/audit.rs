@@ -30,6 +30,7 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
+type ChainRow = (i64, i64, String, String, String, String, Vec<u8>, Vec<u8>);
 type Row = (i64, String, String, String, String, Vec<u8>, Vec<u8>);
 
 impl AuditEntry {
@@ -52,7 +53,7 @@ impl Store {
         let (mut count, mut last, mut expected) = (0, -1, Vec::new());
         let mut broken = Vec::new();
         loop {
-            let page: Vec<(i64, i64, String, String, String, String, Vec<u8>, Vec<u8>)> = on_backend!(self, read pool =>
+            let page: Vec<ChainRow> = on_backend!(self, read pool =>
                     sqlx::query_as(CHAIN).bind(last).fetch_all(pool).await?);
             let Some(newest) = page.last() else { return Ok((count, broken)) };
             last = newest.0;

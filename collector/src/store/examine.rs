@@ -63,7 +63,9 @@ impl Store {
                 match self.examine_device(device, &known).await {
                     Ok((changes, problems)) => {
                         examined.changes += changes;
-                        problems.into_iter().for_each(|said| examined.problem(said));
+                        for said in problems {
+                            examined.problem(said);
+                        }
                     }
                     Err(error @ Error::Unavailable(_)) => return Err(error),
                     Err(error) => examined.problem(format!("device {key}: {error}")),
@@ -77,7 +79,9 @@ impl Store {
         }
         let (entries, broken) = self.verify_audit().await?;
         examined.audit_entries = entries;
-        broken.into_iter().for_each(|said| examined.problem(said));
+        for said in broken {
+            examined.problem(said);
+        }
         Ok(examined)
     }
 
