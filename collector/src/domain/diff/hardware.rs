@@ -47,10 +47,17 @@ pub(super) fn memory(before: &Memory, after: &Memory, out: &mut Out) {
         before;
     // Firmware and kernel take a little more or less of it at each start.
     if total_bytes.abs_diff(after.total_bytes) > total_bytes / 32 {
-        out.changed("memory", Some(bytes(*total_bytes)), Some(bytes(after.total_bytes)));
+        let words = |bytes| Some(bytes_binary(bytes));
+        out.changed("memory", words(*total_bytes), words(after.total_bytes));
     }
-    size(out, "installed memory", *installed_bytes, after.installed_bytes);
-    size(out, "swap", Some(*swap_bytes), Some(after.swap_bytes));
+    if installed_bytes != &after.installed_bytes {
+        let words = |bytes: Option<u64>| bytes.map(bytes_binary);
+        out.changed("installed memory", words(*installed_bytes), words(after.installed_bytes));
+    }
+    if swap_bytes != &after.swap_bytes {
+        let words = |bytes| Some(bytes_binary(bytes));
+        out.changed("swap", words(*swap_bytes), words(after.swap_bytes));
+    }
     out.value("memory slots", slots, &after.slots);
     out.value("error correction", error_correction, &after.error_correction);
     out.list(
@@ -97,9 +104,9 @@ fn describe_module(module: &MemoryModule) -> Option<String> {
     ])
 }
 
-/// Memory comes in powers of two.
+/// Memory comes in powers of two; what firmware and kernel take of it is no whole GiB.
 fn bytes_binary(size: u64) -> String {
-    match size >> 30 {
+    match size.saturating_add(1 << 29) >> 30 {
         0 => format!("{} MiB", size >> 20),
         gib => format!("{gib} GiB"),
     }

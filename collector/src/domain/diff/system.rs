@@ -188,7 +188,7 @@ pub(super) fn update(before: &Update, after: &Update, out: &mut Out) {
         if unknown { "unknown".to_owned() } else { waiting(pending) }
     };
     out.value(
-        "waiting updates",
+        "updates waiting",
         &count(*pending_unknown, pending),
         &count(after.pending_unknown, &after.pending),
     );

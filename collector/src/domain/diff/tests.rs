@@ -45,7 +45,7 @@ fn memory_modules_by_locator() {
     let removed = memory(8_000_000_000, json!([module("DIMM 0", 8, "A")]));
     assert_eq!(
         show("memory", &before, &removed),
-        ["changed memory: 16.0 GB -> 8.0 GB", "removed module DIMM 1: 8 GiB -> -"]
+        ["changed memory: 15 GiB -> 7 GiB", "removed module DIMM 1: 8 GiB -> -"]
     );
     let swapped =
         memory(15_990_000_000, json!([module("DIMM 0", 8, "A"), module("DIMM 1", 8, "C")]));
@@ -178,14 +178,14 @@ fn waiting_updates_are_counted_not_named() {
         section(json!([update("openssl", true), update("vim", false), update("zsh", true)]));
     assert_eq!(
         show("update", &before, &after),
-        ["changed waiting updates: 2, 1 for security -> 3, 2 for security"]
+        ["changed updates waiting: 2, 1 for security -> 3, 2 for security"]
     );
     let other = section(json!([update("openssl", true), update("less", false)]));
     assert!(show("update", &before, &other).is_empty());
     let unread = json!({"manager": "apt", "pending_unknown": true, "security_known": true});
     assert_eq!(
         show("update", &before, &unread),
-        ["changed waiting updates: 2, 1 for security -> unknown"]
+        ["changed updates waiting: 2, 1 for security -> unknown"]
     );
 }
 
