@@ -13,8 +13,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::finding::FindingQuery;
-use crate::store::on_backend;
-use crate::store::testing::store_test;
+use crate::store::testing::{damage_section, store_test};
 use crate::view::tests::app;
 
 pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000);
@@ -90,15 +89,7 @@ store_test!(one_unreadable_device_leaves_the_others_to_be_judged, |store| {
         keys.push(key);
     }
     // What rules look at cannot be unpacked on the first of them.
-    let damage = "INSERT INTO section (device, name, at, digest, document) \
-                  VALUES ($1, 'os', 1, $2, $2)";
-    on_backend!(app.store, write pool => sqlx::query(damage)
-        .bind(i64::from(keys[0].0))
-        .bind(vec![1_u8, 2, 3])
-        .execute(pool)
-        .await
-        .map(|_| ())
-        .unwrap());
+    damage_section(&app.store, keys[0]).await;
     let late = START.plus_ms(400 * DAY_MS);
     assert!(device(&app, keys[0], late).await.is_err());
     sweep(&app, late).await.unwrap();

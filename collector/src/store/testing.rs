@@ -64,6 +64,19 @@ pub(crate) async fn postgres() -> Option<Store> {
     Some(Store::open(&postgres_url().await?).await.unwrap())
 }
 
+/// Makes a device's section `os` bytes that mean nothing.
+pub(crate) async fn damage_section(store: &Store, device: super::device::DeviceKey) {
+    let damage = "INSERT INTO section (device, name, at, digest, document) \
+                  VALUES ($1, 'os', 1, $2, $2)";
+    super::on_backend!(store, write pool => sqlx::query(damage)
+        .bind(i64::from(device.0))
+        .bind(vec![1_u8, 2, 3])
+        .execute(pool)
+        .await
+        .map(|_| ())
+        .unwrap());
+}
+
 /// A transaction of somebody else that keeps every report waiting.
 pub(crate) enum Held {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
