@@ -26,6 +26,8 @@ use uuid::Uuid;
 pub const TITLES: u32 = 1_500;
 /// Titles in a thousand that a computer has for itself, beside its image.
 const OWN_TITLES_PERMILLE: u32 = 49;
+/// Titles that each of its own is one of: a fleet knows tens of thousands of titles, not millions.
+const OWN_CHOICES: u64 = 110;
 const IMAGES: u32 = 4;
 
 /// A number that depends on all of its inputs and on nothing else.
@@ -102,8 +104,10 @@ impl Computer {
         (0..TITLES)
             .map(|title| {
                 let (name, base) = if title < own {
-                    let which = mix(5, self.number.into(), title.into()) % 40_000;
-                    (format!("own-{which:05}-{title}"), which)
+                    // One of a few thousand titles that some computers have and most have not.
+                    let which = u64::from(title) * OWN_CHOICES
+                        + mix(5, self.number.into(), title.into()) % OWN_CHOICES;
+                    (format!("own-{which:05}"), which)
                 } else {
                     (format!("lib{:02}-package-{title:04}", self.image()), u64::from(title))
                 };

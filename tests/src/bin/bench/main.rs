@@ -80,9 +80,9 @@ async fn main() -> ExitCode {
         let asked = questions::ask(&question, count, readers, &console, collector.pid()).await;
         told(asked, &mut failed);
     }
-    let yesterday = reports::now().plus_ms(-DAY_MS / 2);
+    let past = reports::now().plus_ms(-1);
     for path in ["devices.csv", "software.csv", "software.json"] {
-        for moment in [String::new(), format!("?as_of={yesterday}")] {
+        for moment in [String::new(), format!("?as_of={past}")] {
             let path = format!("/api/v1/exports/{path}{moment}");
             told(questions::export(&path, &console, collector.pid()).await, &mut failed);
         }
