@@ -133,6 +133,23 @@ macro_rules! decide {
     }};
 }
 
+/// What the permission gives; a token is used up by it. `None`: the token is not accepted.
+macro_rules! granted {
+    ($tx:expr, $permission:expr, $at:expr) => {
+        match $permission {
+            Permission::Grant(grant) => Some(grant.clone()),
+            Permission::Token(digest) => {
+                let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
+                    .bind(digest.0.to_vec())
+                    .bind($at.0)
+                    .fetch_optional(&mut *$tx)
+                    .await?;
+                row.map(grant_of)
+            }
+        }
+    };
+}
+
 impl Store {
     /// Lets a device in: uses the token, makes the device and its key and writes the decision, all
     /// or nothing. `None`: the token does not allow it, for whatever reason.
@@ -145,18 +162,7 @@ impl Store {
         let _order = self.memory().key_order.lock().await;
         let row = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let grant = match permission {
-                Permission::Grant(grant) => grant.clone(),
-                Permission::Token(digest) => {
-                    let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
-                        .bind(digest.0.to_vec())
-                        .bind(decision.at.0)
-                        .fetch_optional(&mut *tx)
-                        .await?;
-                    let Some(row) = row else { return Ok(None) };
-                    grant_of(row)
-                }
-            };
+            let Some(grant) = granted!(tx, permission, decision.at) else { return Ok(None) };
             let key: i64 = sqlx::query_scalar(NEXT_DEVICE).fetch_one(&mut *tx).await?;
             let row = new_row(key, &new, grant, decision.at)?;
             sqlx::query(INSERT_DEVICE)
@@ -220,18 +226,7 @@ impl Store {
         let _order = self.memory().key_order.lock().await;
         let pending = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let grant = match permission {
-                Permission::Grant(grant) => grant.clone(),
-                Permission::Token(digest) => {
-                    let row: Option<TokenRow> = sqlx::query_as(USE_TOKEN)
-                        .bind(digest.0.to_vec())
-                        .bind(decision.at.0)
-                        .fetch_optional(&mut *tx)
-                        .await?;
-                    let Some(row) = row else { return Ok(None) };
-                    grant_of(row)
-                }
-            };
+            let Some(grant) = granted!(tx, permission, decision.at) else { return Ok(None) };
             if !grant.allows_reenrollment {
                 return Ok(None);
             }

@@ -1,7 +1,6 @@
 //! What changed lately in the fleet.
 
 use rollcall_shared::api::change::Change;
-
 use rollcall_shared::{DeviceId, Timestamp};
 
 use super::{Error, cursor};
@@ -24,6 +23,16 @@ pub async fn recent(app: &App, limit: u32) -> Result<Vec<Change>, Error> {
         }
     }
     changes.truncate(limit as usize);
+    Ok(changes)
+}
+
+/// All that the newest `reports` reports changed, newest first.
+pub async fn of_newest_reports(app: &App, reports: u32) -> Result<Vec<Change>, Error> {
+    app.fleet.ready().await;
+    let mut changes = Vec::new();
+    for (device, at) in app.store.recently_changed(reports).await? {
+        changes.append(&mut of_moment(app, device, at).await?);
+    }
     Ok(changes)
 }
 

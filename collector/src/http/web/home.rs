@@ -15,8 +15,8 @@ use crate::view::overview::Overview;
 
 const SYSTEMS_SHOWN: usize = 8;
 const CHANGES_SHOWN: usize = 8;
-/// Changes looked through for the rows shown.
-const CHANGES_READ: u32 = 200;
+/// Reports whose changes are looked through for the rows shown.
+const REPORTS_READ: u32 = 24;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -119,7 +119,7 @@ fn hours(counts: &[u64]) -> Vec<Hour> {
 /// `GET /`
 pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let overview = view::overview::overview(&app).await?;
-    let changes = view::changes::recent(&app, CHANGES_READ).await?;
+    let changes = view::changes::of_newest_reports(&app, REPORTS_READ).await?;
     page(&HomePage::new(visit.shell(&app, &caller, "home"), overview, changes))
 }
 
