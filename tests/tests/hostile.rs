@@ -192,6 +192,36 @@ async fn what_is_not_even_text_is_refused_and_harms_nobody() {
     assert!(collector.stop());
 }
 
+/// The most memory a process ever held, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_are_refused_and_cost_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (collector, console, wire, device, computer) = fleet_of_one(folder.path()).await;
+    send(&wire, &device, &computer.report(1, 1, START), START).await;
+    let mut packer = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    for _ in 0..1024 {
+        std::io::Write::write_all(&mut packer, &vec![0; 1 << 20]).unwrap();
+    }
+    let bomb = packer.finish().unwrap();
+    let before = peak_kib(collector.pid());
+    for seq in 2..6 {
+        match device.send_packed(&wire, seq, bomb.clone(), START).await {
+            Err(WireError::Status { status, .. }) => assert_eq!(status.as_u16(), 413),
+            other => panic!("{other:?}"),
+        }
+    }
+    let grown = peak_kib(collector.pid()) - before;
+    assert!(grown < 32 * 1024, "a bomb of 1 GiB made it grow by {grown} KiB");
+    assert_eq!(console.json("/api/v1/devices").await["total"], 1);
+    assert!(collector.stop());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_runs_nothing_that_a_device_says() {
     let Some(browser) = Browser::start(1280, 900).await else { return };
