@@ -132,7 +132,14 @@ pub async fn restore(backup: &Path, data: &Path) -> Result<Manifest, Failure> {
 
 fn manifest(backup: &Path) -> Result<Manifest, Failure> {
     let path = backup.join(MANIFEST);
-    let text = std::fs::read(&path).map_err(|error| failed("reading", &path, &error))?;
+    let text = std::fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::Usage,
+            format!("{} is no backup: it has no {MANIFEST}", backup.display()),
+        )
+        .next("Name the folder that `rollcall backup` made."),
+        _ => failed("reading", &path, &error),
+    })?;
     let manifest: Manifest = serde_json::from_slice(&text)
         .map_err(|error| damaged(backup, &format!("its manifest cannot be read: {error}")))?;
     // Names come from a file: none of them may lead out of the folder.

@@ -77,7 +77,7 @@ pub(crate) struct Where {
     /// Configuration file of `rollcall serve`
     #[arg(long, value_name = "FILE", env = "ROLLCALL_CONFIG")]
     config: Option<PathBuf>,
-    /// Data folder of `rollcall up`
+    /// Data folder of `rollcall up`; ./rollcall-data when neither is named
     #[arg(long, value_name = "FOLDER", env = "ROLLCALL_DATA")]
     data: Option<PathBuf>,
     /// Database, when it is not in the data folder
@@ -90,7 +90,7 @@ impl Where {
         let flags =
             Raw { data: self.data.clone(), database: self.database.clone(), ..Raw::default() };
         let file = self.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
-        let usual = self.config.is_none().then(|| folder::usual(environment));
+        let usual = self.config.is_none().then(|| PathBuf::from(folder::USUAL));
         flags.or(file).or(Raw { data: usual, ..Raw::default() }).resolve()
     }
 
@@ -108,11 +108,6 @@ impl Where {
         let store = Store::open(&config.database).await?;
         crate::start::beside(&config, store).await
     }
-}
-
-/// A folder from the environment.
-pub(crate) fn environment(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Runs the command that the arguments name; the exit code.

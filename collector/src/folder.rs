@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::failure::{Exit, Failure};
 
@@ -56,17 +56,9 @@ fn not_writable(path: &Path, error: &io::Error) -> Failure {
     .next("Choose another with --data, or let this user write there.")
 }
 
-/// Where `rollcall up` keeps its data when nobody says otherwise.
-pub(crate) fn usual(environment: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
-    if cfg!(windows) {
-        return environment("LOCALAPPDATA").unwrap_or_default().join("Rollcall");
-    }
-    let home = environment("HOME").unwrap_or_default();
-    match environment("XDG_DATA_HOME").filter(|path| path.is_absolute()) {
-        Some(data) => data.join("rollcall"),
-        None => home.join(".local/share/rollcall"),
-    }
-}
+/// Where `rollcall up` keeps its data when nobody says otherwise: below the folder it is started in,
+/// so that trying it out leaves one folder to look at and to remove.
+pub(crate) const USUAL: &str = "rollcall-data";
 
 #[cfg(test)]
 mod tests {
@@ -89,13 +81,5 @@ mod tests {
         assert!(Folder::take(&path).is_ok());
         std::fs::write(outer.path().join("file"), "").unwrap();
         assert_eq!(Folder::take(&outer.path().join("file")).unwrap_err().exit, Exit::Permission);
-    }
-
-    #[test]
-    fn the_usual_folder_is_below_home() {
-        let home = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/anna"));
-        if cfg!(unix) {
-            assert_eq!(usual(home), PathBuf::from("/home/anna/.local/share/rollcall"));
-        }
     }
 }

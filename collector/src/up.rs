@@ -24,7 +24,7 @@ use crate::start;
 /// What may be chosen.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Folder for everything it keeps
+    /// Folder for everything it keeps; ./rollcall-data when none is named
     #[arg(long, value_name = "FOLDER", env = "ROLLCALL_DATA")]
     data: Option<PathBuf>,
     /// Address and port to listen on
@@ -43,7 +43,8 @@ pub struct Options {
 
 /// Runs until it is stopped.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    let data = options.data.unwrap_or_else(|| folder::usual(crate::cli::environment));
+    let data = options.data.unwrap_or_else(|| PathBuf::from(folder::USUAL));
+    let data = std::path::absolute(&data).unwrap_or(data);
     crate::logging::start(LogFormat::Text, &options.log_level);
     let _folder = Folder::take(&data)?;
     let raw = Raw { listen: Some(options.listen), data: Some(data.clone()), ..Raw::default() };
