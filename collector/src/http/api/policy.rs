@@ -172,4 +172,44 @@ mod tests {
         let kept = api.get(Role::It, "/api/v1/policy").await.json;
         assert_eq!(kept["ending_soon_days"], 90);
     }
+
+    #[tokio::test]
+    async fn the_page_previews_and_saves_without_scripts() {
+        let api = Api::with_devices().await;
+        let cookie = api.session(Role::It).await;
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        let shown = api.send("GET", "/settings", &[("cookie", &cookie)], None).await;
+        assert_eq!(shown.status, 200);
+        // Every field as the page shows it, with one changed.
+        let fields: Vec<String> = shown
+            .text
+            .split("<input id=\"")
+            .skip(1)
+            .map(|rest| {
+                let name = rest.split('"').next().unwrap();
+                let value = rest.split("value=\"").nth(1).unwrap().split('"').next().unwrap();
+                let value = if name == "ending_soon_days" { "30" } else { value };
+                format!("{name}={value}")
+            })
+            .filter(|pair| !pair.starts_with("search="))
+            .collect();
+        let send = async |what: &str, changed: (&str, &str)| {
+            let form = format!("{}&do={what}", fields.join("&")).replace(changed.0, changed.1);
+            api.send_bytes("POST", "/settings", &headers, form.into_bytes()).await
+        };
+        let preview = send("preview", ("", "")).await;
+        assert!(preview.status == 200 && preview.text.contains("Would flag"), "{}", preview.text);
+        assert_eq!(api.app.fleet.policy().ending_soon_days, 90);
+        let wrong = send("save", ("ending_soon_days=30", "ending_soon_days=never")).await;
+        assert!(wrong.status == 422 && wrong.text.contains("value=\"never\""));
+        assert_eq!(send("save", ("", "")).await.status, 303);
+        assert_eq!(api.app.fleet.policy().ending_soon_days, 30);
+        let cookie = api.session(Role::Auditor).await;
+        let refused = api.send("GET", "/settings", &[("cookie", &cookie)], None).await;
+        assert_eq!(refused.status, 403);
+    }
 }
