@@ -133,6 +133,7 @@ impl Started {
         fleet.abort();
         // What was only noted in memory is written; reports are durable already.
         app.store.flush().await?;
+        app.store.give_leases().await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ CREATE TABLE counter (
   name               TEXT PRIMARY KEY,
   value              BIGINT NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('device', 0), ('key_change', 0), ('change', 0);
+INSERT INTO counter (name, value) VALUES ('device', 0), ('title', 0), ('change', 0);
 
 CREATE TABLE device (
   key                BIGINT PRIMARY KEY,          -- dense: bitmaps are indexed by it
@@ -42,6 +42,21 @@ CREATE INDEX device_key_device ON device_key (device);
 CREATE TABLE device_seen (
   device             BIGINT PRIMARY KEY,
   at                 BIGINT NOT NULL              -- by the collector's clock
+);
+
+-- The last transaction that changed what a collector remembers of a device. Those that follow the
+-- tables read the devices above the number they came to.
+CREATE TABLE device_touched (
+  device             BIGINT PRIMARY KEY,
+  number             BIGINT NOT NULL              -- of counter `change`
+);
+CREATE INDEX device_touched_number ON device_touched (number);
+
+-- Which of several collectors does what only one may do.
+CREATE TABLE lease (
+  name               TEXT PRIMARY KEY,
+  holder             TEXT NOT NULL,
+  until              BIGINT NOT NULL
 );
 
 -- The last report of a device, without its sections.

@@ -1,6 +1,6 @@
 //! Reads what a batch of reports needs of the tables, a few statements for all of its devices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rollcall_shared::{Digest, Timestamp};
 
@@ -29,17 +29,46 @@ pub(super) const HEADS: &[&str] = &[LOAD_REPORTS, LOAD_DOCUMENTS, LOAD_SOFTWARE]
 
 /// What the tables say of the devices of some reports, read within the transaction.
 macro_rules! load_batch {
-    ($tx:ident, $tables:expr, $reports:expr) => {{
+    ($pool:ident, $tx:ident, $tables:expr, $reports:expr) => {{
         let reports: &[&$crate::store::report::Prepared] = $reports;
         let devices: std::collections::BTreeSet<$crate::store::device::DeviceKey> =
             reports.iter().map(|report| report.device).collect();
-        let (mut documents, mut software) = $tables.holders(reports);
         let keys = $crate::store::batch::numbers(&devices);
-        let head = format!("{} WHERE d.key", $crate::store::device::COLUMNS);
+        $pool.lock_devices(&mut $tx, &keys).await?;
+        // From here on nobody else changes them: what somebody changed before is learnt now.
+        let numbers = $crate::store::statement::select_in!(
+            $tx,
+            (i64, i64),
+            $crate::store::touch::NUMBERS,
+            &keys
+        );
+        let behind = $tables.behind(&keys, &numbers);
+        if !behind.is_empty() {
+            let rows = $crate::store::state::state_rows!($tx, &behind);
+            $tables.remember_states(rows.states()?, true);
+            $tables.memory().following.behind(&behind);
+        }
+        if $tables.brings_titles(reports) {
+            // Whoever numbers titles is alone until the commit, and knows those of the others.
+            sqlx::query($crate::store::load::HOLD_TITLES).execute(&mut *$tx).await?;
+            loop {
+                let last = i64::from($tables.memory().titles().next_id()) - 1;
+                let rows: Vec<$crate::store::load::TitleRow> =
+                    sqlx::query_as($crate::store::load::NEXT_TITLES)
+                        .bind(last)
+                        .fetch_all(&mut *$tx)
+                        .await?;
+                if rows.is_empty() {
+                    break;
+                }
+                $tables.remember_titles($crate::store::load::titles(rows)?);
+            }
+        }
+        let (mut documents, mut software) = $tables.holders(reports);
         let rows = $crate::store::statement::select_in!(
             $tx,
             $crate::store::device::DeviceColumns,
-            &head,
+            $crate::store::device::ROWS_OF,
             &keys
         );
         let last = $crate::store::statement::select_in!(
@@ -74,6 +103,29 @@ macro_rules! load_batch {
 pub(super) use load_batch;
 
 impl Tables {
+    /// Those of these devices that somebody changed since memory last agreed with the tables.
+    pub(super) fn behind(&self, devices: &[i64], numbers: &[(i64, i64)]) -> Vec<i64> {
+        let numbers: HashMap<i64, i64> = numbers.iter().copied().collect();
+        let behind = |device: &&i64| {
+            let Ok(key) = key_of(**device) else { return false };
+            let number = numbers.get(*device).copied().unwrap_or_default();
+            lock(&self.memory().device(key)).touched != number
+        };
+        devices.iter().filter(behind).copied().collect()
+    }
+
+    /// Whether a report brings titles that memory does not know.
+    pub(super) fn brings_titles(&self, reports: &[&Prepared]) -> bool {
+        let dictionary = self.memory().titles();
+        let new = |section: &PreparedSection| match section {
+            PreparedSection::Software { rows, .. } => {
+                rows.new.iter().any(|(text, _)| dictionary.id(text).is_none())
+            }
+            _ => false,
+        };
+        reports.iter().any(|report| report.sections.values().any(new))
+    }
+
     /// Devices whose contents the reports claim: of documents, of software.
     pub(super) fn holders(
         &self,
@@ -99,8 +151,8 @@ impl Tables {
     }
 }
 
-pub(super) fn numbers(devices: &BTreeSet<DeviceKey>) -> Vec<i64> {
-    devices.iter().map(|device| i64::from(device.0)).collect()
+pub(super) fn numbers<'a>(devices: impl IntoIterator<Item = &'a DeviceKey>) -> Vec<i64> {
+    devices.into_iter().map(|device| i64::from(device.0)).collect()
 }
 
 impl Loaded {

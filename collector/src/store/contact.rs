@@ -41,7 +41,9 @@ impl Store {
             Some(false) => return Contacted::Conflict,
             None => {}
         }
-        let in_order = report.seq > state.seq && report.observed_at >= state.observed_at;
+        // A gap in the numbers: another collector may have stored what came between.
+        let in_order =
+            report.seq == state.seq.saturating_add(1) && report.observed_at >= state.observed_at;
         if !in_order || state.queued > 0 || state.fingerprint != Some(fingerprint) {
             return Contacted::Changed;
         }

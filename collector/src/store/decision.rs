@@ -5,6 +5,8 @@ use rollcall_shared::api::device::{DecisionKind, IdentityDecision};
 use rollcall_shared::{DeviceId, Timestamp};
 
 use super::device::{DeviceKey, key_of};
+use super::statement::select_in;
+use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 
 queries! {
@@ -26,6 +28,10 @@ queries! {
     SUSPECT = "INSERT INTO decision (device, at, kind, evidence) \
                VALUES ($1, $2, 'clone_suspected', $3)";
 }
+
+/// What stands before a list of devices.
+pub(super) const SUSPECTED_OF: &str = "SELECT DISTINCT device FROM decision \
+    WHERE kind = 'clone_suspected' AND undone_at IS NULL AND device";
 
 type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<i64>);
 
@@ -85,7 +91,7 @@ impl Store {
         evidence: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        on_backend!(self, write pool => {
+        let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let number = i64::from(device.0);
             let held: Option<String> =
@@ -98,9 +104,12 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
+            let touched = touch!(tx, vec![number]);
             tx.commit().await?;
+            touched
         });
         self.memory().suspected().insert(device);
+        self.tables().touched(&touched);
         Ok(())
     }
 
@@ -112,14 +121,21 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool => sqlx::query(UNDO)
-            .bind(i64::from(device.0))
-            .bind(kind.as_str())
-            .bind(now.0)
-            .bind(by)
-            .execute(pool)
-            .await?
-            .rows_affected());
+        let (changed, touched) = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let changed = sqlx::query(UNDO)
+                .bind(i64::from(device.0))
+                .bind(kind.as_str())
+                .bind(now.0)
+                .bind(by)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            let touched = touch!(tx, vec![i64::from(device.0)]);
+            tx.commit().await?;
+            (changed, touched)
+        });
+        self.tables().touched(&touched);
         Ok(changed > 0)
     }
 }
@@ -131,6 +147,18 @@ impl Tables {
             on_backend!(self, read pool => sqlx::query_scalar(SUSPECTED).fetch_all(pool).await?);
         let devices: Result<Vec<_>, Error> = devices.into_iter().map(key_of).collect();
         self.memory().suspected().extend(devices?);
+        Ok(())
+    }
+
+    /// Reads of some devices anew whether they are suspected.
+    pub(super) async fn load_suspected_of(&self, devices: &[i64]) -> Result<(), Error> {
+        let found: Vec<(i64,)> = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            select_in!(tx, (i64,), SUSPECTED_OF, devices)
+        });
+        for (device,) in found {
+            self.memory().suspected().insert(key_of(device)?);
+        }
         Ok(())
     }
 }

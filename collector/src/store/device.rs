@@ -7,7 +7,9 @@ use rollcall_shared::report::{AgentInfo, Cost, Vitals};
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Store, on_backend, queries};
+use super::statement::select_in;
+use super::touch::touch;
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 macro_rules! columns {
     () => {
@@ -37,8 +39,8 @@ queries! {
     SET_ASSET = "UPDATE device SET site = $2, department = $3, asset_tag = $4 WHERE key = $1";
 }
 
-/// The columns of [`DeviceRow`], for statements made in pieces.
-pub(super) const COLUMNS: &str = columns!();
+/// What stands before a list of devices.
+pub(super) const ROWS_OF: &str = concat!(columns!(), "WHERE d.key");
 
 /// The dense number of a device inside one database; bitmaps are indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,6 +230,21 @@ impl Store {
         Ok(devices)
     }
 
+    /// These devices, in no order.
+    pub async fn devices_of(&self, devices: &[DeviceKey]) -> Result<Vec<DeviceRow>, Error> {
+        let keys = super::batch::numbers(devices);
+        let rows = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            select_in!(tx, Row, ROWS_OF, &keys)
+        });
+        let mut rows: Vec<DeviceRow> =
+            rows.into_iter().map(DeviceRow::from_row).collect::<Result<_, _>>()?;
+        for row in &mut rows {
+            self.see(row);
+        }
+        Ok(rows)
+    }
+
     /// One device by its id.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRow>, Error> {
         let row: Option<Row> = on_backend!(self, read pool =>
@@ -370,15 +387,20 @@ impl Store {
         department: Option<&str>,
         asset_tag: Option<&str>,
     ) -> Result<(), Error> {
-        on_backend!(self, write pool =>
+        let touched = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
             sqlx::query(SET_ASSET)
                 .bind(i64::from(device.0))
                 .bind(site)
                 .bind(department)
                 .bind(asset_tag)
-                .execute(pool)
-                .await
-                .map(|_| ()))?;
+                .execute(&mut *tx)
+                .await?;
+            let touched = touch!(tx, vec![i64::from(device.0)]);
+            tx.commit().await?;
+            touched
+        });
+        self.tables().touched(&touched);
         Ok(())
     }
 }

@@ -1,6 +1,10 @@
 //! The places where the two databases really differ, side by side.
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, QueryBuilder, Sqlite, SqlitePool, Transaction};
+
+use super::statement::padded;
+
+const LOCK_DEVICES: &str = "SELECT device FROM device_report WHERE device";
 
 /// Begins a transaction that will write.
 pub(crate) trait BeginWrite {
@@ -11,6 +15,14 @@ pub(crate) trait BeginWrite {
     fn begin_write(
         &self,
     ) -> impl Future<Output = Result<Transaction<'static, Self::Db>, sqlx::Error>> + Send;
+
+    /// Holds these devices (ascending) until the transaction ends, so that what it reads of them
+    /// stays true.
+    fn lock_devices(
+        &self,
+        tx: &mut Transaction<'static, Self::Db>,
+        devices: &[i64],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 }
 
 impl BeginWrite for SqlitePool {
@@ -20,6 +32,15 @@ impl BeginWrite for SqlitePool {
     async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.begin_with("BEGIN IMMEDIATE").await
     }
+
+    /// Who writes is alone.
+    async fn lock_devices(
+        &self,
+        _: &mut Transaction<'static, Sqlite>,
+        _: &[i64],
+    ) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 }
 
 impl BeginWrite for PgPool {
@@ -27,6 +48,25 @@ impl BeginWrite for PgPool {
 
     async fn begin_write(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.begin().await
+    }
+
+    /// All in one order, so that two collectors wait for each other but never both.
+    async fn lock_devices(
+        &self,
+        tx: &mut Transaction<'static, Postgres>,
+        devices: &[i64],
+    ) -> Result<(), sqlx::Error> {
+        for keys in padded(devices) {
+            let mut query = QueryBuilder::new(LOCK_DEVICES);
+            query.push(" IN (");
+            let mut list = query.separated(", ");
+            for key in keys {
+                list.push_bind(key);
+            }
+            query.push(") ORDER BY device FOR UPDATE");
+            query.build().execute(&mut **tx).await?;
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@ use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::{DeviceId, Digest, HardwareIds, Timestamp};
 
 use super::device::{DeviceKey, DeviceRow, Summary};
-use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
+use super::key::KeyState;
+use super::touch::touch;
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
     USE_TOKEN = "UPDATE enrollment_token SET uses = uses + 1
@@ -12,8 +14,6 @@ queries! {
           AND (uses_allowed IS NULL OR uses < uses_allowed)
         RETURNING site, department, needs_approval, allows_reenrollment";
     NEXT_DEVICE = "UPDATE counter SET value = value + 1 WHERE name = 'device' RETURNING value";
-    KEYS_CHANGED = "UPDATE counter SET value = value + 1 WHERE name = 'key_change' RETURNING value";
-    KEY_CHANGES = "SELECT value FROM counter WHERE name = 'key_change'";
     INSERT_DEVICE = "INSERT INTO device
         (key, uuid, hostname, os_name, summary, site, department, enrolled_at, pending, demo)
         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9)";
@@ -35,30 +35,8 @@ queries! {
         VALUES ($1, 0, '', $2, $2, $2, $3, $3, 0, 0, '{}', '{\"version\":\"\",\"target\":\"\"}',
           '{}', $4)
         ON CONFLICT (device) DO NOTHING";
-    ALL_KEYS = "SELECT d.key, d.uuid, d.pending, d.retired_at, k.public_key, k.created_at,
-          k.revoked_at
-        FROM device d JOIN device_key k ON k.device = d.key
-        ORDER BY k.created_at, k.revoked_at IS NULL";
-    MERGED = "SELECT d.uuid, o.uuid FROM decision m
-        JOIN device d ON d.key = m.device JOIN device o ON o.key = m.other_device
-        WHERE m.kind = 'merged'";
     BY_PUBLIC_KEY = "SELECT d.uuid FROM device_key k JOIN device d ON d.key = k.device
         WHERE k.public_key = $1";
-}
-
-/// The key a device speaks with, and whether it may.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyState {
-    /// The device.
-    pub device: DeviceKey,
-    /// Its newest public key.
-    pub public_key: [u8; 32],
-    /// The key was revoked.
-    pub revoked: bool,
-    /// A person must still approve the device.
-    pub pending: bool,
-    /// A person took the device out of service.
-    pub retired: bool,
 }
 
 /// A device that comes.
@@ -116,7 +94,6 @@ pub enum Permission {
 }
 
 type TokenRow = (Option<String>, Option<String>, bool, bool);
-type KeyRow = (i64, String, bool, Option<i64>, Vec<u8>, i64, Option<i64>);
 
 macro_rules! decide {
     ($tx:expr, $device:expr, $decision:expr) => {{
@@ -160,7 +137,7 @@ impl Store {
         decision: &Decision,
     ) -> Result<Option<DeviceRow>, Error> {
         let _order = self.memory().key_order.lock().await;
-        let row = on_backend!(self, write pool => {
+        let (row, touched) = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let Some(grant) = granted!(tx, permission, decision.at) else { return Ok(None) };
             let key: i64 = sqlx::query_scalar(NEXT_DEVICE).fetch_one(&mut *tx).await?;
@@ -191,9 +168,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             decide!(tx, row.key, decision);
-            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            let touched = touch!(tx, vec![key]);
             tx.commit().await?;
-            row
+            (row, touched)
         });
         {
             let mut evidence = self.memory().evidence_mut();
@@ -210,6 +187,7 @@ impl Store {
                 retired: false,
             },
         );
+        self.tables().touched(&touched);
         Ok(Some(row))
     }
 
@@ -224,7 +202,7 @@ impl Store {
         decision: &Decision,
     ) -> Result<Option<bool>, Error> {
         let _order = self.memory().key_order.lock().await;
-        let pending = on_backend!(self, write pool => {
+        let (pending, touched) = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let Some(grant) = granted!(tx, permission, decision.at) else { return Ok(None) };
             if !grant.allows_reenrollment {
@@ -247,13 +225,14 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             decide!(tx, device, decision);
-            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;
-            pending
+            (pending, touched)
         });
         self.change_key(device, |state| {
             *state = KeyState { device, public_key, revoked: false, pending, retired: false };
         });
+        self.tables().touched(&touched);
         Ok(Some(pending))
     }
 
@@ -306,14 +285,17 @@ impl Store {
 
     /// Writes a decision that changes nothing else.
     pub async fn note_decision(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
-        on_backend!(self, write pool => {
+        let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             decide!(tx, device, decision);
+            let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;
+            touched
         });
         if decision.kind == DecisionKind::CloneSuspected {
             self.memory().suspected().insert(device);
         }
+        self.tables().touched(&touched);
         Ok(())
     }
 
@@ -325,7 +307,7 @@ impl Store {
         at: Option<Timestamp>,
         decision: &Decision,
     ) -> Result<(), Error> {
-        on_backend!(self, write pool => {
+        let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let query = sqlx::query(sql).bind(i64::from(device.0));
             let query = match at {
@@ -335,9 +317,11 @@ impl Store {
             if query.execute(&mut *tx).await?.rows_affected() > 0 {
                 decide!(tx, device, decision);
             }
-            sqlx::query(KEYS_CHANGED).execute(&mut *tx).await?;
+            let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;
+            touched
         });
+        self.tables().touched(&touched);
         Ok(())
     }
 
@@ -358,6 +342,13 @@ impl Store {
         keys.get(&id).or_else(merged).cloned()
     }
 
+    /// Another key than this one that the device of this id has by now.
+    pub async fn newer_key(&self, id: &str, than: &KeyState) -> Result<Option<KeyState>, Error> {
+        self.catch_up().await?;
+        let known = id.parse().ok().and_then(|id| self.key_of_device(id));
+        Ok(known.filter(|known| known.public_key != than.public_key))
+    }
+
     /// The device that has or had this key.
     pub async fn device_by_public_key(
         &self,
@@ -369,48 +360,6 @@ impl Store {
             Some(id) => self.device(id).await,
             None => Ok(None),
         }
-    }
-}
-
-impl Tables {
-    /// How often keys were changed, by any program on this database.
-    pub(super) async fn key_changes(&self) -> Result<i64, Error> {
-        Ok(on_backend!(self, read pool => sqlx::query_scalar(KEY_CHANGES).fetch_one(pool).await?))
-    }
-
-    /// Reads all keys anew; another program may have changed them.
-    pub(super) async fn load_keys(&self) -> Result<(), Error> {
-        let _order = self.memory().key_order.lock().await;
-        let rows: Vec<KeyRow> =
-            on_backend!(self, read pool => sqlx::query_as(ALL_KEYS).fetch_all(pool).await?);
-        let mut keys = std::collections::HashMap::with_capacity(rows.len());
-        for (key, id, pending, retired_at, public_key, _, revoked_at) in rows {
-            let damaged = || Error::Damaged(format!("the key of device {key}"));
-            let state = KeyState {
-                device: DeviceKey(u32::try_from(key).map_err(|_| damaged())?),
-                public_key: public_key.try_into().map_err(|_| damaged())?,
-                revoked: revoked_at.is_some(),
-                pending,
-                retired: retired_at.is_some(),
-            };
-            // Ordered so that the key that counts comes last.
-            keys.insert(id.parse().map_err(|_| damaged())?, state);
-        }
-        let merged: Vec<(String, String)> =
-            on_backend!(self, read pool => sqlx::query_as(MERGED).fetch_all(pool).await?);
-        let damaged = || Error::Damaged("the id of a merged device".to_owned());
-        let mut others = std::collections::HashMap::with_capacity(merged.len());
-        for (id, other) in merged {
-            let id = id.parse().map_err(|_| damaged())?;
-            others.insert(id, other.parse().map_err(|_| damaged())?);
-        }
-        // A device that waits for approval proves nothing against one that is known.
-        let dead = |state: &&KeyState| state.revoked || state.retired || state.pending;
-        let dead = keys.values().filter(dead).map(|state| state.device).collect();
-        self.memory().evidence_mut().set_dead(dead);
-        *self.memory().merged_mut() = others;
-        *self.memory().keys_mut() = keys;
-        Ok(())
     }
 }
 

@@ -19,6 +19,9 @@ queries! {
         WHERE device > $1 ORDER BY device LIMIT 1000";
 }
 
+/// What stands before a list of devices.
+pub(super) const IDS_OF: &str = "SELECT device, hardware_ids FROM device_report WHERE device";
+
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
@@ -108,11 +111,6 @@ impl Evidence {
             self.dead.insert(device);
         }
     }
-
-    /// The devices whose keys do not count are these.
-    pub(super) fn set_dead(&mut self, dead: HashSet<DeviceKey>) {
-        self.dead = dead;
-    }
 }
 
 impl Store {
@@ -133,12 +131,18 @@ impl Tables {
                 sqlx::query_as(ALL_IDS).bind(last).fetch_all(pool).await?);
             let Some(newest) = rows.last() else { return Ok(()) };
             last = newest.0;
-            let mut evidence = self.memory().evidence_mut();
-            for (device, ids) in &rows {
-                let device = super::device::key_of(*device)?;
-                evidence.set(device, &read(device, ids)?);
-            }
+            self.remember_evidence(&rows)?;
         }
+    }
+
+    /// Remembers the identifiers of these devices.
+    pub(super) fn remember_evidence(&self, rows: &[(i64, String)]) -> Result<(), Error> {
+        let mut evidence = self.memory().evidence_mut();
+        for (device, ids) in rows {
+            let device = super::device::key_of(*device)?;
+            evidence.set(device, &read(device, ids)?);
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 //! a day are told as they were at its end or at the next change; of evidence that changed while the
 //! value stayed, the last is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_shared::api::finding::{Finding, FindingState, Severity, Waiver};
 use rollcall_shared::time::DAY_MS;
@@ -14,6 +14,8 @@ use rollcall_shared::{DeviceId, Timestamp};
 use sqlx::FromRow;
 
 use super::device::DeviceKey;
+use super::statement::select_in;
+use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 use crate::domain::finding::{Changes, Flag, OpenFlag, Rule};
 
@@ -130,7 +132,8 @@ queries! {
               source_date = $6, next_step = $7, evidence = $8 WHERE id = $1";
     CLOSE = "UPDATE finding SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL";
     /// Changes nothing, but two people who waive the same finding come one after the other.
-    HOLD = "UPDATE finding SET closed_at = NULL WHERE id = $1 AND closed_at IS NULL";
+    HOLD = "UPDATE finding SET closed_at = NULL WHERE id = $1 AND closed_at IS NULL \
+            RETURNING device";
     END_WAIVER = "UPDATE waiver SET ended_at = $2 WHERE finding = $1 AND at <= $2 AND until > $2 \
                   AND (ended_at IS NULL OR ended_at > $2)";
     WAIVE = "INSERT INTO waiver (finding, at, by_whom, reason, until) \
@@ -138,6 +141,13 @@ queries! {
              by_whom = excluded.by_whom, reason = excluded.reason, until = excluded.until, \
              ended_at = NULL";
 }
+
+/// What stands before a list of devices.
+pub(super) const OPEN_OF: &str =
+    "SELECT id, device, rule, severity FROM finding WHERE closed_at IS NULL AND device";
+pub(super) const WAIVED_OF: &str = "SELECT w.finding, w.at, w.until FROM finding f
+    JOIN waiver w ON w.finding = f.id
+    WHERE f.closed_at IS NULL AND w.ended_at IS NULL AND f.device";
 
 /// Which findings are asked for; all of it is judged at `at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,6 +368,30 @@ impl Store {
             .collect()
     }
 
+    /// Device, rule and severity of every finding of these devices that is open and not waived at a
+    /// moment.
+    pub async fn open_findings_of_devices(
+        &self,
+        devices: &[DeviceKey],
+        at: Timestamp,
+    ) -> Result<Vec<(DeviceKey, String, Severity)>, Error> {
+        let keys = super::batch::numbers(devices);
+        let (rows, waived) = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            let rows = select_in!(tx, (i64, i64, String, String), OPEN_OF, &keys);
+            (rows, select_in!(tx, (i64, i64, i64), WAIVED_OF, &keys))
+        });
+        let waived: BTreeSet<i64> = waived
+            .into_iter()
+            .filter(|(_, from, until)| *from <= at.0 && *until > at.0)
+            .map(|(finding, ..)| finding)
+            .collect();
+        rows.into_iter()
+            .filter(|row| !waived.contains(&row.0))
+            .map(|(_, device, rule, word)| Ok((device_key(device)?, rule, severity(&word)?)))
+            .collect()
+    }
+
     /// Rule and severity of every open finding of a device that is not waived now.
     pub async fn open_findings_of(
         &self,
@@ -409,10 +443,11 @@ impl Store {
         waiver: &Waiver,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        Ok(on_backend!(self, write pool => {
+        let touched = on_backend!(self, write pool => {
             let mut transaction = pool.begin_write().await?;
-            let held = sqlx::query(HOLD).bind(id).execute(&mut *transaction).await?;
-            if held.rows_affected() > 0 {
+            let held: Option<i64> =
+                sqlx::query_scalar(HOLD).bind(id).fetch_optional(&mut *transaction).await?;
+            if held.is_some() {
                 // The earlier one ends here and stays in the past.
                 sqlx::query(END_WAIVER).bind(id).bind(now.0).execute(&mut *transaction).await?;
                 sqlx::query(WAIVE)
@@ -424,31 +459,41 @@ impl Store {
                     .execute(&mut *transaction)
                     .await?;
             }
+            let touched = touch!(transaction, held.into_iter().collect());
             transaction.commit().await?;
-            held.rows_affected() > 0
-        }))
+            touched
+        });
+        self.tables().touched(&touched);
+        Ok(!touched.devices.is_empty())
     }
 
     /// Ends a waiver now. `false` when there is none in force.
     pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
-        Ok(on_backend!(self, write pool => {
+        let (ended, touched) = on_backend!(self, write pool => {
             let mut transaction = pool.begin_write().await?;
-            let held = sqlx::query(HOLD).bind(id).execute(&mut *transaction).await?;
+            let held: Option<i64> =
+                sqlx::query_scalar(HOLD).bind(id).fetch_optional(&mut *transaction).await?;
             let mut ended = 0;
-            if held.rows_affected() > 0 {
+            if held.is_some() {
                 let done = sqlx::query(END_WAIVER).bind(id).bind(now.0);
                 ended = done.execute(&mut *transaction).await?.rows_affected();
             }
+            let touched = touch!(transaction, held.into_iter().collect());
             transaction.commit().await?;
-            ended > 0
-        }))
+            (ended, touched)
+        });
+        self.tables().touched(&touched);
+        Ok(ended > 0)
     }
 }
 
 impl Tables {
     /// Writes what changed of the findings of some devices in one transaction.
     pub(super) async fn write_findings(&self, all: &[(DeviceKey, &Changes)]) -> Result<(), Error> {
-        on_backend!(self, write pool => {
+        let mut devices: Vec<i64> = all.iter().map(|(device, _)| i64::from(device.0)).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        let touched = on_backend!(self, write pool => {
             let mut transaction = pool.begin_write().await?;
             for (device, changes) in all {
             for (at, id) in &changes.close {
@@ -494,8 +539,11 @@ impl Tables {
                     .await?;
             }
             }
+            let touched = touch!(transaction, devices);
             transaction.commit().await?;
+            touched
         });
+        self.touched(&touched);
         Ok(())
     }
 }

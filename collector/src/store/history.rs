@@ -158,6 +158,7 @@ impl Store {
                 }
             }
         }
+        self.know_titles(&set).await?;
         let mut extras: HashMap<u32, Extra> = now.into_iter().zip(extras).collect();
         let dictionary = self.memory().titles();
         let mut software: Vec<Software> = set
@@ -358,6 +359,8 @@ impl Steps {
         for (_, received_at, delta) in store.deltas(self.device, BEGINNING, Some(at)).await? {
             let delta = decode_delta(&delta, self.device)?;
             if let Some(changes) = changes.as_deref_mut() {
+                store.know_titles(&delta.removed).await?;
+                store.know_titles(&delta.added).await?;
                 let dictionary = store.memory().titles();
                 let list = |ids: &[u32]| -> Vec<Software> {
                     let title = |id: &u32| Some(dictionary.text(*id)?.with(Extra::default()));

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
+use super::statement::select_in;
 use super::{Error, Store, on_backend, queries};
 use crate::codec::document;
 use crate::domain::finding::Flag;
@@ -21,6 +22,14 @@ queries! {
     /// Empty documents are sections that are no more.
     UPDATES_PAST = "SELECT at, before FROM section_past
         WHERE device = $1 AND name = 'update' AND at >= $2 ORDER BY at DESC";
+}
+
+/// What stands before a list of devices.
+pub(super) const SYSTEMS_OF: &str = "SELECT device, document FROM section
+    WHERE name = 'os' AND device";
+
+fn system((device, packed): (i64, Vec<u8>)) -> Result<(DeviceKey, String), Error> {
+    Ok((key_of(device)?, document::decompress(&packed).unwrap_or_default()))
 }
 
 /// The sections that rules look at.
@@ -43,6 +52,11 @@ impl Judged {
     pub(crate) fn agree(&mut self, device: DeviceKey, found: &[Flag]) {
         let hash = self.hash(found);
         self.found.insert(device, hash);
+    }
+
+    /// Somebody else may have changed what the tables say of a device.
+    pub(crate) fn forget(&mut self, device: DeviceKey) {
+        self.found.remove(&device);
     }
 
     fn hash(&self, found: &[Flag]) -> u64 {
@@ -102,11 +116,20 @@ impl Store {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(SYSTEMS).bind(after).fetch_all(pool).await?);
-        rows.into_iter()
-            .map(|(device, packed)| {
-                Ok((key_of(device)?, document::decompress(&packed).unwrap_or_default()))
-            })
-            .collect()
+        rows.into_iter().map(system).collect()
+    }
+
+    /// What these devices say of their operating systems.
+    pub async fn systems_of(
+        &self,
+        devices: &[DeviceKey],
+    ) -> Result<Vec<(DeviceKey, String)>, Error> {
+        let keys = super::batch::numbers(devices);
+        let rows = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            select_in!(tx, (i64, Vec<u8>), SYSTEMS_OF, &keys)
+        });
+        rows.into_iter().map(system).collect()
     }
 
     /// What a device said of its updates from a moment on, the present text first, each with the

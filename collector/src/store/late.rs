@@ -9,7 +9,6 @@ use rollcall_shared::Timestamp;
 
 use super::batch::load_batch;
 use super::device::DeviceKey;
-use super::feed::NEXT_CHANGE;
 use super::load::SOFTWARE_NAME;
 use super::memory::lock;
 use super::plan::Plan;
@@ -17,6 +16,7 @@ use super::report::{Outcome, Prepared, PreparedSection};
 use super::row::Loaded;
 use super::shape::INSERT_TITLES;
 use super::statement::insert;
+use super::touch::touch;
 use super::working::Working;
 use super::{BeginWrite as _, Error, Tables, on_backend, queries};
 use crate::codec::delta::Delta;
@@ -60,16 +60,16 @@ impl Tables {
         let device = prepared.device;
         let number = i64::from(device.0);
         let mut plan = Plan::default();
-        let mut state = lock(&self.memory().device(device)).clone();
-        if state.recent.knows(prepared.report_id, &prepared.content).is_some() {
-            return Ok(Outcome::Duplicate);
-        }
-        state.recent.push(prepared.report_id, prepared.report.seq, &prepared.content);
         let observed = prepared.report.observed_at.min(prepared.report.received_at);
         let received_at = prepared.report.received_at.0;
-        on_backend!(self, write pool => {
+        let (state, touched) = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let loaded = load_batch!(tx, self, &[prepared]);
+            let loaded = load_batch!(pool, tx, self, &[prepared]);
+            let mut state = lock(&self.memory().device(device)).clone();
+            if state.recent.knows(prepared.report_id, &prepared.content).is_some() {
+                return Ok(Outcome::Duplicate);
+            }
+            state.recent.push(prepared.report_id, prepared.report.seq, &prepared.content);
             let working = Working::load(self.memory(), device, &loaded)?;
             let steps = Steps {
                 pasts: sqlx::query_as(PASTS)
@@ -78,15 +78,24 @@ impl Tables {
                     .bind(number).bind(observed.0).fetch_all(&mut *tx).await?,
             };
             // What is older than the first report stays not known: one state alone is no history.
+            let mut filled = Filled::default();
             if working.row.first_report_at.is_some_and(|first_at| observed >= first_at) {
-                let filled = fill(self, &mut plan, &working, prepared, &loaded, &steps, observed)?;
+                filled = fill(self, &mut plan, &working, prepared, &loaded, &steps, observed)?;
                 insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
                     b.push_bind(i64::from(title.id)).push_bind(title.text.hash());
                     for part in title.text.parts() {
                         b.push_bind(part.to_owned());
                     }
                 }, "");
-                let stored: i64 = sqlx::query_scalar(NEXT_CHANGE).fetch_one(&mut *tx).await?;
+                state.changed_at = state.changed_at.max(filled.newest.unwrap_or(state.changed_at));
+            }
+            sqlx::query(SET_RECENT)
+                .bind(number)
+                .bind(state.recent.to_bytes())
+                .bind(state.changed_at.0)
+                .execute(&mut *tx)
+                .await?;
+            let touched = touch!(tx, vec![number]);
                 for (name, at, bytes) in &filled.pasts {
                     sqlx::query(PUT_PAST)
                         .bind(number)
@@ -94,7 +103,7 @@ impl Tables {
                         .bind(at.0)
                         .bind(received_at)
                         .bind(bytes.clone())
-                        .bind(stored)
+                        .bind(touched.number)
                         .execute(&mut *tx)
                         .await?;
                 }
@@ -104,19 +113,12 @@ impl Tables {
                         .bind(at.0)
                         .bind(received_at)
                         .bind(bytes.clone())
-                        .bind(stored)
+                        .bind(touched.number)
                         .execute(&mut *tx)
                         .await?;
                 }
-                state.changed_at = state.changed_at.max(filled.newest.unwrap_or(state.changed_at));
-            }
-            sqlx::query(SET_RECENT)
-                .bind(number)
-                .bind(state.recent.to_bytes())
-                .bind(state.changed_at.0)
-                .execute(&mut *tx)
-                .await?;
             tx.commit().await?;
+            (state, touched)
         });
         {
             let mut dictionary = self.memory().titles_mut();
@@ -131,6 +133,8 @@ impl Tables {
         let mut known = lock(&shared);
         known.recent = state.recent;
         known.changed_at = state.changed_at;
+        drop(known);
+        self.touched(&touched);
         Ok(Outcome::Late)
     }
 }

@@ -1,17 +1,15 @@
 //! Builds at start what the store remembers of the tables.
 
-use std::sync::Arc;
-
-use rollcall_shared::{Digest, Timestamp};
-
-use super::device::{DeviceKey, key_of};
-use super::memory::{Recent, lock};
+use super::state::StateRows;
 use super::{Error, Tables, on_backend, queries};
 use crate::store::title::{Title, TitleText};
 
 queries! {
+    LAST = "SELECT max(device) FROM
+        (SELECT device FROM device_report WHERE device > $1 ORDER BY device LIMIT 1000) AS page";
+    NUMBERS = "SELECT device, number FROM device_touched WHERE device > $1 AND device <= $2";
     REPORTS = "SELECT device, seq, report_id, fingerprint, recent, observed_at, changed_at
-        FROM device_report WHERE device > $1 ORDER BY device LIMIT 1000";
+        FROM device_report WHERE device > $1 AND device <= $2";
     SECTIONS = "SELECT device, name, digest FROM section
         WHERE device > $1 AND device <= $2 AND length(document) > 0";
     SOFTWARE = "SELECT device, digest FROM software WHERE device > $1 AND device <= $2";
@@ -21,14 +19,20 @@ queries! {
     TITLES = "SELECT id, source, name, version, architecture, publisher, source_package,
           source_version
         FROM title WHERE id > $1 ORDER BY id LIMIT 5000";
+    /// Changes nothing, but whoever numbers new titles is alone until the commit.
+    HOLD = "UPDATE counter SET value = value WHERE name = 'title'";
 }
 
-type ReportRow = (i64, i64, String, Vec<u8>, Vec<u8>, i64, i64);
-type TitleRow = (i64, String, String, String, String, String, String, String);
+pub(super) const HOLD_TITLES: &str = HOLD;
+pub(super) const NEXT_TITLES: &str = TITLES;
+
+pub(super) type TitleRow = (i64, String, String, String, String, String, String, String);
 
 impl Tables {
     /// Reads everything, in pages of devices.
     pub(super) async fn load(&self) -> Result<(), Error> {
+        // What others change meanwhile is read again after it.
+        self.start_following().await?;
         self.load_titles().await?;
         self.load_keys().await?;
         self.load_evidence().await?;
@@ -48,10 +52,14 @@ impl Tables {
             let titles = self.title_page(last).await?;
             let Some(newest) = titles.last() else { return Ok(()) };
             last = i64::from(newest.id);
-            let mut dictionary = self.memory().titles_mut();
-            for title in titles {
-                dictionary.add(title);
-            }
+            self.remember_titles(titles);
+        }
+    }
+
+    pub(super) fn remember_titles(&self, titles: Vec<Title>) {
+        let mut dictionary = self.memory().titles_mut();
+        for title in titles {
+            dictionary.add(title);
         }
     }
 
@@ -59,71 +67,33 @@ impl Tables {
     pub(super) async fn title_page(&self, last: i64) -> Result<Vec<Title>, Error> {
         let rows: Vec<TitleRow> = on_backend!(self, read pool =>
             sqlx::query_as(TITLES).bind(last).fetch_all(pool).await?);
-        rows.iter()
-            .map(|(id, a, b, c, d, e, f, g)| {
-                let id = u32::try_from(*id).map_err(|_| Error::Damaged(format!("title {id}")))?;
-                Ok(Title { id, text: TitleText::join([a, b, c, d, e, f, g]) })
-            })
-            .collect()
+        titles(rows)
     }
 
     /// One page of devices after this number; the number it came to.
     async fn load_devices(&self, last: i64) -> Result<Option<i64>, Error> {
-        let reports: Vec<ReportRow> = on_backend!(self, read pool =>
-            sqlx::query_as(REPORTS).bind(last).fetch_all(pool).await?);
-        let Some(to) = reports.last().map(|row| row.0) else { return Ok(None) };
-        for (device, seq, report_id, fingerprint, recent, observed_at, changed_at) in reports {
-            if report_id.is_empty() {
-                continue; // Enrolled, not reported yet.
-            }
-            let state = self.memory().device(key_of(device)?);
-            let mut state = lock(&state);
-            state.reported = true;
-            state.seq = u64::try_from(seq).unwrap_or_default();
-            state.recent = Recent::from_bytes(&recent);
-            state.fingerprint = Digest::from_slice(&fingerprint);
-            state.observed_at = Timestamp(observed_at);
-            state.changed_at = Timestamp(changed_at);
-        }
-        self.load_digests(last, to).await?;
-        let notes: Vec<(i64, String)> = on_backend!(self, read pool =>
-            sqlx::query_as(NOTES).bind(last).bind(to).fetch_all(pool).await?);
-        for (device, notes) in notes {
-            let state = self.memory().device(key_of(device)?);
-            lock(&state).notes = Some(Digest::of(notes.as_bytes()));
-        }
-        let values: Vec<(i64, i64)> = on_backend!(self, read pool =>
-            sqlx::query_as(VALUES_AT).bind(last).bind(to).fetch_all(pool).await?);
-        for (device, at) in values {
-            let state = self.memory().device(key_of(device)?);
-            lock(&state).values_at = Timestamp(at);
-        }
+        let to: Option<i64> = on_backend!(self, read pool => sqlx::query_scalar(LAST).bind(last).fetch_one(pool).await?);
+        let Some(to) = to else { return Ok(None) };
+        let rows = on_backend!(self, read pool => StateRows {
+            numbers: sqlx::query_as(NUMBERS).bind(last).bind(to).fetch_all(pool).await?,
+            reports: sqlx::query_as(REPORTS).bind(last).bind(to).fetch_all(pool).await?,
+            sections: sqlx::query_as(SECTIONS).bind(last).bind(to).fetch_all(pool).await?,
+            software: sqlx::query_as(SOFTWARE).bind(last).bind(to).fetch_all(pool).await?,
+            notes: sqlx::query_as(NOTES).bind(last).bind(to).fetch_all(pool).await?,
+            values_at: sqlx::query_as(VALUES_AT).bind(last).bind(to).fetch_all(pool).await?,
+        });
+        self.remember_states(rows.states()?, false);
         Ok(Some(to))
     }
+}
 
-    async fn load_digests(&self, last: i64, to: i64) -> Result<(), Error> {
-        let mut digests: Vec<(i64, String, Vec<u8>)> = on_backend!(self, read pool =>
-            sqlx::query_as(SECTIONS).bind(last).bind(to).fetch_all(pool).await?);
-        let software: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
-            sqlx::query_as(SOFTWARE).bind(last).bind(to).fetch_all(pool).await?);
-        digests
-            .extend(software.into_iter().map(|(key, digest)| (key, SOFTWARE_NAME.into(), digest)));
-        let mut names: std::collections::BTreeSet<Arc<str>> = std::collections::BTreeSet::new();
-        for (device, name, digest) in digests {
-            let device: DeviceKey = key_of(device)?;
-            let digest = Digest::from_slice(&digest)
-                .ok_or_else(|| Error::Damaged(format!("a digest of device {}", device.0)))?;
-            let name: Arc<str> = names.get(name.as_str()).cloned().unwrap_or_else(|| {
-                let name: Arc<str> = name.into();
-                names.insert(Arc::clone(&name));
-                name
-            });
-            let state = self.memory().device(device);
-            lock(&state).sections.insert(Arc::clone(&name), digest);
-            self.memory().hold(device, [], [(name, digest)]);
-        }
-        Ok(())
-    }
+/// Titles as they stand in the table.
+pub(super) fn titles(rows: Vec<TitleRow>) -> Result<Vec<Title>, Error> {
+    let title = |(id, a, b, c, d, e, f, g): TitleRow| {
+        let number = u32::try_from(id).map_err(|_| Error::Damaged(format!("title {id}")))?;
+        Ok(Title { id: number, text: TitleText::join([&a, &b, &c, &d, &e, &f, &g]) })
+    };
+    rows.into_iter().map(title).collect()
 }
 
 /// The section that is stored title by title.

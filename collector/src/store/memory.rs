@@ -11,9 +11,10 @@ use rollcall_shared::{DeviceId, Digest, Timestamp};
 use uuid::Uuid;
 
 use super::device::{DeviceKey, LastReport};
-use super::enroll::KeyState;
 use super::evidence::Evidence;
+use super::follow::Following;
 use super::judged::Judged;
+use super::key::KeyState;
 use super::title::Dictionary;
 
 /// How many of its last reports each device is known by.
@@ -44,6 +45,8 @@ pub(crate) struct DeviceState {
     pub(crate) conflict_at: Option<Timestamp>,
     /// Reports that wait for the writer.
     pub(crate) queued: u32,
+    /// The last transaction on this device that memory knows of.
+    pub(crate) touched: i64,
 }
 
 /// The last few reports of a device: id, number and the beginning of the content's digest.
@@ -126,6 +129,10 @@ pub(crate) struct Memory {
     pub(super) cannot_write: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
+    /// Held by the one who writes reports, and while everything is read anew.
+    pub(super) writing: tokio::sync::Mutex<()>,
+    /// How far what others wrote was read.
+    pub(super) following: Following,
 }
 
 impl Memory {
@@ -152,6 +159,17 @@ impl Memory {
     pub(crate) fn holder(&self, section: &str, digest: &Digest) -> Option<DeviceKey> {
         let holders = self.holders.read().unwrap_or_else(PoisonError::into_inner);
         holders.get(digest).filter(|(_, name)| &**name == section).map(|(device, _)| *device)
+    }
+
+    /// Forgets all that is read of the tables.
+    pub(super) fn forget(&self) {
+        *self.titles_mut() = Dictionary::default();
+        self.devices.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.holders.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.evidence_mut() = Evidence::default();
+        *self.judged() = Judged::default();
+        self.suspected().clear();
+        self.contacts().clear();
     }
 
     /// A device came to hold some contents and gave up others.

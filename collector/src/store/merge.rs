@@ -6,6 +6,7 @@ use rollcall_shared::api::device::DecisionKind;
 
 use super::device::{DeviceKey, DeviceRow};
 use super::memory::lock;
+use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
@@ -23,7 +24,6 @@ queries! {
     LET_IN = "UPDATE device SET pending = FALSE WHERE key = $1";
     LET_WAIT = "UPDATE device SET pending = TRUE WHERE key = $1";
     INTO_SERVICE = "UPDATE device SET retired_at = NULL WHERE key = $1";
-    CHANGED = "UPDATE counter SET value = value + 1 WHERE name = 'key_change'";
 }
 
 /// How taking a decision back ended.
@@ -52,8 +52,11 @@ impl Store {
         let (from, to) = (i64::from(newcomer.key.0), i64::from(known.key.0));
         let seq = lock(&self.memory().device(newcomer.key)).seq;
         let said = format!("{actor} said that {} is this device", newcomer.summary.hostname);
-        on_backend!(self, write pool => {
+        let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
+            let mut both = vec![from, to];
+            both.sort_unstable();
+            pool.lock_devices(&mut tx, &both).await?;
             sqlx::query(REVOKE_OLD).bind(to).bind(at.0).execute(&mut *tx).await?;
             let moved = sqlx::query(MOVE_KEY).bind(from).bind(to).bind(at.0)
                 .execute(&mut *tx).await?.rows_affected();
@@ -82,14 +85,16 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            sqlx::query(CHANGED).execute(&mut *tx).await?;
+            let touched = touch!(tx, both);
             tx.commit().await?;
+            touched
         });
         // The agent goes on with its own numbers.
         let state = self.memory().device(known.key);
         lock(&state).seq = seq;
         self.memory().evidence_mut().set(newcomer.key, &rollcall_shared::HardwareIds::default());
-        self.tables().load_keys().await
+        self.tables().touched(&touched);
+        self.tables().load_keys_of(&[from, to]).await
     }
 
     /// A person takes one decision about a device back.
@@ -101,7 +106,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Undone, Error> {
         let number = i64::from(device.0);
-        let kind = on_backend!(self, write pool => {
+        let (kind, touched) = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let word: Option<String> = sqlx::query_scalar(UNDO)
                 .bind(number).bind(id).bind(now.0).bind(by).fetch_optional(&mut *tx).await?;
@@ -120,12 +125,13 @@ impl Store {
             };
             if let Some(sql) = step {
                 sqlx::query(sql).bind(number).execute(&mut *tx).await?;
-                sqlx::query(CHANGED).execute(&mut *tx).await?;
             }
+            let touched = touch!(tx, vec![number]);
             tx.commit().await?;
-            kind
+            (kind, touched)
         });
-        self.tables().load_keys().await?;
+        self.tables().touched(&touched);
+        self.tables().load_keys_of(&[number]).await?;
         Ok(Undone::Done(kind))
     }
 }

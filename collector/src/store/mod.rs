@@ -28,7 +28,9 @@ mod dialect;
 pub(crate) mod evidence;
 pub mod follow;
 pub(crate) mod judged;
+pub mod key;
 mod late;
+pub mod lease;
 mod load;
 mod memory;
 pub mod merge;
@@ -36,8 +38,10 @@ mod open;
 mod plan;
 mod row;
 mod shape;
+mod state;
 mod statement;
 mod summary;
+pub mod touch;
 mod working;
 mod writer;
 
@@ -130,6 +134,8 @@ pub struct Store {
 struct Inner {
     tables: Arc<Tables>,
     writer: writer::Handle,
+    /// Tells this collector from others on the same database.
+    name: String,
 }
 
 /// The database and what is remembered of it; shared with the writer task.
@@ -173,7 +179,8 @@ impl Store {
         let tables = Arc::new(Tables { database, memory: memory::Memory::default() });
         tables.load().await?;
         let writer = writer::start(Arc::clone(&tables));
-        Ok(Self { inner: Arc::new(Inner { tables, writer }) })
+        let name = uuid::Uuid::new_v4().to_string();
+        Ok(Self { inner: Arc::new(Inner { tables, writer, name }) })
     }
 
     /// Opens the database without changing it: its tables must be those of this program.
@@ -262,6 +269,9 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
     ("judged", judged::QUERIES),
+    ("key", key::QUERIES),
+    ("lease", lease::QUERIES),
+    ("touch", touch::QUERIES),
     ("late", late::QUERIES),
     ("load", load::QUERIES),
     ("feed", feed::QUERIES),
@@ -310,7 +320,18 @@ mod tests {
                 format!("{head}VALUES ({}){tail}", row.join(", "))
             })
             .collect();
-        shapes.extend(batch::HEADS.iter().map(|head| format!("{head} IN ($1)")));
+        let others = [
+            touch::NUMBERS,
+            evidence::IDS_OF,
+            decision::SUSPECTED_OF,
+            device::ROWS_OF,
+            title_set::SETS_OF,
+            judged::SYSTEMS_OF,
+            finding::OPEN_OF,
+            finding::WAIVED_OF,
+        ];
+        let heads = [batch::HEADS, state::HEADS, key::HEADS, &others];
+        shapes.extend(heads.into_iter().flatten().map(|head| format!("{head} IN ($1)")));
         for sql in shapes {
             let prepared = on_backend!(store, read pool => {
                 use sqlx::Executor as _;

@@ -20,10 +20,14 @@ pub(super) const UPDATE_REPORTS: &str = "UPDATE device_report SET seq = new.colu
     observed_at = new.column6, received_at = new.column7, clock_error_ms = new.column8,
     vitals = new.column9, agent = new.column10, cost = new.column11 FROM (";
 pub(super) const INSERT_SEEN: &str = "INSERT INTO device_seen (device, at) ";
-pub(super) const UPSERT_SEEN: &str = " ON CONFLICT (device) DO UPDATE SET at = excluded.at";
+/// Another collector may have heard of it later.
+pub(super) const UPSERT_SEEN: &str = " ON CONFLICT (device) DO UPDATE SET at = excluded.at
+    WHERE device_seen.at < excluded.at";
 
 pub(super) const UPDATE_DEVICES_WHERE: &str = ") AS new WHERE device.key = new.column1";
-pub(super) const UPDATE_REPORTS_WHERE: &str = ") AS new WHERE device_report.device = new.column1";
+/// Another collector may have stored a later one.
+pub(super) const UPDATE_REPORTS_WHERE: &str = ") AS new WHERE device_report.device = new.column1
+    AND device_report.seq < new.column2";
 pub(super) const INSERT_TITLES: &str =
     "INSERT INTO title (id, hash, source, name, version, architecture,
     publisher, source_package, source_version) ";
@@ -49,6 +53,9 @@ pub(super) const UPSERT_VALUES: &str =
     label = coalesce(excluded.label, seen_value.label)";
 pub(super) const INSERT_DECISIONS: &str = "INSERT INTO decision (device, at, kind, evidence) ";
 
+#[cfg(test)]
+use super::touch::{INSERT_TOUCHED, UPSERT_TOUCHED};
+
 /// All of them, for the test that prepares every statement.
 #[cfg(test)]
 pub(super) const SHAPES: &[(&str, usize, &str)] = &[
@@ -64,4 +71,5 @@ pub(super) const SHAPES: &[(&str, usize, &str)] = &[
     (INSERT_DELTAS, 5, ""),
     (INSERT_VALUES, 6, UPSERT_VALUES),
     (INSERT_DECISIONS, 4, ""),
+    (INSERT_TOUCHED, 2, UPSERT_TOUCHED),
 ];

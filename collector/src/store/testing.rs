@@ -64,6 +64,12 @@ pub(crate) async fn postgres() -> Option<Store> {
     Some(Store::open(&postgres_url().await?).await.unwrap())
 }
 
+/// A second collector on the same database.
+pub(crate) async fn another(store: &Store) -> Store {
+    let database = store.database().clone();
+    Store::over(database).await.unwrap()
+}
+
 /// Makes a device's section `os` bytes that mean nothing.
 pub(crate) async fn damage_section(store: &Store, device: super::device::DeviceKey) {
     let damage = "INSERT INTO section (device, name, at, digest, document) \
@@ -75,6 +81,28 @@ pub(crate) async fn damage_section(store: &Store, device: super::device::DeviceK
         .await
         .map(|_| ())
         .unwrap());
+}
+
+/// Takes the tables back to before the reports of a device, its only one.
+pub(crate) async fn go_back(store: &Store, device: super::device::DeviceKey) {
+    let statements = [
+        "DELETE FROM software WHERE device = $1",
+        "DELETE FROM section WHERE device = $1",
+        "DELETE FROM seen_value WHERE device = $1",
+        "DELETE FROM device_touched WHERE device = $1",
+        "DELETE FROM title WHERE id >= 0 AND $1 >= 0",
+        "UPDATE device SET first_report_at = NULL WHERE key = $1",
+        "UPDATE device_report SET report_id = '', seq = 0 WHERE device = $1",
+        "UPDATE counter SET value = 1 WHERE name = 'change' AND $1 >= 0",
+    ];
+    for sql in statements {
+        super::on_backend!(store, write pool => sqlx::query(sql)
+            .bind(i64::from(device.0))
+            .execute(pool)
+            .await
+            .map(|_| ())
+            .unwrap());
+    }
 }
 
 /// A transaction of somebody else that keeps every report waiting.

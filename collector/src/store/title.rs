@@ -188,6 +188,15 @@ impl Store {
         Ok(TitleRows::of(known, new))
     }
 
+    /// Reads titles that another collector numbered, if one of these is among them.
+    pub(crate) async fn know_titles(&self, ids: &[u32]) -> Result<(), Error> {
+        let newest = ids.iter().max().copied();
+        if newest.is_some_and(|id| id >= self.memory().titles().next_id()) {
+            self.tables().load_titles().await?;
+        }
+        Ok(())
+    }
+
     /// The titles of these numbers, in their order; numbers that stand for nothing are left out.
     pub fn set_titles(&self, ids: &[u32]) -> Vec<Title> {
         let dictionary = self.memory().titles();

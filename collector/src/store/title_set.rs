@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
+use super::statement::select_in;
 use super::{Error, Store, on_backend, queries};
 use crate::codec::delta::Delta;
 use crate::codec::ids;
@@ -17,6 +18,9 @@ queries! {
         WHERE device > $1 AND device <= $2 AND at > $3 ORDER BY device, at DESC";
     PAGE = "SELECT device, titles FROM software WHERE device > $1 ORDER BY device LIMIT 1000";
 }
+
+/// What stands before a list of devices.
+pub(super) const SETS_OF: &str = "SELECT device, titles FROM software WHERE device";
 
 /// A device with a set or a change of one.
 type Blob = (i64, Vec<u8>);
@@ -70,11 +74,25 @@ impl Store {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(PAGE).bind(after).fetch_all(pool).await?);
-        let read = |(device, bytes): (i64, Vec<u8>)| {
-            let ids = ids::decode(&bytes)
-                .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
-            Ok((key_of(device)?, ids.into()))
-        };
         rows.into_iter().map(read).collect()
     }
+
+    /// The sorted titles of these devices, in no order; one without software is left out.
+    pub async fn title_sets_of(
+        &self,
+        devices: &[DeviceKey],
+    ) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, Error> {
+        let keys = super::batch::numbers(devices);
+        let rows = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            select_in!(tx, Blob, SETS_OF, &keys)
+        });
+        rows.into_iter().map(read).collect()
+    }
+}
+
+fn read((device, bytes): Blob) -> Result<(DeviceKey, Arc<[u32]>), Error> {
+    let ids = ids::decode(&bytes)
+        .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
+    Ok((key_of(device)?, ids.into()))
 }

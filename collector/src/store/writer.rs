@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::load_batch;
 use super::device::DeviceKey;
-use super::feed::NEXT_CHANGE;
 use super::memory::{Contact, lock};
 use super::plan::{self, Plan};
 use super::report::{Outcome, Prepared};
@@ -23,6 +22,7 @@ use super::shape::{
     UPSERT_SECTIONS, UPSERT_SEEN, UPSERT_SOFTWARE, UPSERT_VALUES,
 };
 use super::statement::insert;
+use super::touch::{Touched, touch};
 use super::working::Working;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
 use crate::domain::finding::Changes;
@@ -108,7 +108,6 @@ pub(super) fn start(tables: Arc<Tables>) -> Handle {
 async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
     let mut tick = tokio::time::interval(FLUSH);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut key_changes = None;
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -138,10 +137,6 @@ async fn run(tables: Arc<Tables>, mut jobs: mpsc::Receiver<Job>) {
                 if let Err(error) = tables.write_contacts().await {
                     tracing::warn!(error = &error as &dyn std::error::Error,
                         "last check-ins are not written yet; they are kept in memory");
-                }
-                if let Err(error) = tables.follow(&mut key_changes).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error,
-                        "keys and settings could not be read anew; those known before hold");
                 }
             }
         }
@@ -189,10 +184,12 @@ async fn write_and_answer(tables: &Tables, reports: Vec<Waiting>) {
     }
 }
 
-async fn write_findings(tables: &Tables, findings: Vec<Found>) {
+async fn write_findings(tables: &Tables, mut findings: Vec<Found>) {
     if findings.is_empty() {
         return;
     }
+    // In one order with other collectors.
+    findings.sort_by_key(|(device, ..)| *device);
     let all: Vec<(DeviceKey, &Changes)> =
         findings.iter().map(|(device, changes, _)| (*device, changes)).collect();
     let together = tables.write_findings(&all).await;
@@ -240,9 +237,10 @@ impl Tables {
 
     #[expect(clippy::too_many_lines, reason = "one transaction, a statement for each table")]
     async fn try_to_write_reports(&self, reports: &[&Prepared]) -> Result<Vec<Outcome>, Error> {
-        let plan = on_backend!(self, write pool => {
+        let _alone = self.memory().writing.lock().await;
+        let (plan, touched) = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let loaded = load_batch!(tx, self, reports);
+            let loaded = load_batch!(pool, tx, self, reports);
             let plan = plan::plan(self.memory(), reports, &loaded)?;
 
             insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
@@ -335,10 +333,11 @@ impl Tables {
                         .push_bind(row.kind.as_str())
                         .push_bind(row.evidence.clone());
                 }, "");
-            // Last, since it makes other writers on this database wait until the commit.
+            let stored = working.iter().filter(|one| one.report.is_some());
+            let touched = touch!(tx, stored.map(|one| i64::from(one.row.key.0)).collect());
+            self.goes_on(touched.number)?;
             if !plan.pasts.is_empty() || !plan.deltas.is_empty() {
-                let stored: i64 =
-                    sqlx::query_scalar(NEXT_CHANGE).fetch_one(&mut *tx).await?;
+                let stored = touched.number;
                 insert!(tx, INSERT_PASTS,
                     &plan.pasts, |b, row| {
                         b.push_bind(i64::from(row.device.0))
@@ -358,13 +357,13 @@ impl Tables {
                     }, "");
             }
             tx.commit().await?;
-            plan
+            (plan, touched)
         });
-        Ok(self.remember(plan))
+        Ok(self.remember(plan, &touched))
     }
 
     /// Changes the memory after the commit.
-    fn remember(&self, plan: Plan) -> Vec<Outcome> {
+    fn remember(&self, plan: Plan, touched: &Touched) -> Vec<Outcome> {
         {
             let mut dictionary = self.memory().titles_mut();
             for title in plan.titles {
@@ -398,6 +397,7 @@ impl Tables {
             drop(state);
             self.memory().hold(device, gone, come);
         }
+        self.touched(touched);
         plan.outcomes
     }
 
@@ -418,6 +418,8 @@ impl Tables {
         let rows: Vec<(DeviceKey, &Contact)> = rows.into_iter().collect();
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
+            let keys: Vec<i64> = rows.iter().map(|row| i64::from(row.0.0)).collect();
+            pool.lock_devices(&mut tx, &keys).await?;
             for piece in super::statement::pieces(&rows) {
                 let mut query = super::statement::builder(&tx, UPDATE_REPORTS);
                 query.push_values(piece, |mut b, row| {

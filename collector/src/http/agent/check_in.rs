@@ -11,14 +11,14 @@ use super::place;
 use crate::app::App;
 use crate::http::Error;
 use crate::ingest::{self, Refusal};
-use crate::store::enroll::KeyState;
+use crate::store::key::KeyState;
 
 pub(super) async fn post(
     State(app): State<App>,
     request: Request,
 ) -> Result<Json<CheckInAnswer>, Error> {
-    let (envelope, key) = Envelope::take(request, REPORT, |id| known(&app, id)).await?;
-    may_speak(&envelope, &key)?;
+    let (envelope, key) = Envelope::take(request, REPORT, async |id| known(&app, id).await).await?;
+    let key = may_speak(&app, &envelope, key).await?;
     let _place = place(&app)?;
     let seq = envelope.seq;
     let check_in: CheckIn = envelope.open().await?;
@@ -36,14 +36,27 @@ pub(super) async fn post(
 }
 
 /// The key of the device that claims to speak.
-pub(super) fn known(app: &App, key_id: &str) -> Result<KeyState, Error> {
+pub(super) async fn known(app: &App, key_id: &str) -> Result<KeyState, Error> {
     let id = key_id.parse().map_err(|_| refused())?;
+    if let Some(key) = app.store.key_of_device(id) {
+        return Ok(key);
+    }
+    // It may have enrolled at another collector just now.
+    app.store.catch_up().await?;
     app.store.key_of_device(id).ok_or_else(refused)
 }
 
-/// Whether this key made the signature and may be used.
-pub(super) fn may_speak(envelope: &Envelope, key: &KeyState) -> Result<(), Error> {
-    envelope.verify(&key.public_key)?;
+/// The key that made the signature, if it may be used.
+pub(super) async fn may_speak(
+    app: &App,
+    envelope: &Envelope,
+    mut key: KeyState,
+) -> Result<KeyState, Error> {
+    if envelope.verify(&key.public_key).is_err() {
+        // It may have got another key at another collector just now.
+        key = app.store.newer_key(&envelope.key_id, &key).await?.ok_or_else(refused)?;
+        envelope.verify(&key.public_key)?;
+    }
     // Only who holds the key learns that it was revoked.
     if key.revoked || key.retired {
         return Err(Error::Refused {
@@ -55,7 +68,7 @@ pub(super) fn may_speak(envelope: &Envelope, key: &KeyState) -> Result<(), Error
             field: None,
         });
     }
-    Ok(())
+    Ok(key)
 }
 
 impl From<Refusal> for Error {

@@ -39,7 +39,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Json<EnrollAnswer>, Error> {
     // The key id is the new key itself: the signature shows that the sender holds it.
-    let new_key = |key_id: &str| decode_public_key(key_id).map_err(|_| refused());
+    let new_key = async |key_id: &str| decode_public_key(key_id).map_err(|_| refused());
     let (envelope, public_key) = Envelope::take(request, KEY_REQUEST, new_key).await?;
     envelope.verify(&public_key)?;
     let _place = place(&app)?;
@@ -116,6 +116,7 @@ pub(super) async fn post(
 /// The same key asks again: its first answer got lost. Nothing changes, the token is not used.
 async fn lost_answer(app: &App, public_key: &[u8; 32]) -> Result<Option<EnrollAnswer>, Error> {
     let Some(row) = app.store.device_by_public_key(public_key).await? else { return Ok(None) };
+    app.store.catch_up().await?;
     match app.store.key_of_device(row.id) {
         Some(key) if key.public_key == *public_key && !key.revoked && !key.retired => {
             answer(app, row.id, row.key, row.pending).await.map(Some)

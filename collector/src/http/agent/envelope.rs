@@ -92,7 +92,7 @@ impl Envelope {
     pub(super) async fn take<T>(
         request: Request,
         size: Size,
-        admit: impl FnOnce(&str) -> Result<T, Error>,
+        admit: impl AsyncFnOnce(&str) -> Result<T, Error>,
     ) -> Result<(Self, T), Error> {
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
@@ -113,7 +113,7 @@ impl Envelope {
         if announced.is_some_and(|bytes| bytes > size.wire_bytes) {
             return Err(Error::TooLarge);
         }
-        let admitted = admit(&signature.parameters.key_id)?;
+        let admitted = admit(&signature.parameters.key_id).await?;
         let body = collect(body, size.wire_bytes).await?;
         if content_digest(&body) != digest {
             return Err(refused());

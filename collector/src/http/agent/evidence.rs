@@ -18,6 +18,7 @@ pub(super) async fn decide(
     ids: &HardwareIds,
     allowed: bool,
 ) -> Result<Enrolment, Error> {
+    app.store.catch_up().await?;
     let now = app.clock.now();
     let devices: BTreeSet<DeviceKey> = {
         let evidence = app.store.memory().evidence();

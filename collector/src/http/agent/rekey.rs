@@ -26,8 +26,9 @@ pub(super) async fn post(
     State(app): State<App>,
     request: Request,
 ) -> Result<Json<EnrollAnswer>, Error> {
-    let (envelope, old) = Envelope::take(request, KEY_REQUEST, |id| known(&app, id)).await?;
-    may_speak(&envelope, &old)?;
+    let (envelope, old) =
+        Envelope::take(request, KEY_REQUEST, async |id| known(&app, id).await).await?;
+    let old = may_speak(&app, &envelope, old).await?;
     let _place = place(&app)?;
     let old_id: DeviceId = envelope.key_id.parse().map_err(|_| refused())?;
     let asked: RekeyRequest = envelope.open().await?;
@@ -38,6 +39,7 @@ pub(super) async fn post(
     verify_rekey_proof(old_id, &asked.public_key, &asked.proof).map_err(|_| refused())?;
     if let Some(row) = app.store.device_by_public_key(&public_key).await? {
         // The same new key again: the first answer got lost.
+        app.store.catch_up().await?;
         return match app.store.key_of_device(row.id) {
             Some(key) if key.public_key == public_key && !key.revoked => {
                 answer(&app, row.id, row.key, row.pending).await.map(Json)
