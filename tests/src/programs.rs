@@ -104,6 +104,11 @@ impl Collector {
     /// Starts `rollcall serve` on a free port with its tables in `database`; `fresh`: nobody has
     /// set it up yet, so that it prints a link.
     pub fn serve(data: &Path, database: &str, fresh: bool) -> Self {
+        Self::serve_telling(data, database, fresh, Stdio::inherit())
+    }
+
+    /// The same; what it logs goes to `log`.
+    pub fn serve_telling(data: &Path, database: &str, fresh: bool, log: Stdio) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("it has an address");
         drop(free);
@@ -113,7 +118,7 @@ impl Collector {
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("rollcall runs");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();

@@ -39,7 +39,12 @@ impl Place {
     pub fn start(&self, fresh: bool) -> Collector {
         match &self.database {
             None => Collector::start(&self.data, &["--no-self"]),
-            Some(url) => Collector::serve(&self.data, url, fresh),
+            Some(url) => {
+                let log = self.data.with_extension("log");
+                let log = std::fs::File::options().create(true).append(true).open(log);
+                let log = log.expect("a file for what it logs");
+                Collector::serve_telling(&self.data, url, fresh, log.into())
+            }
         }
     }
 

@@ -39,19 +39,12 @@ pub async fn of_agent(kills: u32) -> Told {
     let (root, state) = (folder.path().join("root"), folder.path().join("agent"));
     let mut puppet = Puppet::new(&root, &state, "puppet");
     puppet.change();
-    let started = Stopwatch::start();
-    let enrolled = async {
-        let mut process = puppet.start(&[])?;
-        process.answer()?;
-        process.ask(&format!("enroll {join}"))?;
-        process.ask("once")?;
-        process.end();
-        Ok::<_, String>(())
-    };
-    if let Err(error) = enrolled.await {
+    if let Err(error) = puppet.enroll(&join) {
         told.problems.push(format!("the agent did not enrol: {error}"));
         return told;
     }
+    let started = Stopwatch::start();
+    told.problems.extend(puppet.once().err());
     let whole = started.elapsed();
     // What lay in the spool must arrive; what was only looked at may.
     let (mut kept, mut sent) = (BTreeSet::new(), BTreeSet::new());
@@ -64,7 +57,10 @@ pub async fn of_agent(kills: u32) -> Told {
                 // Anywhere in a run, and sometimes after its end.
                 let part = u32::try_from(mix(kill.into(), 7, 7) % 110).unwrap_or_default();
                 tokio::time::sleep(whole * part / 100).await;
-                process.kill();
+                // The first says that the state was opened, the second that all was delivered.
+                if process.kill() == 2 {
+                    kept.insert(puppet.version());
+                }
             }
             Err(error) => told.problems.push(format!("kill {kill}: {error}")),
         }

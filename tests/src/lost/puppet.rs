@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rollcall_agent::host::Host;
 use rollcall_agent::spool::Spool;
 use rollcall_agent::{Agent, Config, Paths};
+use rollcall_shared::join::JoinString;
 
 use super::fleet::MARKER;
 use super::ledger::number_of;
@@ -124,7 +125,16 @@ impl Puppet {
         Ok(Process { child, stdin, stdout })
     }
 
-    /// Does one thing in a process of its own.
+    /// Enrols in a process of its own.
+    pub fn enroll(&self, join: &JoinString) -> Result<(), String> {
+        let mut process = self.start(&[])?;
+        process.answer()?;
+        process.ask(&format!("enroll {join}"))?;
+        process.end();
+        Ok(())
+    }
+
+    /// Looks and delivers in a process of its own.
     pub fn once(&self) -> Result<(), String> {
         let mut process = self.start(&[])?;
         process.answer()?;
@@ -182,10 +192,11 @@ impl Process {
         self.answer()
     }
 
-    /// Ends it at once.
-    pub fn kill(mut self) {
+    /// Ends it at once; how many answers of `ok` it still gave.
+    pub fn kill(mut self) -> usize {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.stdout.lines().map_while(Result::ok).filter(|line| line == "ok").count()
     }
 
     /// Lets it end by itself.

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
-use rollcall_tests::lost::{Told, kills, kills_of_agent};
+use rollcall_tests::lost::{Told, commits, kills, kills_of_agent};
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -17,6 +17,8 @@ pub(crate) struct Options {
 pub(crate) enum Part {
     /// kill -9 of collector, PostgreSQL and agent
     Kills,
+    /// Answers to commits of PostgreSQL that are lost
+    Commits,
 }
 
 /// Runs the parts, one after the other, and says each line when it is known.
@@ -43,6 +45,11 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
         }
         let left = if server.is_ok() { options.kills - 3 * quarter } else { options.kills - quarter };
         add(kills::of_collector(left, None).await);
+    }
+    if wanted(Part::Commits)
+        && let Ok(server) = &server
+    {
+        add(commits::lost_answers(u64::from(options.kills / 10).max(5), server).await);
     }
     all
 }
