@@ -54,6 +54,12 @@ impl Console {
         Self { client, url: url.to_owned(), cookie }
     }
 
+    /// The same session at another address of the same collector.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// The value of the session cookie, for a browser.
     pub fn session(&self) -> &str {
         self.cookie.split_once('=').expect("a cookie has a value").1

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod console;
 pub mod hostile;
+pub mod lost;
 pub mod programs;
 pub mod synthetic;
 pub mod wire;

@@ -48,7 +48,17 @@ impl Collector {
 
     /// The same; gives what it said when it did not start.
     pub fn try_start(data: &Path, arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start_with(data, arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn try_start_with(
+        data: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &OsStr)],
+    ) -> Result<Self, String> {
         let mut child = Command::new(binary("rollcall"))
+            .envs(environment.iter().copied())
             .args(["up", "--data"])
             .arg(data)
             .args(if arguments.contains(&"--listen") {
@@ -94,6 +104,11 @@ impl Collector {
     /// Starts `rollcall serve` on a free port with its tables in `database`; `fresh`: nobody has
     /// set it up yet, so that it prints a link.
     pub fn serve(data: &Path, database: &str, fresh: bool) -> Self {
+        Self::serve_telling(data, database, fresh, Stdio::inherit())
+    }
+
+    /// The same; what it logs goes to `log`.
+    pub fn serve_telling(data: &Path, database: &str, fresh: bool, log: Stdio) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("it has an address");
         drop(free);
@@ -103,7 +118,7 @@ impl Collector {
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("rollcall runs");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -111,6 +126,8 @@ impl Collector {
         let setup_link = fresh.then(|| lines.by_ref().map_while(Result::ok).find(link)).flatten();
         std::thread::spawn(move || lines.for_each(drop));
         while std::net::TcpStream::connect(address).is_err() {
+            let ended = child.try_wait().expect("a child can be looked at");
+            assert!(ended.is_none(), "it did not start: {ended:?}");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         let (url, database) = (format!("https://{address}"), Some(database.to_owned()));
@@ -136,6 +153,26 @@ impl Collector {
             panic!("no join string: {said}{}", String::from_utf8_lossy(&made.stderr))
         });
         line.parse().expect("a join string can be read back")
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// Starts it and ends it at once after so long, wherever it is by then.
+    pub fn start_and_kill(data: &Path, database: Option<&str>, after: std::time::Duration) {
+        let mut rollcall = Command::new(binary("rollcall"));
+        match database {
+            None => rollcall.args(["up", "--no-self", "--listen", "127.0.0.1:0"]),
+            Some(url) => rollcall.args(["serve", "--listen", "127.0.0.1:0", "--database", url]),
+        };
+        rollcall.arg("--data").arg(data).stdin(Stdio::null());
+        let mut child =
+            rollcall.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rollcall runs");
+        std::thread::sleep(after);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     /// Ends it at once, as a power cut would.

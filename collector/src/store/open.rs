@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::{Database, Error};
 
@@ -50,6 +50,15 @@ async fn open_sqlite(path: &Path) -> Result<Database, Error> {
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE)
+        // A full or failing disk makes SQLite end a transaction by itself. The connection is then
+        // taken for one that still is in it, and would never begin another.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Waits for the rollback that is under way.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options.clone().pragma("cache_size", "-131072"))
         .await?;
     copy_before_migrating(&writer, path).await?;
@@ -210,7 +219,7 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::{BeginWrite as _, Store};
     use crate::store::testing::sqlite;
 
     #[tokio::test]
@@ -264,6 +273,26 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("missing/test.db").display());
         let error = Store::open(&url).await.unwrap_err();
         assert!(matches!(error, Error::Unwritable { .. }) && error.to_string().contains("missing"));
+    }
+
+    #[tokio::test]
+    async fn space_that_comes_back_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = sqlite(folder.path()).await;
+        let Database::Sqlite { writer, .. } = store.database() else { panic!() };
+        for _ in 0..2 {
+            // Never less than there are: from here on the disk is full.
+            sqlx::query("PRAGMA max_page_count = 1").execute(writer).await.unwrap();
+            let mut tx = writer.begin_write().await.unwrap();
+            let large = "INSERT INTO setting (key, value) VALUES ('large', zeroblob(1000000))";
+            let full = sqlx::query(large).execute(&mut *tx).await.unwrap_err();
+            assert!(crate::store::dialect::passes_by_itself(&full), "{full}");
+            drop(tx);
+            sqlx::query("PRAGMA max_page_count = 1000000").execute(writer).await.unwrap();
+            let tx = writer.begin_write().await.unwrap();
+            tx.commit().await.unwrap();
+            store.put_setting("mark", &"written").await.unwrap();
+        }
     }
 
     #[cfg(unix)]
