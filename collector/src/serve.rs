@@ -13,6 +13,7 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
     crate::logging::start(config.log_format, &config.log_level);
     let _folder = Folder::take(&config.data)?;
     let started = start::start(&config, Clock::system()).await?;
+    let stop = start::asked_to_stop();
     let app = started.app.clone();
     tracing::info!(
         listen = %started.bound,
@@ -28,7 +29,7 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
             setup::new_link(&app).await?
         ));
     }
-    started.run(start::asked_to_stop()).await?;
+    started.run(stop).await?;
     tracing::info!("the collector stopped");
     Ok(())
 }

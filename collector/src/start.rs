@@ -208,26 +208,30 @@ fn refresh(certificate: Option<&Certificate>) {
     }
 }
 
-/// Ready when the system asks the program to stop.
-pub async fn asked_to_stop() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Ready when the system asks the program to stop; from the call on, so that a program that was
+/// just started is stopped as orderly as any other.
+pub fn asked_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => tokio::select! {
-                () = interrupted => {}
-                _ = terminated.recv() => {}
-            },
-            Err(_) => interrupted.await,
+        let both = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        async {
+            match both {
+                (Ok(mut terminated), Ok(mut interrupted)) => tokio::select! {
+                    _ = terminated.recv() => {}
+                    _ = interrupted.recv() => {}
+                },
+                // The system then ends the program by itself.
+                _ => std::future::pending().await,
+            }
         }
     }
     #[cfg(not(unix))]
-    interrupted.await;
+    async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// This computer's name, where the system tells it.

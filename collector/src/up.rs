@@ -49,6 +49,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let _folder = Folder::take(&data)?;
     let raw = Raw { listen: Some(options.listen), data: Some(data.clone()), ..Raw::default() };
     let started = start::start(&raw.resolve()?, Clock::system()).await?;
+    let stop = start::asked_to_stop();
     let app = started.app.clone();
     say(format_args!("Rollcall {} runs at {}", env!("CARGO_PKG_VERSION"), app.public_url));
     say(format_args!("  data  {}", data.display()));
@@ -69,7 +70,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
     started
         .run(async {
-            start::asked_to_stop().await;
+            stop.await;
             say("Stopping…");
             // The agent first: its last request should still find the collector.
             let _ = stopping.send(true);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -26,6 +27,12 @@ pub fn binary(name: &str) -> PathBuf {
         folder.expect("deps lies in a folder").to_path_buf()
     });
     folder.join(name)
+}
+
+/// An address of this computer at which nobody listens now.
+pub fn free_address() -> SocketAddr {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("it has an address")
 }
 
 /// A running `rollcall up`.
@@ -109,12 +116,26 @@ impl Collector {
 
     /// The same; what it logs goes to `log`.
     pub fn serve_telling(data: &Path, database: &str, fresh: bool, log: Stdio) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("it has an address");
-        drop(free);
+        let address = free_address();
+        let url = format!("https://{address}");
+        let arguments = ["--public-url", url.as_str()];
+        Self::serve_at(address, url.clone(), data, database, &arguments, fresh, log)
+    }
+
+    /// Starts `rollcall serve` at an address, which is asked for at `url`.
+    pub fn serve_at(
+        address: SocketAddr,
+        url: String,
+        data: &Path,
+        database: &str,
+        arguments: &[&str],
+        fresh: bool,
+        log: Stdio,
+    ) -> Self {
         let mut child = Command::new(binary("rollcall"))
             .args(["serve", "--log-level", "warn", "--listen", &address.to_string()])
-            .args(["--public-url", &format!("https://{address}"), "--database", database, "--data"])
+            .args(arguments)
+            .args(["--database", database, "--data"])
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -130,7 +151,7 @@ impl Collector {
             assert!(ended.is_none(), "it did not start: {ended:?}");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        let (url, database) = (format!("https://{address}"), Some(database.to_owned()));
+        let database = Some(database.to_owned());
         Self { child, url, setup_link, data: data.to_path_buf(), database }
     }
 

@@ -87,10 +87,11 @@ pub(crate) fn passes_by_itself(error: &sqlx::Error) -> bool {
                 && code
                     .parse::<u32>()
                     .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
-            // PostgreSQL: classes connection, resources, operator intervention, system error, and
-            // serialisation failure or deadlock.
+            // PostgreSQL: classes connection, resources, operator intervention, system error; a
+            // standby that will take over, serialisation failure, deadlock.
             let postgres = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
                 && (["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+                    || code == "25006"
                     || code == "40001"
                     || code == "40P01");
             sqlite || postgres

@@ -163,6 +163,11 @@ impl Member {
                     report = full.clone();
                     continue;
                 }
+                // From a load balancer whose collector went away while it answered.
+                Err(WireError::Status { status, .. }) if status.as_u16() == 502 => {
+                    counts.cut.fetch_add(1, Ordering::Relaxed);
+                    true
+                }
                 Err(WireError::Status { status, body, retry_after_s }) => {
                     let busy = matches!(status.as_u16(), 429 | 503);
                     if !busy || retry_after_s.is_none() {
@@ -339,17 +344,13 @@ impl Fleet {
         }
         for member in &self.members {
             let told = self.check_device(console, member, depth).await;
-            problems.extend(told.into_iter().map(|told| format!("device {}: {told}", member.number)));
+            problems
+                .extend(told.into_iter().map(|told| format!("device {}: {told}", member.number)));
         }
         problems
     }
 
-    async fn check_device(
-        &self,
-        console: &Console,
-        member: &Member,
-        depth: Depth,
-    ) -> Vec<String> {
+    async fn check_device(&self, console: &Console, member: &Member, depth: Depth) -> Vec<String> {
         let mut problems = Vec::new();
         let (entries, id) = (self.ledger.of(member.device.id), member.device.id);
         let under_way = member.standing.lock().await.seq;

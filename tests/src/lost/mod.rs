@@ -4,6 +4,7 @@
 //! Every part gives a [`Told`]. The program `lost` prints it; the ordinary tests run the parts in a
 //! short form and fail on its problems.
 
+pub mod cluster;
 pub mod commits;
 pub mod figures;
 pub mod fleet;

@@ -1,9 +1,11 @@
 //! A PostgreSQL server of its own, to throw away and to kill.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use crate::programs::free_address;
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub struct Postgres {
     programs: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
+    /// Options of the server beside where it listens.
+    options: String,
     made: std::cell::Cell<u32>,
 }
 
@@ -32,28 +36,59 @@ fn is_root() -> bool {
 impl Postgres {
     /// Makes and starts one; says why not where there is none.
     pub fn start() -> Result<Self, String> {
-        let programs = programs().ok_or("no PostgreSQL server is installed here")?;
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let free = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-        let port = free.local_addr().map_err(|error| error.to_string())?.port();
-        drop(free);
-        let server = Self { programs, folder, port, made: std::cell::Cell::new(0) };
-        let data = server.data();
-        std::fs::create_dir(&data).map_err(|error| error.to_string())?;
-        if is_root() {
-            // PostgreSQL refuses to run as root; its user must come through to its folder.
-            let open = Command::new("chmod").arg("711").arg(server.folder.path()).status();
-            let given = Command::new("chown").arg("postgres").arg(&data).status();
-            if !open.is_ok_and(|done| done.success()) || !given.is_ok_and(|done| done.success()) {
-                return Err("the user postgres cannot be given a folder".to_owned());
-            }
-        }
-        let data = data.display().to_string();
+        Self::start_with("")
+    }
+
+    /// The same with options, as `-c name=value`.
+    pub fn start_with(options: &str) -> Result<Self, String> {
+        let server = Self::empty(options)?;
+        let data = server.data().display().to_string();
         server.run(
             "initdb",
             &["-D", &data, "-U", "rollcall", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
         )?;
         server.start_again()?;
+        Ok(server)
+    }
+
+    /// A standby that follows this server from now on.
+    pub fn standby(&self, options: &str) -> Result<Self, String> {
+        let standby = Self::empty(options)?;
+        let (data, port) = (standby.data().display().to_string(), self.port.to_string());
+        let from = ["-h", "127.0.0.1", "-p", &port, "-U", "rollcall"];
+        let to = ["-D", &data, "-R", "-X", "stream", "-C", "-S", "standby"];
+        standby.run("pg_basebackup", &[&from[..], &to].concat())?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby the server that takes writes.
+    pub fn promote(&self) -> Result<(), String> {
+        self.run("pg_ctl", &["-D", &self.data().display().to_string(), "-w", "promote"])
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    fn empty(options: &str) -> Result<Self, String> {
+        let programs = programs().ok_or("no PostgreSQL server is installed here")?;
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let (port, made) = (free_address().port(), std::cell::Cell::new(0));
+        let server = Self { programs, folder, port, options: options.to_owned(), made };
+        let data = server.data();
+        std::fs::create_dir(&data).map_err(|error| error.to_string())?;
+        if is_root() {
+            // PostgreSQL refuses to run as root; its user must come through to its folder.
+            let open = Command::new("chmod").arg("711").arg(server.folder.path()).status();
+            let private = Command::new("chmod").arg("700").arg(&data).status();
+            let given = Command::new("chown").arg("postgres").arg(&data).status();
+            let all = [open, private, given];
+            if !all.into_iter().all(|done| done.is_ok_and(|done| done.success())) {
+                return Err("the user postgres cannot be given a folder".to_owned());
+            }
+        }
         Ok(server)
     }
 
@@ -93,8 +128,8 @@ impl Postgres {
         let (data, log) = (self.data(), self.data().join("log"));
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-             -c max_connections=100",
-            self.port
+             -c max_connections=100 {}",
+            self.port, self.options
         );
         let (data, log) = (data.display().to_string(), log.display().to_string());
         self.run("pg_ctl", &["-D", &data, "-w", "-t", "300", "-l", &log, "-o", &options, "start"])

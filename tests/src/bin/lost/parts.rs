@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
-use rollcall_tests::lost::{Told, commits, kills, kills_of_agent};
+use rollcall_tests::lost::{Told, cluster, commits, kills, kills_of_agent};
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// kill -9 in all: of the collector on both databases, of PostgreSQL, of the agent
     #[arg(long, default_value_t = 500)]
     kills: u32,
+    /// Devices that report to two collectors behind a load balancer
+    #[arg(long, default_value_t = 40)]
+    devices: u32,
 }
 
 /// What can be run alone.
@@ -19,6 +22,8 @@ pub(crate) enum Part {
     Kills,
     /// Answers to commits of PostgreSQL that are lost
     Commits,
+    /// Two collectors behind a load balancer, on a primary with a standby
+    Cluster,
 }
 
 /// Runs the parts, one after the other, and says each line when it is known.
@@ -43,13 +48,17 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
             add(kills::of_collector(quarter, Some(server)).await);
             add(kills::of_server(quarter, server).await);
         }
-        let left = if server.is_ok() { options.kills - 3 * quarter } else { options.kills - quarter };
+        let left =
+            if server.is_ok() { options.kills - 3 * quarter } else { options.kills - quarter };
         add(kills::of_collector(left, None).await);
     }
     if wanted(Part::Commits)
         && let Ok(server) = &server
     {
         add(commits::lost_answers(u64::from(options.kills / 10).max(5), server).await);
+    }
+    if wanted(Part::Cluster) {
+        add(cluster::parts_go_away(options.devices, options.kills.div_ceil(100)).await);
     }
     all
 }
