@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod commits;
+pub mod dump;
 pub mod figures;
 pub mod fleet;
 pub mod gate;

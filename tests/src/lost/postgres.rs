@@ -145,6 +145,20 @@ impl Postgres {
         format!("postgres://rollcall@127.0.0.1:{port}/{name}")
     }
 
+    /// Copies a database into another, empty one by way of a dump in this folder.
+    pub fn copy(&self, from: &str, to: &str, folder: &Path) -> Result<(), String> {
+        let dump = tempfile::Builder::new().suffix(".dump").tempfile_in(folder);
+        let dump = dump.map_err(|error| error.to_string())?;
+        if is_root() {
+            let opened = Command::new("chmod").arg("711").arg(folder).status();
+            let given = Command::new("chown").arg("postgres").arg(dump.path()).status();
+            opened.and(given).map_err(|error| error.to_string())?;
+        }
+        let file = dump.path().display().to_string();
+        self.run("pg_dump", &["--format=custom", "--file", &file, from])?;
+        self.run("pg_restore", &["--no-owner", "--exit-on-error", "--dbname", to, &file])
+    }
+
     /// Ends the server and every process of it at once, as a power cut would.
     pub fn kill(&self) {
         let Some(server) = postmaster(&self.data()) else { return };

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
-use rollcall_tests::lost::{Told, cluster, commits, kills, kills_of_agent};
+use rollcall_tests::lost::{Told, cluster, commits, dump, kills, kills_of_agent};
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -22,6 +22,8 @@ pub(crate) enum Part {
     Kills,
     /// Answers to commits of PostgreSQL that are lost
     Commits,
+    /// A dump of PostgreSQL under load, restored
+    Dump,
     /// Two collectors behind a load balancer, on a primary with a standby
     Cluster,
 }
@@ -56,6 +58,11 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
         && let Ok(server) = &server
     {
         add(commits::lost_answers(u64::from(options.kills / 10).max(5), server).await);
+    }
+    if wanted(Part::Dump)
+        && let Ok(server) = &server
+    {
+        add(dump::restored(server).await);
     }
     if wanted(Part::Cluster) {
         add(cluster::parts_go_away(options.devices, options.kills.div_ceil(100)).await);
