@@ -267,6 +267,17 @@ impl Fleet {
         numbers: std::ops::Range<u32>,
         titles: u32,
     ) -> Self {
+        Self::try_enroll(folder, url, join, numbers, titles).await.expect("devices enrol")
+    }
+
+    /// The same; gives the first answer that was no enrolment.
+    pub async fn try_enroll(
+        folder: &Path,
+        url: &str,
+        join: &JoinString,
+        numbers: std::ops::Range<u32>,
+        titles: u32,
+    ) -> Result<Self, WireError> {
         let wire = Wire::new(url);
         let mut members = Vec::new();
         for number in numbers {
@@ -274,13 +285,12 @@ impl Fleet {
             seed[..4].copy_from_slice(&number.to_be_bytes());
             let computer = Computer { number };
             let (hostname, ids) = (computer.hostname(), computer.hardware_ids());
-            let device = Device::enroll(&wire, join, seed, &hostname, ids, now()).await;
-            let device = device.expect("a device enrols");
+            let device = Device::enroll(&wire, join, seed, &hostname, ids, now()).await?;
             let standing = Mutex::new(Standing { seq: 1, observed_at: now() });
             members.push(Arc::new(Member { device, number, titles, standing }));
         }
         let ledger = Arc::new(Ledger::at(&folder.join("ledger.jsonl")));
-        Self { members, ledger, counts: Arc::default() }
+        Ok(Self { members, ledger, counts: Arc::default() })
     }
 
     /// Lets every device report again and again.
@@ -388,8 +398,7 @@ impl Fleet {
         let id = member.device.id;
         let mut problems = Vec::new();
         let (software, kernel) = history(console, id).await;
-        let acknowledged =
-            entries.iter().map(|entry| entry.version).filter(|version| *version > 1).collect();
+        let acknowledged = entries.iter().map(|entry| entry.version).collect();
         let sent = [version_of(under_way)].into();
         for (what, found) in [("software", software), ("os", kernel)] {
             let told = compare(&found, &acknowledged, &sent);

@@ -94,19 +94,26 @@ pub fn number_of(version: &str) -> Option<u64> {
     version.strip_prefix("1.")?.parse().ok()
 }
 
+/// The state that is shown now.
+pub async fn present(console: &Console, device: DeviceId) -> Option<u64> {
+    let answer = console.json(&format!("/api/v1/devices/{device}/software")).await;
+    let titles = titles_of(&answer);
+    let (_, version) = titles.iter().find(|(name, _)| name == MARKER)?;
+    number_of(version)
+}
+
 /// Every state that the history of a device names, oldest first: of its software, of its kernel.
 pub async fn history(console: &Console, device: DeviceId) -> (Vec<u64>, Vec<u64>) {
-    let (mut software, mut kernel) = (Vec::new(), Vec::new());
+    // Newest first; the oldest change names the state before it as well.
+    let (mut software, mut kernel) = (States::default(), States::default());
     let mut cursor = String::new();
     loop {
         let path = format!("/api/v1/devices/{device}/changes?limit=500{cursor}");
         let page = console.json(&path).await;
         for change in page["items"].as_array().into_iter().flatten() {
-            let number = change["after"].as_str().and_then(number_of);
-            let Some(number) = number else { continue };
             match change["section"].as_str() {
-                Some("software") if change["subject"] == MARKER => software.push(number),
-                Some("os") => kernel.push(number),
+                Some("software") if change["subject"] == MARKER => software.add(change),
+                Some("os") => kernel.add(change),
                 _ => {}
             }
         }
@@ -115,9 +122,31 @@ pub async fn history(console: &Console, device: DeviceId) -> (Vec<u64>, Vec<u64>
             None => break,
         }
     }
-    software.reverse();
-    kernel.reverse();
-    (software, kernel)
+    if software.0.is_empty() {
+        software.0.extend(present(console, device).await);
+    }
+    if kernel.0.is_empty() {
+        let detail = console.json(&format!("/api/v1/devices/{device}")).await;
+        kernel.0.extend(detail["sections"]["os"]["body"]["kernel"].as_str().and_then(number_of));
+    }
+    software.0.reverse();
+    kernel.0.reverse();
+    (software.0, kernel.0)
+}
+
+#[derive(Default)]
+struct States(Vec<u64>);
+
+impl States {
+    /// Adds a change that is older than those before. A gap shows as a state that is there twice.
+    fn add(&mut self, change: &Value) {
+        let number = |side: &str| change[side].as_str().and_then(number_of);
+        if self.0.last().copied() == number("after") {
+            self.0.pop();
+        }
+        self.0.extend(number("after"));
+        self.0.extend(number("before"));
+    }
 }
 
 /// Holds a history against what was acknowledged. `sent` are states that were sent and perhaps not

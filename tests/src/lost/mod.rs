@@ -5,6 +5,7 @@
 //! short form and fail on its problems.
 
 pub mod commits;
+pub mod faults;
 pub mod figures;
 pub mod fleet;
 pub mod gate;

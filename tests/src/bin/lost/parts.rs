@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
-use rollcall_tests::lost::{Told, commits, kills, kills_of_agent};
+use rollcall_tests::lost::{Told, commits, faults, kills, kills_of_agent};
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// kill -9 in all: of the collector on both databases, of PostgreSQL, of the agent
     #[arg(long, default_value_t = 500)]
     kills: u32,
+    /// Of the calls that can fail, one in so many is let fail
+    #[arg(long, default_value_t = 1)]
+    fault_step: u32,
 }
 
 /// What can be run alone.
@@ -19,6 +22,8 @@ pub(crate) enum Part {
     Kills,
     /// Answers to commits of PostgreSQL that are lost
     Commits,
+    /// The Nth write, fsync, rename fails
+    Faults,
 }
 
 /// Runs the parts, one after the other, and says each line when it is known.
@@ -50,6 +55,10 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
         && let Ok(server) = &server
     {
         add(commits::lost_answers(u64::from(options.kills / 10).max(5), server).await);
+    }
+    if wanted(Part::Faults) {
+        add(faults::of_agent(options.fault_step).await);
+        add(faults::of_collector(options.fault_step).await);
     }
     all
 }
