@@ -12,8 +12,7 @@ use super::Told;
 use super::fleet::{Depth, Fleet};
 use super::gate::Gate;
 use super::kills::Place;
-use super::kills_of_agent::device_named;
-use super::ledger::{compare, history};
+use super::kills_of_agent::{device_named, held_by};
 use super::puppet::Puppet;
 use crate::console::Console;
 use crate::programs::Collector;
@@ -274,18 +273,10 @@ async fn of_one_agent(
     if let Err(error) = puppet.once() {
         problems.push(format!("it does not go on afterwards: {error}"));
     }
-    if puppet.rejected() > 0 {
-        problems.push(format!("{} reports were put aside", puppet.rejected()));
-    }
-    match puppet.spooled() {
-        Ok(spooled) if spooled.is_empty() => {}
-        other => problems.push(format!("the spool is not empty: {other:?}")),
-    }
     match device_named(console, &format!("puppet-{at}")).await {
         Err(error) => problems.push(error),
         Ok(device) => {
-            let (software, _) = history(console, device).await;
-            problems.extend(compare(&software, &kept, &sent));
+            problems.extend(held_by(console, device, &puppet, &kept, &sent).await);
         }
     }
     problems

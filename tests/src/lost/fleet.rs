@@ -17,7 +17,7 @@ use super::ledger::{Entry, Ledger, compare, digest_of_titles, history, number_of
 use super::now;
 use crate::console::Console;
 use crate::synthetic::{Computer, mix, without_bodies};
-use crate::wire::{Device, Wire, WireError};
+use crate::wire::{Device, Wire, WireError, pack};
 
 /// The title whose version tells which state of a device is seen.
 pub const MARKER: &str = "marker";
@@ -147,9 +147,11 @@ impl Member {
         let sent = without_bodies(full.clone(), |section| {
             full.seq > 1 && !(changed && matches!(section, "software" | "os"))
         });
-        let mut report = sent;
+        let mut packed = pack(&sent);
         for _ in 0..TRIES {
-            let cut = match self.device.check_in(wire, &report, now()).await {
+            let seq = full.seq;
+            let mut pause = patience.pause;
+            let cut = match self.device.send_packed(wire, seq, packed.clone(), now()).await {
                 Ok(answer) if answer.stored => {
                     ledger.acknowledged(entry);
                     counts.acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +162,7 @@ impl Member {
                     return Ok(());
                 }
                 Ok(_) => {
-                    report = full.clone();
+                    packed = pack(&full);
                     continue;
                 }
                 Err(WireError::Status { status, body, retry_after_s }) => {
@@ -169,10 +171,13 @@ impl Member {
                         return Err(Ended::Broken(format!(
                             "device {} report {}: {status} with Retry-After {retry_after_s:?}: \
                              {body}",
-                            self.number, report.seq
+                            self.number, seq
                         )));
                     }
                     counts.refused.fetch_add(1, Ordering::Relaxed);
+                    if let (Some(faster), Some(asked)) = (patience.faster, retry_after_s) {
+                        pause = Duration::from_secs(asked) / faster;
+                    }
                     false
                 }
                 Err(WireError::Transport(_)) => {
@@ -180,14 +185,14 @@ impl Member {
                     true
                 }
                 Err(error) => {
-                    let told = format!("device {} report {}: {error}", self.number, report.seq);
+                    let told = format!("device {} report {}: {error}", self.number, seq);
                     return Err(Ended::Broken(told));
                 }
             };
             if cut && !patience.beyond_cuts || stopped.load(Ordering::Relaxed) {
                 return Err(Ended::Stopped);
             }
-            tokio::time::sleep(patience.pause).await;
+            tokio::time::sleep(pause).await;
         }
         Err(Ended::Broken(format!("device {} was never heard", self.number)))
     }
@@ -209,13 +214,18 @@ pub struct Patience {
     pub beyond_cuts: bool,
     /// How long they wait, far shorter than agents do.
     pub pause: Duration,
+    /// Set when they come back after the time they were asked to, divided by this.
+    pub faster: Option<u32>,
 }
 
 impl Patience {
     /// Stops with the collector.
-    pub const UNTIL_CUT: Self = Self { beyond_cuts: false, pause: Duration::from_millis(20) };
+    pub const UNTIL_CUT: Self = Self { beyond_cuts: false, ..Self::FOREVER };
     /// Waits for it to come back.
-    pub const FOREVER: Self = Self { beyond_cuts: true, pause: Duration::from_millis(20) };
+    pub const FOREVER: Self =
+        Self { beyond_cuts: true, pause: Duration::from_millis(20), faster: None };
+    /// Comes again at once, whatever it is told.
+    pub const NONE: Self = Self { pause: Duration::ZERO, ..Self::FOREVER };
 }
 
 /// What happened to requests.

@@ -109,10 +109,20 @@ async fn held(
     kept: &BTreeSet<u64>,
     sent: &BTreeSet<u64>,
 ) -> Vec<String> {
-    let device = match device_named(console, NAME).await {
-        Ok(device) => device,
-        Err(error) => return vec![error],
-    };
+    match device_named(console, NAME).await {
+        Ok(device) => held_by(console, device, puppet, kept, sent).await,
+        Err(error) => vec![error],
+    }
+}
+
+/// The same for a device of a fleet.
+pub async fn held_by(
+    console: &Console,
+    device: DeviceId,
+    puppet: &Puppet,
+    kept: &BTreeSet<u64>,
+    sent: &BTreeSet<u64>,
+) -> Vec<String> {
     let (software, _) = history(console, device).await;
     let mut problems = compare(&software, kept, sent);
     if puppet.rejected() > 0 {

@@ -138,11 +138,16 @@ pub async fn history(console: &Console, device: DeviceId) -> (Vec<u64>, Vec<u64>
 struct States(Vec<u64>);
 
 impl States {
-    /// Adds a change that is older than those before. A gap shows as a state that is there twice.
+    /// Adds a change that is older than those before. After a gap, where a state came from nothing,
+    /// that state stands there twice.
     fn add(&mut self, change: &Value) {
         let number = |side: &str| change[side].as_str().and_then(number_of);
-        if self.0.last().copied() == number("after") {
-            self.0.pop();
+        match self.0.last().copied() {
+            Some(last) if Some(last) == number("after") => {
+                self.0.pop();
+            }
+            Some(last) => self.0.push(last),
+            None => {}
         }
         self.0.extend(number("after"));
         self.0.extend(number("before"));
@@ -177,6 +182,21 @@ pub fn compare(found: &[u64], acknowledged: &BTreeSet<u64>, sent: &BTreeSet<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_in_the_history_is_seen() {
+        let change = |before: &str, after: &str| {
+            serde_json::json!({ "before": format!("1.{before}"), "after": format!("1.{after}") })
+        };
+        let mut whole = States::default();
+        whole.add(&change("2", "3"));
+        whole.add(&change("1", "2"));
+        assert_eq!(whole.0, [3, 2, 1]);
+        let mut gap = States::default();
+        gap.add(&change("3", "4"));
+        gap.add(&change("1", "2"));
+        assert_eq!(gap.0, [4, 3, 3, 2, 1]);
+    }
 
     #[test]
     fn every_kind_of_loss_is_noticed() {
