@@ -13,13 +13,15 @@ use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 
 /// An HTTP client that believes any certificate and follows nothing: tests speak to loopback.
 pub fn client() -> reqwest::Client {
+    builder().build().expect("a client can be built")
+}
+
+fn builder() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .tls_danger_accept_invalid_certs(true)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_mins(1))
-        .build()
-        .expect("a client can be built")
 }
 
 /// A connection pool to one collector that believes any certificate: tests speak to loopback.
@@ -54,6 +56,21 @@ impl Wire {
     /// To the collector at `url`.
     pub fn new(url: &str) -> Self {
         Self { client: client(), url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// The same from several addresses of this computer, since a collector takes only so many
+    /// connections from each. `kept`: whether connections are used again.
+    pub fn from_addresses(url: &str, count: u8, kept: bool) -> Vec<Self> {
+        let address = |number| std::net::IpAddr::from([127, 0, 0, number]);
+        let wire = |number| {
+            let mut builder = builder().local_address(address(number));
+            if !kept {
+                builder = builder.pool_max_idle_per_host(0);
+            }
+            let client = builder.build().expect("a client can be built");
+            Self { client, url: url.trim_end_matches('/').to_owned() }
+        };
+        (2..count.saturating_add(2)).map(wire).collect()
     }
 
     /// Sends a signed request as agents do.

@@ -17,7 +17,7 @@ use super::ledger::{Entry, Ledger, compare, digest_of_titles, history, number_of
 use super::now;
 use crate::console::Console;
 use crate::synthetic::{Computer, mix, without_bodies};
-use crate::wire::{Device, Wire, WireError};
+use crate::wire::{Device, Wire, WireError, pack};
 
 /// The title whose version tells which state of a device is seen.
 pub const MARKER: &str = "marker";
@@ -147,9 +147,11 @@ impl Member {
         let sent = without_bodies(full.clone(), |section| {
             full.seq > 1 && !(changed && matches!(section, "software" | "os"))
         });
-        let mut report = sent;
+        let mut packed = pack(&sent);
         for _ in 0..TRIES {
-            let cut = match self.device.check_in(wire, &report, now()).await {
+            let seq = full.seq;
+            let mut pause = patience.pause;
+            let cut = match self.device.send_packed(wire, seq, packed.clone(), now()).await {
                 Ok(answer) if answer.stored => {
                     ledger.acknowledged(entry);
                     counts.acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +162,7 @@ impl Member {
                     return Ok(());
                 }
                 Ok(_) => {
-                    report = full.clone();
+                    packed = pack(&full);
                     continue;
                 }
                 // From a load balancer whose collector went away while it answered.
@@ -174,10 +176,13 @@ impl Member {
                         return Err(Ended::Broken(format!(
                             "device {} report {}: {status} with Retry-After {retry_after_s:?}: \
                              {body}",
-                            self.number, report.seq
+                            self.number, seq
                         )));
                     }
                     counts.refused.fetch_add(1, Ordering::Relaxed);
+                    if let (Some(faster), Some(asked)) = (patience.faster, retry_after_s) {
+                        pause = Duration::from_secs(asked) / faster;
+                    }
                     false
                 }
                 Err(WireError::Transport(_)) => {
@@ -185,14 +190,14 @@ impl Member {
                     true
                 }
                 Err(error) => {
-                    let told = format!("device {} report {}: {error}", self.number, report.seq);
+                    let told = format!("device {} report {}: {error}", self.number, seq);
                     return Err(Ended::Broken(told));
                 }
             };
             if cut && !patience.beyond_cuts || stopped.load(Ordering::Relaxed) {
                 return Err(Ended::Stopped);
             }
-            tokio::time::sleep(patience.pause).await;
+            tokio::time::sleep(pause).await;
         }
         Err(Ended::Broken(format!("device {} was never heard", self.number)))
     }
@@ -214,13 +219,18 @@ pub struct Patience {
     pub beyond_cuts: bool,
     /// How long they wait, far shorter than agents do.
     pub pause: Duration,
+    /// Set when they come back after the time they were asked to, divided by this.
+    pub faster: Option<u32>,
 }
 
 impl Patience {
     /// Stops with the collector.
-    pub const UNTIL_CUT: Self = Self { beyond_cuts: false, pause: Duration::from_millis(20) };
+    pub const UNTIL_CUT: Self = Self { beyond_cuts: false, ..Self::FOREVER };
     /// Waits for it to come back.
-    pub const FOREVER: Self = Self { beyond_cuts: true, pause: Duration::from_millis(20) };
+    pub const FOREVER: Self =
+        Self { beyond_cuts: true, pause: Duration::from_millis(20), faster: None };
+    /// Comes again at once, whatever it is told.
+    pub const NONE: Self = Self { pause: Duration::ZERO, ..Self::FOREVER };
 }
 
 /// What happened to requests.
@@ -272,6 +282,17 @@ impl Fleet {
         numbers: std::ops::Range<u32>,
         titles: u32,
     ) -> Self {
+        Self::try_enroll(folder, url, join, numbers, titles).await.expect("devices enrol")
+    }
+
+    /// The same; gives the first answer that was no enrolment.
+    pub async fn try_enroll(
+        folder: &Path,
+        url: &str,
+        join: &JoinString,
+        numbers: std::ops::Range<u32>,
+        titles: u32,
+    ) -> Result<Self, WireError> {
         let wire = Wire::new(url);
         let mut members = Vec::new();
         for number in numbers {
@@ -279,13 +300,12 @@ impl Fleet {
             seed[..4].copy_from_slice(&number.to_be_bytes());
             let computer = Computer { number };
             let (hostname, ids) = (computer.hostname(), computer.hardware_ids());
-            let device = Device::enroll(&wire, join, seed, &hostname, ids, now()).await;
-            let device = device.expect("a device enrols");
+            let device = Device::enroll(&wire, join, seed, &hostname, ids, now()).await?;
             let standing = Mutex::new(Standing { seq: 1, observed_at: now() });
             members.push(Arc::new(Member { device, number, titles, standing }));
         }
         let ledger = Arc::new(Ledger::at(&folder.join("ledger.jsonl")));
-        Self { members, ledger, counts: Arc::default() }
+        Ok(Self { members, ledger, counts: Arc::default() })
     }
 
     /// Lets every device report again and again.
@@ -389,8 +409,7 @@ impl Fleet {
         let id = member.device.id;
         let mut problems = Vec::new();
         let (software, kernel) = history(console, id).await;
-        let acknowledged =
-            entries.iter().map(|entry| entry.version).filter(|version| *version > 1).collect();
+        let acknowledged = entries.iter().map(|entry| entry.version).collect();
         let sent = [version_of(under_way)].into();
         for (what, found) in [("software", software), ("os", kernel)] {
             let told = compare(&found, &acknowledged, &sent);

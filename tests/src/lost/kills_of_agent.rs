@@ -16,13 +16,18 @@ use crate::console::Console;
 use crate::programs::Collector;
 use crate::synthetic::mix;
 
-/// The one device of a collector.
-pub async fn only_device(console: &Console) -> Result<DeviceId, String> {
-    let list = console.json("/api/v1/devices").await;
-    if list["total"] != 1 {
-        return Err(format!("{} devices instead of one", list["total"]));
-    }
-    let id = list["items"][0]["id"].as_str().unwrap_or_default();
+/// The name of the computer.
+const NAME: &str = "puppet";
+
+/// The one device of a collector with this name.
+pub async fn device_named(console: &Console, hostname: &str) -> Result<DeviceId, String> {
+    let list = console.json(&format!("/api/v1/devices?q={hostname}")).await;
+    let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut named = items.iter().filter(|one| one["hostname"] == hostname);
+    let (Some(device), None) = (named.next(), named.next()) else {
+        return Err(format!("not one device is named {hostname}: {list}"));
+    };
+    let id = device["id"].as_str().unwrap_or_default();
     id.parse().map_err(|_| format!("`{id}` is no device"))
 }
 
@@ -37,7 +42,7 @@ pub async fn of_agent(kills: u32) -> Told {
     let gate = Gate::to(&collector.url).await;
     let join = JoinString { url: gate.url.clone(), ..collector.join_string() };
     let (root, state) = (folder.path().join("root"), folder.path().join("agent"));
-    let mut puppet = Puppet::new(&root, &state, "puppet");
+    let mut puppet = Puppet::new(&root, &state, NAME);
     puppet.change();
     if let Err(error) = puppet.enroll(&join) {
         told.problems.push(format!("the agent did not enrol: {error}"));
@@ -47,7 +52,7 @@ pub async fn of_agent(kills: u32) -> Told {
     told.problems.extend(puppet.once().err());
     let whole = started.elapsed();
     // What lay in the spool must arrive; what was only looked at may.
-    let (mut kept, mut sent) = (BTreeSet::new(), BTreeSet::new());
+    let (mut kept, mut sent) = (BTreeSet::from([puppet.version()]), BTreeSet::new());
     for kill in 1..=kills {
         gate.set(!kill.is_multiple_of(3));
         sent.insert(puppet.change());
@@ -104,14 +109,22 @@ async fn held(
     kept: &BTreeSet<u64>,
     sent: &BTreeSet<u64>,
 ) -> Vec<String> {
-    let device = match only_device(console).await {
-        Ok(device) => device,
-        Err(error) => return vec![error],
-    };
+    match device_named(console, NAME).await {
+        Ok(device) => held_by(console, device, puppet, kept, sent).await,
+        Err(error) => vec![error],
+    }
+}
+
+/// The same for a device of a fleet.
+pub async fn held_by(
+    console: &Console,
+    device: DeviceId,
+    puppet: &Puppet,
+    kept: &BTreeSet<u64>,
+    sent: &BTreeSet<u64>,
+) -> Vec<String> {
     let (software, _) = history(console, device).await;
-    // The first state is where the history begins.
-    let kept = kept.iter().copied().filter(|version| *version > 1).collect();
-    let mut problems = compare(&software, &kept, sent);
+    let mut problems = compare(&software, kept, sent);
     if puppet.rejected() > 0 {
         problems.push(format!("{} reports were put aside", puppet.rejected()));
     }

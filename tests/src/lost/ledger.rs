@@ -94,19 +94,26 @@ pub fn number_of(version: &str) -> Option<u64> {
     version.strip_prefix("1.")?.parse().ok()
 }
 
+/// The state that is shown now.
+pub async fn present(console: &Console, device: DeviceId) -> Option<u64> {
+    let answer = console.json(&format!("/api/v1/devices/{device}/software")).await;
+    let titles = titles_of(&answer);
+    let (_, version) = titles.iter().find(|(name, _)| name == MARKER)?;
+    number_of(version)
+}
+
 /// Every state that the history of a device names, oldest first: of its software, of its kernel.
 pub async fn history(console: &Console, device: DeviceId) -> (Vec<u64>, Vec<u64>) {
-    let (mut software, mut kernel) = (Vec::new(), Vec::new());
+    // Newest first; the oldest change names the state before it as well.
+    let (mut software, mut kernel) = (States::default(), States::default());
     let mut cursor = String::new();
     loop {
         let path = format!("/api/v1/devices/{device}/changes?limit=500{cursor}");
         let page = console.json(&path).await;
         for change in page["items"].as_array().into_iter().flatten() {
-            let number = change["after"].as_str().and_then(number_of);
-            let Some(number) = number else { continue };
             match change["section"].as_str() {
-                Some("software") if change["subject"] == MARKER => software.push(number),
-                Some("os") => kernel.push(number),
+                Some("software") if change["subject"] == MARKER => software.add(change),
+                Some("os") => kernel.add(change),
                 _ => {}
             }
         }
@@ -115,9 +122,36 @@ pub async fn history(console: &Console, device: DeviceId) -> (Vec<u64>, Vec<u64>
             None => break,
         }
     }
-    software.reverse();
-    kernel.reverse();
-    (software, kernel)
+    if software.0.is_empty() {
+        software.0.extend(present(console, device).await);
+    }
+    if kernel.0.is_empty() {
+        let detail = console.json(&format!("/api/v1/devices/{device}")).await;
+        kernel.0.extend(detail["sections"]["os"]["body"]["kernel"].as_str().and_then(number_of));
+    }
+    software.0.reverse();
+    kernel.0.reverse();
+    (software.0, kernel.0)
+}
+
+#[derive(Default)]
+struct States(Vec<u64>);
+
+impl States {
+    /// Adds a change that is older than those before. After a gap, where a state came from nothing,
+    /// that state stands there twice.
+    fn add(&mut self, change: &Value) {
+        let number = |side: &str| change[side].as_str().and_then(number_of);
+        match self.0.last().copied() {
+            Some(last) if Some(last) == number("after") => {
+                self.0.pop();
+            }
+            Some(last) => self.0.push(last),
+            None => {}
+        }
+        self.0.extend(number("after"));
+        self.0.extend(number("before"));
+    }
 }
 
 /// Holds a history against what was acknowledged. `sent` are states that were sent and perhaps not
@@ -148,6 +182,21 @@ pub fn compare(found: &[u64], acknowledged: &BTreeSet<u64>, sent: &BTreeSet<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_in_the_history_is_seen() {
+        let change = |before: &str, after: &str| {
+            serde_json::json!({ "before": format!("1.{before}"), "after": format!("1.{after}") })
+        };
+        let mut whole = States::default();
+        whole.add(&change("2", "3"));
+        whole.add(&change("1", "2"));
+        assert_eq!(whole.0, [3, 2, 1]);
+        let mut gap = States::default();
+        gap.add(&change("3", "4"));
+        gap.add(&change("1", "2"));
+        assert_eq!(gap.0, [4, 3, 3, 2, 1]);
+    }
 
     #[test]
     fn every_kind_of_loss_is_noticed() {

@@ -7,14 +7,19 @@
 pub mod cluster;
 pub mod commits;
 pub mod dump;
+pub mod faults;
 pub mod figures;
 pub mod fleet;
+pub mod full;
 pub mod gate;
+pub mod herd;
 pub mod kills;
 pub mod kills_of_agent;
 pub mod ledger;
+pub mod overload;
 pub mod postgres;
 pub mod puppet;
+pub mod restarts;
 
 use rollcall_shared::Timestamp;
 

@@ -1,8 +1,16 @@
 //! The parts of the suite and how much of each is done.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
+<<<<<<< HEAD
 use rollcall_tests::lost::{Told, cluster, commits, dump, kills, kills_of_agent};
+=======
+use rollcall_tests::lost::{
+    Told, commits, faults, full, herd, kills, kills_of_agent, overload, restarts,
+};
+>>>>>>> lost
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -10,9 +18,36 @@ pub(crate) struct Options {
     /// kill -9 in all: of the collector on both databases, of PostgreSQL, of the agent
     #[arg(long, default_value_t = 500)]
     kills: u32,
+<<<<<<< HEAD
     /// Devices that report to two collectors behind a load balancer
     #[arg(long, default_value_t = 40)]
     devices: u32,
+=======
+    /// Answers to commits of PostgreSQL that are kept back
+    #[arg(long, default_value_t = 50)]
+    commits: u32,
+    /// Of the calls that can fail, one in so many is let fail
+    #[arg(long, default_value_t = 1)]
+    fault_step: u32,
+    /// How often the disk is full
+    #[arg(long, default_value_t = 5)]
+    full: u32,
+    /// Seconds of overload on each database
+    #[arg(long, default_value_t = 300)]
+    overload_s: u64,
+    /// Devices of the overload
+    #[arg(long, default_value_t = 1_000)]
+    overload_devices: u32,
+    /// Devices that come back after an outage
+    #[arg(long, default_value_t = 5_000)]
+    herd: u32,
+    /// Seconds into which their hour of coming back is pressed
+    #[arg(long, default_value_t = 60)]
+    herd_s: u64,
+    /// Stops and starts under load on each database
+    #[arg(long, default_value_t = 20)]
+    restarts: u32,
+>>>>>>> lost
 }
 
 /// What can be run alone.
@@ -22,10 +57,23 @@ pub(crate) enum Part {
     Kills,
     /// Answers to commits of PostgreSQL that are lost
     Commits,
+<<<<<<< HEAD
     /// A dump of PostgreSQL under load, restored
     Dump,
     /// Two collectors behind a load balancer, on a primary with a standby
     Cluster,
+=======
+    /// The Nth write, fsync, rename fails
+    Faults,
+    /// A full disk
+    Full,
+    /// Ten times what the collector can take
+    Overload,
+    /// A fleet that comes back after an outage
+    Herd,
+    /// SIGTERM under load
+    Restarts,
+>>>>>>> lost
 }
 
 /// Runs the parts, one after the other, and says each line when it is known.
@@ -33,9 +81,6 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
     let mut all = Told::default();
     let mut add = |told: Told| {
         told.lines.iter().for_each(|line| say(line));
-        for problem in &told.problems {
-            say(&format!("  broken: {problem}"));
-        }
         all.add(told);
     };
     let wanted = |part: Part| parts.is_empty() || parts.contains(&part);
@@ -43,21 +88,54 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
     if let Err(why) = &server {
         add(Told::without(format!("everything on PostgreSQL: {why}")));
     }
+    let server = server.as_ref().ok();
+    let databases = || std::iter::once(None).chain(server.map(Some));
     if wanted(Part::Kills) {
         let quarter = options.kills / 4;
-        add(kills_of_agent::of_agent(quarter).await);
-        if let Ok(server) = &server {
-            add(kills::of_collector(quarter, Some(server)).await);
-            add(kills::of_server(quarter, server).await);
+        let (agent, postgres) = (quarter, if server.is_some() { quarter } else { 0 });
+        add(kills_of_agent::of_agent(agent).await);
+        if let Some(server) = server {
+            add(kills::of_collector(postgres, Some(server)).await);
+            add(kills::of_server(postgres, server).await);
         }
+<<<<<<< HEAD
         let left =
             if server.is_ok() { options.kills - 3 * quarter } else { options.kills - quarter };
         add(kills::of_collector(left, None).await);
+=======
+        add(kills::of_collector(options.kills - agent - 2 * postgres, None).await);
+>>>>>>> lost
     }
     if wanted(Part::Commits)
-        && let Ok(server) = &server
+        && let Some(server) = server
     {
-        add(commits::lost_answers(u64::from(options.kills / 10).max(5), server).await);
+        add(commits::lost_answers(options.commits.into(), server).await);
+    }
+    if wanted(Part::Faults) {
+        add(faults::of_agent(options.fault_step).await);
+        add(faults::of_collector(options.fault_step).await);
+    }
+    if wanted(Part::Full) {
+        add(full::of_agent(options.full).await);
+        add(full::of_collector(options.full).await);
+    }
+    if wanted(Part::Restarts) {
+        for database in databases() {
+            add(restarts::run(options.restarts, database).await);
+        }
+    }
+    if wanted(Part::Overload) {
+        let time = Duration::from_secs(options.overload_s);
+        for database in databases() {
+            add(overload::run(options.overload_devices, time, database).await);
+        }
+    }
+    if wanted(Part::Herd) {
+        add(herd::simulated(options.herd));
+        let spread = Duration::from_secs(options.herd_s);
+        for database in databases() {
+            add(herd::live(options.herd, spread, database).await);
+        }
     }
     if wanted(Part::Dump)
         && let Ok(server) = &server
