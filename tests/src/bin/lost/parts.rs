@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use rollcall_tests::lost::postgres::Postgres;
-<<<<<<< HEAD
-use rollcall_tests::lost::{Told, cluster, commits, dump, kills, kills_of_agent};
-=======
 use rollcall_tests::lost::{
-    Told, commits, faults, full, herd, kills, kills_of_agent, overload, restarts,
+    Told, cluster, commits, dump, faults, full, herd, kills, kills_of_agent, overload, restarts,
 };
->>>>>>> lost
 
 /// How much is done.
 #[derive(Debug, Args)]
@@ -18,11 +14,9 @@ pub(crate) struct Options {
     /// kill -9 in all: of the collector on both databases, of PostgreSQL, of the agent
     #[arg(long, default_value_t = 500)]
     kills: u32,
-<<<<<<< HEAD
     /// Devices that report to two collectors behind a load balancer
     #[arg(long, default_value_t = 40)]
     devices: u32,
-=======
     /// Answers to commits of PostgreSQL that are kept back
     #[arg(long, default_value_t = 50)]
     commits: u32,
@@ -47,7 +41,6 @@ pub(crate) struct Options {
     /// Stops and starts under load on each database
     #[arg(long, default_value_t = 20)]
     restarts: u32,
->>>>>>> lost
 }
 
 /// What can be run alone.
@@ -57,12 +50,10 @@ pub(crate) enum Part {
     Kills,
     /// Answers to commits of PostgreSQL that are lost
     Commits,
-<<<<<<< HEAD
     /// A dump of PostgreSQL under load, restored
     Dump,
     /// Two collectors behind a load balancer, on a primary with a standby
     Cluster,
-=======
     /// The Nth write, fsync, rename fails
     Faults,
     /// A full disk
@@ -73,7 +64,6 @@ pub(crate) enum Part {
     Herd,
     /// SIGTERM under load
     Restarts,
->>>>>>> lost
 }
 
 /// Runs the parts, one after the other, and says each line when it is known.
@@ -98,13 +88,7 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
             add(kills::of_collector(postgres, Some(server)).await);
             add(kills::of_server(postgres, server).await);
         }
-<<<<<<< HEAD
-        let left =
-            if server.is_ok() { options.kills - 3 * quarter } else { options.kills - quarter };
-        add(kills::of_collector(left, None).await);
-=======
         add(kills::of_collector(options.kills - agent - 2 * postgres, None).await);
->>>>>>> lost
     }
     if wanted(Part::Commits)
         && let Some(server) = server
@@ -138,7 +122,7 @@ pub(crate) async fn run(options: &Options, parts: &[Part], say: impl Fn(&str)) -
         }
     }
     if wanted(Part::Dump)
-        && let Ok(server) = &server
+        && let Some(server) = server
     {
         add(dump::restored(server).await);
     }
