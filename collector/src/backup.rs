@@ -15,6 +15,7 @@ use crate::ca;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::store::Store;
+use crate::store::drift::note_backup;
 use crate::store::examine::Examined;
 
 /// The database in a backup and in a data folder.
@@ -75,6 +76,9 @@ pub async fn make(
         .map_err(|error| Failure::of(Exit::Internal, &error))?;
     write(&unfinished.join(MANIFEST), text.as_bytes())?;
     std::fs::rename(&unfinished, to).map_err(|error| failed("renaming", &unfinished, &error))?;
+    if let Err(error) = note_backup(database, now).await {
+        tracing::warn!(%error, "the backup is whole; the collector could not be told of it");
+    }
     Ok(manifest)
 }
 

@@ -93,14 +93,16 @@ impl Authority {
     /// The server's certificate for these names, made anew when it is missing, ends soon or lacks
     /// a name. Its chain ends in the CA, so that agents can compare its hash.
     pub fn server_files(&self, names: &[String], now: Timestamp) -> Result<Files, CaError> {
-        let files = Files {
-            certificate: self.folder.join(SERVER_CERTIFICATE),
-            key: self.folder.join(SERVER_KEY),
-        };
+        let files = Self::server_files_in(&self.folder);
         if !self.is_current(&files, names, now) {
             self.make_server(&files, names, now)?;
         }
         Ok(files)
+    }
+
+    /// Where the server's certificate of a data folder is.
+    pub fn server_files_in(folder: &Path) -> Files {
+        Files { certificate: folder.join(SERVER_CERTIFICATE), key: folder.join(SERVER_KEY) }
     }
 
     fn is_current(&self, files: &Files, names: &[String], now: Timestamp) -> bool {

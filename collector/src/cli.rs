@@ -1,7 +1,9 @@
 //! The command line: what can be asked, and which function answers.
 
 mod backup;
+mod doctor;
 mod health;
+mod migrate;
 mod token;
 mod user;
 
@@ -45,6 +47,10 @@ enum Command {
     User(user::Command),
     /// Ask whether a collector works
     Health(health::Options),
+    /// Look whether the tables and the certificate are well; changes nothing
+    Doctor(doctor::Options),
+    /// Bring the tables up to date, or say what that would do
+    Migrate(migrate::Options),
     /// Copy a running collector on SQLite into a new folder
     Backup(backup::Backup),
     /// Read a backup, or the collector's own tables, back to their beginning
@@ -139,6 +145,8 @@ async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Health(options) => health::run(&options).await,
+        Command::Doctor(options) => doctor::run(&options).await,
+        Command::Migrate(options) => migrate::run(&options).await,
         Command::Backup(options) => backup::make(&options).await,
         Command::Verify(options) => backup::verify(&options).await,
         Command::Restore(options) => backup::restore(&options).await,

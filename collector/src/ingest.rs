@@ -102,6 +102,9 @@ fn tell_fleet(fleet: &Fleet, applied: &Applied) {
         fleet.titles_added(applied.new_titles.iter().map(load::title).collect());
     }
     fleet.device_applied(applied.row.clone(), Arc::clone(&applied.titles));
+    if !applied.values.is_empty() {
+        fleet.values_seen(applied.row.key, applied.values.clone());
+    }
 }
 
 /// The same without the fleet and the findings: checks, stores and answers with the settings left

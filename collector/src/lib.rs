@@ -8,6 +8,7 @@ pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod export;
 pub mod failure;

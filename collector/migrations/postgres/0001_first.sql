@@ -2,26 +2,28 @@
 -- Every table about a device begins its key with the device's number.
 
 -- Numbers given by the collector itself.
+-- Texts are ordered and folded byte by byte, whatever the server's language, as SQLite does it.
+
 CREATE TABLE counter (
-  name               TEXT PRIMARY KEY,
+  name               TEXT COLLATE "C" PRIMARY KEY,
   value              BIGINT NOT NULL
 );
 INSERT INTO counter (name, value) VALUES ('device', 0), ('title', 0), ('change', 0);
 
 CREATE TABLE device (
   key                BIGINT PRIMARY KEY,          -- dense: bitmaps are indexed by it
-  uuid               TEXT NOT NULL UNIQUE,         -- the id outside
-  hostname           TEXT NOT NULL,                -- these five repeat the summary, for people with an SQL shell
-  serial             TEXT,
-  manufacturer       TEXT,
-  model              TEXT,
-  os_name            TEXT NOT NULL,
-  class              TEXT,
-  summary            TEXT NOT NULL,                -- JSON
-  site               TEXT,
-  department         TEXT,
-  asset_tag          TEXT,                         -- given by a person
-  notes_text         TEXT NOT NULL DEFAULT '',     -- written by people
+  uuid               TEXT COLLATE "C" NOT NULL UNIQUE,         -- the id outside
+  hostname           TEXT COLLATE "C" NOT NULL,                -- these five repeat the summary, for people with an SQL shell
+  serial             TEXT COLLATE "C",
+  manufacturer       TEXT COLLATE "C",
+  model              TEXT COLLATE "C",
+  os_name            TEXT COLLATE "C" NOT NULL,
+  class              TEXT COLLATE "C",
+  summary            TEXT COLLATE "C" NOT NULL,                -- JSON
+  site               TEXT COLLATE "C",
+  department         TEXT COLLATE "C",
+  asset_tag          TEXT COLLATE "C",                         -- given by a person
+  notes_text         TEXT COLLATE "C" NOT NULL DEFAULT '',     -- written by people
   enrolled_at        BIGINT NOT NULL,
   first_report_at    BIGINT,                      -- its past is known from here on
   pending            BOOLEAN NOT NULL DEFAULT FALSE,
@@ -63,7 +65,7 @@ CREATE TABLE lease (
 CREATE TABLE device_report (
   device             BIGINT PRIMARY KEY,
   seq                BIGINT NOT NULL,
-  report_id          TEXT NOT NULL,
+  report_id          TEXT COLLATE "C" NOT NULL,
   content            BYTEA NOT NULL,                -- digest of what the report says
   fingerprint        BYTEA NOT NULL,                -- digest of what a next report must say to be unchanged
   recent             BYTEA NOT NULL,                -- ids and digests of the last few reports
@@ -71,16 +73,16 @@ CREATE TABLE device_report (
   received_at        BIGINT NOT NULL,
   changed_at         BIGINT NOT NULL,             -- the newest moment of its history
   clock_error_ms     BIGINT NOT NULL,
-  vitals             TEXT NOT NULL,                -- JSON, as the next three
-  agent              TEXT NOT NULL,
-  cost               TEXT NOT NULL,
-  hardware_ids       TEXT NOT NULL
+  vitals             TEXT COLLATE "C" NOT NULL,                -- JSON, as the next three
+  agent              TEXT COLLATE "C" NOT NULL,
+  cost               TEXT COLLATE "C" NOT NULL,
+  hardware_ids       TEXT COLLATE "C" NOT NULL
 );
 
 -- The present document of each section but software.
 CREATE TABLE section (
   device             BIGINT NOT NULL,
-  name               TEXT NOT NULL,
+  name               TEXT COLLATE "C" NOT NULL,
   at                 BIGINT NOT NULL,             -- when it became so
   digest             BYTEA NOT NULL,                -- of the body as sent
   document           BYTEA NOT NULL,                -- zstd JSON; empty: there is none any more
@@ -90,7 +92,7 @@ CREATE TABLE section (
 -- What a section was before `at`: zstd with the newer document as dictionary; empty: there was none.
 CREATE TABLE section_past (
   device             BIGINT NOT NULL,
-  name               TEXT NOT NULL,
+  name               TEXT COLLATE "C" NOT NULL,
   at                 BIGINT NOT NULL,
   received_at        BIGINT NOT NULL,
   stored             BIGINT NOT NULL,             -- number of the transaction that stored it: no later one is lower
@@ -103,20 +105,20 @@ CREATE INDEX section_past_stored ON section_past (stored);
 -- Why sections are absent or incomplete: today's only. JSON: section name to list of notes.
 CREATE TABLE section_note (
   device             BIGINT PRIMARY KEY,
-  notes              TEXT NOT NULL
+  notes              TEXT COLLATE "C" NOT NULL
 );
 
 -- Every software title ever seen, once.
 CREATE TABLE title (
   id                 BIGINT PRIMARY KEY,          -- dense, given by the collector
   hash               BYTEA NOT NULL UNIQUE,         -- 16 bytes over all texts
-  source             TEXT NOT NULL,
-  name               TEXT NOT NULL,
-  version            TEXT NOT NULL,
-  architecture       TEXT NOT NULL,                -- '' for none, as in the next three
-  publisher          TEXT NOT NULL,
-  source_package     TEXT NOT NULL,
-  source_version     TEXT NOT NULL
+  source             TEXT COLLATE "C" NOT NULL,
+  name               TEXT COLLATE "C" NOT NULL,
+  version            TEXT COLLATE "C" NOT NULL,
+  architecture       TEXT COLLATE "C" NOT NULL,                -- '' for none, as in the next three
+  publisher          TEXT COLLATE "C" NOT NULL,
+  source_package     TEXT COLLATE "C" NOT NULL,
+  source_version     TEXT COLLATE "C" NOT NULL
 );
 
 -- The titles a device has now.
@@ -144,9 +146,9 @@ CREATE INDEX software_change_stored ON software_change (stored);
 -- Values a device has or had, for the search and the list of people.
 CREATE TABLE seen_value (
   device             BIGINT NOT NULL,
-  kind               TEXT NOT NULL,                -- hostname, user, serial, mac, ip, asset_tag
-  value              TEXT NOT NULL,
-  label              TEXT,                         -- of a user: the person's name
+  kind               TEXT COLLATE "C" NOT NULL,                -- hostname, user, serial, mac, ip, asset_tag
+  value              TEXT COLLATE "C" NOT NULL,
+  label              TEXT COLLATE "C",                         -- of a user: the person's name
   first_at           BIGINT NOT NULL,
   last_at            BIGINT NOT NULL,
   PRIMARY KEY (device, kind, value)
@@ -157,10 +159,10 @@ CREATE TABLE decision (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   device             BIGINT NOT NULL REFERENCES device (key),
   at                 BIGINT NOT NULL,
-  kind               TEXT NOT NULL,
-  evidence           TEXT NOT NULL,                -- words
+  kind               TEXT COLLATE "C" NOT NULL,
+  evidence           TEXT COLLATE "C" NOT NULL,                -- words
   other_device       BIGINT REFERENCES device (key),
-  actor              TEXT,                         -- the person who decided, where one did
+  actor              TEXT COLLATE "C",                         -- the person who decided, where one did
   undone_at          BIGINT,
   undone_by          TEXT
 );
@@ -169,34 +171,42 @@ CREATE INDEX decision_device ON decision (device, at);
 CREATE TABLE finding (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   device             BIGINT NOT NULL REFERENCES device (key),
-  rule               TEXT NOT NULL,
-  subject            TEXT NOT NULL DEFAULT '',     -- '' for the device itself
-  severity           TEXT NOT NULL,
+  rule               TEXT COLLATE "C" NOT NULL,
+  subject            TEXT COLLATE "C" NOT NULL DEFAULT '',     -- '' for the device itself
+  severity           TEXT COLLATE "C" NOT NULL,
   opened_at          BIGINT NOT NULL,
   closed_at          BIGINT,
-  value              TEXT NOT NULL,
-  threshold          TEXT NOT NULL,
-  source             TEXT NOT NULL,
+  value              TEXT COLLATE "C" NOT NULL,
+  threshold          TEXT COLLATE "C" NOT NULL,
+  source             TEXT COLLATE "C" NOT NULL,
   source_date        BIGINT,
-  next_step          TEXT NOT NULL,
-  evidence           TEXT NOT NULL,                -- JSON object
-  said_at            BIGINT NOT NULL               -- since when severity, threshold and value are these
+  next_step          TEXT COLLATE "C" NOT NULL,
+  evidence           TEXT COLLATE "C" NOT NULL,                -- JSON object
+  said_at            BIGINT NOT NULL,             -- since when severity, threshold and value are these
+  -- Worst first; the words' order is not the alphabet's.
+  rank               SMALLINT NOT NULL GENERATED ALWAYS AS
+    (CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END) STORED
 );
 CREATE UNIQUE INDEX finding_open ON finding (device, rule, subject) WHERE closed_at IS NULL;
 CREATE INDEX finding_device ON finding (device, opened_at);
+-- The lists, in their order: a page is read from where the one before ended.
+CREATE INDEX finding_open_list ON finding (rank, opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX finding_open_rule ON finding (rule, rank, opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX finding_closed_list ON finding (rank, opened_at, id) WHERE closed_at IS NOT NULL;
+CREATE INDEX finding_closed_rule ON finding (rule, rank, opened_at, id) WHERE closed_at IS NOT NULL;
 
 -- What a finding said before `at`: at each change of severity or threshold; at most once a day (UTC)
 -- where only the value changed, so that the end of each day is told as it was.
 CREATE TABLE finding_past (
   finding            BIGINT NOT NULL REFERENCES finding (id),
   at                 BIGINT NOT NULL,
-  severity           TEXT NOT NULL,
-  value              TEXT NOT NULL,
-  threshold          TEXT NOT NULL,
-  source             TEXT NOT NULL,
+  severity           TEXT COLLATE "C" NOT NULL,
+  value              TEXT COLLATE "C" NOT NULL,
+  threshold          TEXT COLLATE "C" NOT NULL,
+  source             TEXT COLLATE "C" NOT NULL,
   source_date        BIGINT,
-  next_step          TEXT NOT NULL,
-  evidence           TEXT NOT NULL,
+  next_step          TEXT COLLATE "C" NOT NULL,
+  evidence           TEXT COLLATE "C" NOT NULL,
   PRIMARY KEY (finding, at)
 );
 
@@ -205,21 +215,22 @@ CREATE TABLE finding_past (
 CREATE TABLE waiver (
   finding            BIGINT NOT NULL REFERENCES finding (id),
   at                 BIGINT NOT NULL,
-  by_whom            TEXT NOT NULL,
-  reason             TEXT NOT NULL,
+  by_whom            TEXT COLLATE "C" NOT NULL,
+  reason             TEXT COLLATE "C" NOT NULL,
   until              BIGINT NOT NULL,
   ended_at           BIGINT,
   PRIMARY KEY (finding, at)
 );
+CREATE INDEX waiver_until ON waiver (until);
 
 CREATE TABLE enrollment_token (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   digest             BYTEA NOT NULL UNIQUE,
-  label              TEXT NOT NULL,
-  site               TEXT,
-  department         TEXT,
+  label              TEXT COLLATE "C" NOT NULL,
+  site               TEXT COLLATE "C",
+  department         TEXT COLLATE "C",
   created_at         BIGINT NOT NULL,
-  created_by         TEXT NOT NULL,
+  created_by         TEXT COLLATE "C" NOT NULL,
   expires_at         BIGINT NOT NULL,
   uses_allowed       BIGINT,                      -- NULL: any number
   uses               BIGINT NOT NULL DEFAULT 0,
@@ -230,9 +241,9 @@ CREATE TABLE enrollment_token (
 
 CREATE TABLE account (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
-  name               TEXT NOT NULL UNIQUE,         -- lower case
-  role               TEXT NOT NULL,
-  password_hash      TEXT NOT NULL,                -- argon2id, PHC form
+  name               TEXT COLLATE "C" NOT NULL UNIQUE,         -- lower case
+  role               TEXT COLLATE "C" NOT NULL,
+  password_hash      TEXT COLLATE "C" NOT NULL,                -- argon2id, PHC form
   totp_secret        BYTEA,
   created_at         BIGINT NOT NULL,
   disabled_at        BIGINT
@@ -251,8 +262,8 @@ CREATE TABLE api_token (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   digest             BYTEA NOT NULL UNIQUE,
   account            BIGINT NOT NULL REFERENCES account (id),
-  label              TEXT NOT NULL,
-  role               TEXT NOT NULL,
+  label              TEXT COLLATE "C" NOT NULL,
+  role               TEXT COLLATE "C" NOT NULL,
   created_at         BIGINT NOT NULL,
   expires_at         BIGINT NOT NULL,
   last_used_at       BIGINT,
@@ -268,18 +279,18 @@ CREATE TABLE setup_link (
 );
 
 CREATE TABLE setting (
-  key                TEXT PRIMARY KEY,
-  value              TEXT NOT NULL                 -- JSON
+  key                TEXT COLLATE "C" PRIMARY KEY,
+  value              TEXT COLLATE "C" NOT NULL                 -- JSON
 );
 
 -- What people and the collector did. Each entry carries the hash of the one before.
 CREATE TABLE audit (
   id                 BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   at                 BIGINT NOT NULL,
-  actor              TEXT NOT NULL,
-  action             TEXT NOT NULL,
-  object             TEXT NOT NULL,
-  detail             TEXT NOT NULL,
+  actor              TEXT COLLATE "C" NOT NULL,
+  action             TEXT COLLATE "C" NOT NULL,
+  object             TEXT COLLATE "C" NOT NULL,
+  detail             TEXT COLLATE "C" NOT NULL,
   previous_hash      BYTEA NOT NULL UNIQUE,
   hash               BYTEA NOT NULL
 );

@@ -180,10 +180,18 @@ CREATE TABLE finding (
   source_date        INTEGER,
   next_step          TEXT NOT NULL,
   evidence           TEXT NOT NULL,                -- JSON object
-  said_at            INTEGER NOT NULL              -- since when severity, threshold and value are these
+  said_at            INTEGER NOT NULL,             -- since when severity, threshold and value are these
+  -- Worst first; the words' order is not the alphabet's.
+  rank               INTEGER NOT NULL GENERATED ALWAYS AS
+    (CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END) STORED
 );
 CREATE UNIQUE INDEX finding_open ON finding (device, rule, subject) WHERE closed_at IS NULL;
 CREATE INDEX finding_device ON finding (device, opened_at);
+-- The lists, in their order: a page is read from where the one before ended.
+CREATE INDEX finding_open_list ON finding (rank, opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX finding_open_rule ON finding (rule, rank, opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX finding_closed_list ON finding (rank, opened_at, id) WHERE closed_at IS NOT NULL;
+CREATE INDEX finding_closed_rule ON finding (rule, rank, opened_at, id) WHERE closed_at IS NOT NULL;
 
 -- What a finding said before `at`: at each change of severity or threshold; at most once a day (UTC)
 -- where only the value changed, so that the end of each day is told as it was.
@@ -211,6 +219,7 @@ CREATE TABLE waiver (
   ended_at           INTEGER,
   PRIMARY KEY (finding, at)
 ) WITHOUT ROWID;
+CREATE INDEX waiver_until ON waiver (until);
 
 CREATE TABLE enrollment_token (
   id                 INTEGER PRIMARY KEY,

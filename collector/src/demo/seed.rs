@@ -146,7 +146,9 @@ async fn stored(
 ) -> Result<bool, Refusal> {
     let (answer, applied) = ingest::store_report(&app.store, device, check_in, at).await?;
     if let Some(applied) = applied {
+        let device = applied.row.key;
         app.fleet.device_applied(applied.row, applied.titles);
+        app.fleet.values_seen(device, applied.values);
     }
     Ok(answer.stored)
 }

@@ -91,6 +91,35 @@ impl Entry {
         }
     }
 
+    /// Its sorted titles.
+    pub fn titles(&self) -> Arc<[u32]> {
+        Arc::clone(&self.titles)
+    }
+
+    /// Makes these values findable from now on.
+    pub(super) fn remember(&mut self, values: Vec<SeenValue>) {
+        let mut news = false;
+        for value in values {
+            let same = |one: &&mut SeenValue| one.kind == value.kind && one.value == value.value;
+            match self.seen.iter_mut().find(same) {
+                Some(known) => {
+                    known.last_at = known.last_at.max(value.last_at);
+                    if value.label.is_some() && value.label != known.label {
+                        known.label = value.label;
+                        news = true;
+                    }
+                }
+                None => {
+                    self.seen.push(value);
+                    news = true;
+                }
+            }
+        }
+        if news {
+            self.lookup = Lookup::of(&self.row, &self.seen);
+        }
+    }
+
     /// The same device with another row; what it was called before stays findable.
     pub(super) fn set_row(&mut self, mut row: DeviceRow) {
         row.last_seen_at = row.last_seen_at.max(self.row.last_seen_at);

@@ -57,6 +57,11 @@ impl Inner {
         inner
     }
 
+    /// The fleet that the tables make.
+    pub fn of_tables(loaded: Loaded) -> Self {
+        Self::build(loaded)
+    }
+
     pub(super) fn apply(&mut self, update: Update) {
         match update {
             Update::Device(row, titles) => {
@@ -79,6 +84,11 @@ impl Inner {
             Update::Seen(device, at) => {
                 if let Some(entry) = self.entry_mut(device) {
                     entry.row.last_seen_at = entry.row.last_seen_at.max(Some(at));
+                }
+            }
+            Update::Values(device, values) => {
+                if let Some(entry) = self.entry_mut(device) {
+                    entry.remember(values);
                 }
             }
             Update::Findings(device, open) => {
@@ -190,6 +200,22 @@ impl Inner {
             .filter(|group| source.is_none_or(|source| group.source == source))
             .flat_map(|group| group.ids.iter().copied().filter(|id| fits(group, *id)))
             .collect()
+    }
+
+    /// One above the highest number of a title that a device has or that has a text.
+    pub fn title_numbers(&self) -> u32 {
+        let longer = self.titles.len().max(self.postings.len());
+        u32::try_from(longer).unwrap_or(u32::MAX)
+    }
+
+    /// The devices that have this title.
+    pub fn title_devices(&self, id: u32) -> RoaringBitmap {
+        self.postings.devices(&[id])
+    }
+
+    #[cfg(test)]
+    pub(super) fn poison_posting(&mut self, title: u32, device: DeviceKey) {
+        self.postings.flip(title, device);
     }
 
     /// The devices that have one of these titles.

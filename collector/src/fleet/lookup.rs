@@ -150,6 +150,15 @@ impl Lookup {
         lookup
     }
 
+    /// Every value that can be found, and whether it is a past one.
+    pub(super) fn told(&self) -> std::collections::BTreeSet<String> {
+        let told = self.values.iter().map(|value| {
+            let past = if value.past { "past " } else { "" };
+            format!("{past}{} `{}`", value.kind.as_str(), value.shown)
+        });
+        told.collect()
+    }
+
     /// Adds a value; a past one only where it is not a present one as well.
     fn add(&mut self, kind: MatchKind, past: bool, shown: &str) {
         let known = |value: &Value| value.kind == kind && *value.shown == *shown;

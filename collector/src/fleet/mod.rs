@@ -4,6 +4,7 @@
 //! runs ahead of the disk. It is fed rows and answers questions about many devices; it knows
 //! neither SQL nor HTTP, and it has no clock.
 
+pub mod compare;
 pub mod entry;
 mod inner;
 pub mod lookup;
@@ -48,6 +49,7 @@ enum Update {
     Row(Box<DeviceRow>),
     Titles(Vec<(u32, TitleText)>),
     Seen(DeviceKey, Timestamp),
+    Values(DeviceKey, Vec<SeenValue>),
     Findings(DeviceKey, OpenFindings),
     Cycle(DeviceKey, Option<CycleMatch>),
     Removed(DeviceKey),
@@ -153,6 +155,11 @@ impl Fleet {
         self.update(Update::Titles(titles));
     }
 
+    /// Values that a device had in its last report, beside those of its row.
+    pub fn values_seen(&self, device: DeviceKey, values: Vec<SeenValue>) {
+        self.update(Update::Values(device, values));
+    }
+
     /// A device checked in.
     pub fn device_seen(&self, device: DeviceKey, at: Timestamp) {
         self.update(Update::Seen(device, at));
@@ -175,6 +182,12 @@ impl Fleet {
     /// A device is gone from the tables.
     pub fn device_removed(&self, device: DeviceKey) {
         self.update(Update::Removed(device));
+    }
+
+    /// Makes memory say of one title and device what is not so, to see that it is found.
+    #[cfg(test)]
+    pub(crate) fn poison_posting(&self, title: u32, device: DeviceKey) {
+        write(&self.0.inner).poison_posting(title, device);
     }
 
     fn update(&self, update: Update) {

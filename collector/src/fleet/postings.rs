@@ -80,6 +80,19 @@ impl Postings {
         }
     }
 
+    /// One above the highest number of a title that was ever had.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn flip(&mut self, title: u32, device: DeviceKey) {
+        let bitmap = &mut self.0[title as usize];
+        if !bitmap.remove(device.0) {
+            bitmap.insert(device.0);
+        }
+    }
+
     /// How many devices have one of these titles, those of `without` left out.
     pub(super) fn count(&self, ids: &[u32], without: &RoaringBitmap) -> u64 {
         let rest = |devices: &RoaringBitmap| devices.len() - devices.intersection_len(without);

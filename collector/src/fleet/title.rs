@@ -70,6 +70,16 @@ impl Titles {
         self.texts[at] = Some(text);
     }
 
+    /// One above the highest number that has a text.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether no title is known.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
     /// The text of a number.
     pub fn text(&self, id: u32) -> Option<&TitleText> {
         self.texts.get(id as usize)?.as_ref()

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::*;
 use crate::clock::Clock;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
-use crate::store::finding::FindingQuery;
+use crate::store::finding_list::FindingQuery;
 use crate::store::testing::{damage_section, store_test};
 use crate::view::tests::app;
 
@@ -74,9 +74,15 @@ pub(crate) fn system(name: &str) -> Section {
 
 /// Host name, rule and beginning of what is open at a moment.
 async fn open(app: &App, at: Timestamp) -> Vec<(String, String, Timestamp)> {
-    let query =
-        FindingQuery { at, state: FindingState::Open, rule: None, severity: None, words: vec![] };
-    let (found, _) = app.store.findings(&query, None, 100).await.unwrap();
+    let query = FindingQuery {
+        at,
+        now: false,
+        state: FindingState::Open,
+        rule: None,
+        severity: None,
+        words: vec![],
+    };
+    let found = app.store.finding_page(&query, None, 100).await.unwrap();
     found.into_iter().map(|one| (one.hostname, one.rule, one.since)).collect()
 }
 

@@ -28,11 +28,20 @@ pub async fn until_loaded(app: &App) {
 pub async fn load(app: &App) -> Result<(), store::Error> {
     app.fleet.begin_loading();
     super::evaluate::load_policy(app).await?;
+    let loaded = read(app).await?;
+    let devices = loaded.devices.len();
+    app.fleet.loaded(loaded);
+    tracing::info!(devices, "the fleet is in memory");
+    Ok(())
+}
+
+/// Everything the tables hold that the fleet is built from.
+pub async fn read(app: &App) -> Result<Loaded, store::Error> {
     let mut findings: HashMap<DeviceKey, OpenFindings> = HashMap::new();
     for (device, rule, severity) in app.store.open_findings(app.clock.now()).await? {
         findings.entry(device).or_default().add(&rule, severity);
     }
-    let loaded = Loaded {
+    Ok(Loaded {
         devices: app.store.devices().await?,
         sets: title_sets(app).await?,
         // After the sets, so that every number in them has its text.
@@ -40,11 +49,7 @@ pub async fn load(app: &App) -> Result<(), store::Error> {
         seen_values: app.store.all_seen_values().await?,
         findings: findings.into_iter().collect(),
         cycles: cycles(app).await?,
-    };
-    let devices = loaded.devices.len();
-    app.fleet.loaded(loaded);
-    tracing::info!(devices, "the fleet is in memory");
-    Ok(())
+    })
 }
 
 /// The cycle of each operating system. One that cannot be read is not known.

@@ -8,6 +8,7 @@
 use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
+use super::load::SOFTWARE_NAME;
 use super::{Error, Store, on_backend, queries};
 
 queries! {
@@ -15,7 +16,7 @@ queries! {
     HEAD = "SELECT value FROM counter WHERE name = 'change'";
     FEED = "SELECT stored, device, at, name FROM
           (SELECT stored, device, at, 'software' AS name FROM software_change
-           WHERE stored >= $1 AND (stored, device, at, 'software') > ($1, $2, $3, $4)
+           WHERE stored >= $1 AND (stored, device, at) > ($1, $2, $6)
            ORDER BY stored, device, at LIMIT $5) AS one
         UNION ALL SELECT stored, device, at, name FROM
           (SELECT stored, device, at, name FROM section_past
@@ -68,12 +69,16 @@ impl Store {
         after: &FeedPosition,
         limit: u32,
     ) -> Result<Vec<FeedPosition>, Error> {
+        // What is there of a report's software comes behind the sections before it in the alphabet.
+        let behind = after.section.as_str() >= SOFTWARE_NAME;
+        let software_at = if behind { after.at } else { after.at.plus_ms(-1) };
         let rows: Vec<(i64, i64, i64, String)> = on_backend!(self, read pool => sqlx::query_as(FEED)
                 .bind(after.stored)
                 .bind(after.device)
                 .bind(after.at.0)
                 .bind(&after.section)
                 .bind(i64::from(limit))
+                .bind(software_at.0)
                 .fetch_all(pool)
                 .await?);
         Ok(rows

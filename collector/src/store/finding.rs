@@ -14,6 +14,7 @@ use rollcall_shared::{DeviceId, Timestamp};
 use sqlx::FromRow;
 
 use super::device::DeviceKey;
+use super::finding_list::FindingPosition;
 use super::statement::select_in;
 use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, Tables, on_backend, queries};
@@ -38,6 +39,7 @@ macro_rules! then {
            AND (w.ended_at IS NULL OR w.ended_at > $1)) f "
     };
 }
+pub(super) use then;
 
 macro_rules! columns {
     () => {
@@ -50,6 +52,7 @@ macro_rules! columns {
         )
     };
 }
+pub(super) use columns;
 
 /// Worst first: the words' order is not the alphabet's.
 macro_rules! rank {
@@ -57,6 +60,7 @@ macro_rules! rank {
         "CASE f.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
     };
 }
+pub(super) use rank;
 
 /// $1: the moment.
 macro_rules! holds {
@@ -64,35 +68,9 @@ macro_rules! holds {
         "f.opened_at <= $1 AND (f.closed_at IS NULL OR f.closed_at > $1)"
     };
 }
-
-/// $1 moment, $2 state, $3 rule or '', $4 severity or '', $5 to $8 patterns.
-macro_rules! matching {
-    () => {
-        concat!(
-            "WHERE (($2 = 'closed' AND f.closed_at IS NOT NULL AND f.closed_at <= $1) OR ($2 = 'open' AND ",
-            holds!(),
-            " AND f.waived_until IS NULL) OR ($2 = 'waived' AND ",
-            holds!(),
-            " AND f.waived_until IS NOT NULL)) AND ($3 = '' OR f.rule = $3) \
-             AND ($4 = '' OR f.severity = $4) \
-             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $5 ESCAPE '!' \
-             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $6 ESCAPE '!' \
-             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' \
-             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $8 ESCAPE '!' "
-        )
-    };
-}
+pub(super) use holds;
 
 queries! {
-    LIST = concat!(
-        columns!(), matching!(),
-        "AND (", rank!(), " > $9 OR (", rank!(), " = $9 AND (f.opened_at > $10 \
-         OR (f.opened_at = $10 AND f.id > $11)))) \
-         ORDER BY ", rank!(), ", f.opened_at, f.id LIMIT $12"
-    );
-    COUNT = concat!(
-        "SELECT count(*) ", then!(), "JOIN device d ON d.key = f.device ", matching!()
-    );
     GET = concat!(columns!(), "WHERE f.id = $2");
     /// Those that hold, waived or not.
     OF_DEVICE = concat!(
@@ -149,34 +127,9 @@ pub(super) const WAIVED_OF: &str = "SELECT w.finding, w.at, w.until FROM finding
     JOIN waiver w ON w.finding = f.id
     WHERE f.closed_at IS NULL AND w.ended_at IS NULL AND f.device";
 
-/// Which findings are asked for; all of it is judged at `at`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindingQuery {
-    /// The moment.
-    pub at: Timestamp,
-    /// In this state then.
-    pub state: FindingState,
-    /// Of this rule.
-    pub rule: Option<String>,
-    /// Of this severity.
-    pub severity: Option<Severity>,
-    /// Words that all stand in host name, subject or value; the first four count.
-    pub words: Vec<String>,
-}
-
-/// The place of a finding in the list: severity, since when, number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FindingPosition {
-    /// 0 for critical, 1 for warning, 2 for info.
-    pub rank: i64,
-    /// Since when it holds.
-    pub since: Timestamp,
-    /// Its number.
-    pub id: i64,
-}
-
+/// A finding as the statements here give it.
 #[derive(Debug, FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     device: i64,
     uuid: String,
@@ -198,6 +151,22 @@ struct Row {
 }
 
 impl Row {
+    /// Its place in the list.
+    pub(super) fn position(&self) -> FindingPosition {
+        let rank = match self.severity.as_str() {
+            "critical" => 0,
+            "warning" => 1,
+            _ => 2,
+        };
+        FindingPosition { rank, since: Timestamp(self.opened_at), id: self.id }
+    }
+
+    /// Whether all of these words stand in host name, subject or value, whatever their case.
+    pub(super) fn has(&self, words: &[String]) -> bool {
+        let text = format!("{} {} {}", self.hostname, self.subject, self.value).to_lowercase();
+        words.iter().all(|word| text.contains(&word.to_lowercase()))
+    }
+
     fn device(&self) -> Result<DeviceKey, Error> {
         device_key(self.device)
     }
@@ -211,7 +180,7 @@ impl Row {
             .map_err(|error| Error::Damaged(format!("evidence of finding {}: {error}", self.id)))
     }
 
-    fn finding(self, at: Timestamp) -> Result<Finding, Error> {
+    pub(super) fn finding(self, at: Timestamp) -> Result<Finding, Error> {
         let (severity, evidence) = (self.severity()?, self.evidence()?);
         let closed_at = self.closed_at.filter(|closed| *closed <= at.0).map(Timestamp);
         let waiver = self.waived_by.zip(self.waived_until).map(|(by, until)| Waiver {
@@ -260,63 +229,11 @@ fn severity(word: &str) -> Result<Severity, Error> {
     Severity::from_word(word).ok_or_else(|| Error::Damaged(format!("severity `{word}`")))
 }
 
-/// A word as a LIKE pattern; `!` takes the meaning from `%` and `_`.
-fn pattern(word: Option<&String>) -> String {
-    let Some(word) = word else { return "%".to_owned() };
-    let mut pattern = String::from("%");
-    for letter in word.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}
-
 fn json(evidence: &BTreeMap<String, serde_json::Value>) -> Result<String, Error> {
     serde_json::to_string(evidence).map_err(|error| Error::Damaged(format!("evidence: {error}")))
 }
 
 impl Store {
-    /// A page of findings, worst first, then oldest first, and how many there are in all.
-    pub async fn findings(
-        &self,
-        query: &FindingQuery,
-        after: Option<FindingPosition>,
-        limit: usize,
-    ) -> Result<(Vec<Finding>, u64), Error> {
-        let after = after.unwrap_or(FindingPosition { rank: -1, since: Timestamp(0), id: 0 });
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (rule, severity) = (query.rule.as_deref(), query.severity.map(Severity::as_str));
-        let words = query.words.as_slice();
-        macro_rules! bound {
-            ($query:expr) => {
-                $query
-                    .bind(query.at.0)
-                    .bind(query.state.as_str())
-                    .bind(rule.unwrap_or_default())
-                    .bind(severity.unwrap_or_default())
-                    .bind(pattern(words.first()))
-                    .bind(pattern(words.get(1)))
-                    .bind(pattern(words.get(2)))
-                    .bind(pattern(words.get(3)))
-            };
-        }
-        let (rows, total): (Vec<Row>, i64) = on_backend!(self, read pool => {
-            let rows = bound!(sqlx::query_as(LIST))
-                .bind(after.rank)
-                .bind(after.since.0)
-                .bind(after.id)
-                .bind(limit)
-                .fetch_all(pool)
-                .await?;
-            (rows, bound!(sqlx::query_scalar(COUNT)).fetch_one(pool).await?)
-        });
-        let findings = rows.into_iter().map(|row| row.finding(query.at)).collect::<Result<_, _>>();
-        Ok((findings?, u64::try_from(total).unwrap_or_default()))
-    }
-
     /// One finding by its number, as it stands at a moment.
     pub async fn finding(&self, id: i64, at: Timestamp) -> Result<Option<Finding>, Error> {
         let row: Option<Row> = on_backend!(self, read pool =>

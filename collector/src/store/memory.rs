@@ -155,6 +155,17 @@ impl Memory {
         Arc::clone(devices.entry(key).or_default())
     }
 
+    /// Every device of which anything is remembered.
+    pub(crate) fn device_keys(&self) -> Vec<DeviceKey> {
+        self.devices.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Forgets who holds which content, and takes what another memory knows of it.
+    pub(crate) fn take_holders(&self, other: &Self) {
+        let known = other.holders.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.holders.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
     /// A device that holds this content of this section.
     pub(crate) fn holder(&self, section: &str, digest: &Digest) -> Option<DeviceKey> {
         let holders = self.holders.read().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,7 @@ pub mod enroll;
 pub mod examine;
 pub mod feed;
 pub mod finding;
+pub mod finding_list;
 pub mod history;
 pub mod report;
 pub mod session;
@@ -21,10 +22,12 @@ pub mod setup;
 pub mod title;
 pub mod title_set;
 pub mod token;
+pub mod upgrade;
 
 mod batch;
 pub mod contact;
 mod dialect;
+pub mod drift;
 pub(crate) mod evidence;
 pub mod follow;
 pub(crate) mod judged;
@@ -169,6 +172,19 @@ pub(crate) enum Database {
     Postgres(PgPool),
 }
 
+impl Database {
+    /// Lets go of it.
+    async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
 impl Store {
     /// Opens the database at `sqlite:PATH` or `postgres://…` and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Self, Error> {
@@ -211,6 +227,13 @@ impl Store {
     /// Whether the last attempt to write reports or contacts succeeded.
     pub fn takes_writes(&self) -> bool {
         !self.memory().cannot_write.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Version of the tables.
+    pub async fn version(&self) -> Result<i64, Error> {
+        let found: Option<i64> = on_backend!(self, read pool =>
+            sqlx::query_scalar(open::TABLES_VERSION).fetch_one(pool).await?);
+        Ok(found.unwrap_or_default())
     }
 
     /// Whether the database answers.
@@ -276,6 +299,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("load", load::QUERIES),
     ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
+    ("finding_list", finding_list::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),

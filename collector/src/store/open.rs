@@ -11,27 +11,39 @@ use sqlx::{Connection as _, SqlitePool};
 
 use super::{Database, Error};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Connections that read a SQLite file beside the one that writes.
 const SQLITE_READERS: u32 = 8;
 /// Connections to a PostgreSQL server.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a statement waits for a lock that another program holds.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE: Duration = Duration::from_secs(10);
 
 /// Opens `sqlite:PATH` (made when missing) or `postgres://…`.
 pub(super) async fn open(url: &str) -> Result<Database, Error> {
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await
+    if let Some(path) = sqlite_path(url) {
+        open_sqlite(path).await
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         open_postgres(url).await
     } else {
         Err(Error::Address(without_password(url)))
     }
+}
+
+/// The file of a `sqlite:PATH`.
+pub(super) fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
+pub(super) fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| Error::Address(without_password(url)))?;
+    Ok(options.application_name("rollcall"))
 }
 
 async fn open_sqlite(path: &Path) -> Result<Database, Error> {
@@ -85,8 +97,7 @@ async fn open_postgres(url: &str) -> Result<Database, Error> {
 
 /// Opens a database whose tables are those of this program, and changes nothing.
 pub(super) async fn open_unchanged(url: &str) -> Result<Database, Error> {
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+    if let Some(path) = sqlite_path(url) {
         let options =
             SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY);
         let pool = SqlitePoolOptions::new()
@@ -131,7 +142,7 @@ pub(crate) async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-const TABLES_VERSION: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
+pub(super) const TABLES_VERSION: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
 
 /// Makes the file when it is missing, readable for its owner only; SQLite gives its companions the
 /// same rights.
@@ -171,9 +182,7 @@ async fn copy_older(
     if version == 0 || version >= known {
         return Ok(());
     }
-    let mut copy = path.as_os_str().to_owned();
-    copy.push(format!(".before-{:04}", version + 1));
-    let copy = PathBuf::from(copy);
+    let copy = copy_path(path, version);
     if copy.exists() {
         return Ok(());
     }
@@ -188,7 +197,14 @@ async fn copy_older(
     Ok(())
 }
 
-fn newest(migrator: &Migrator) -> i64 {
+/// Where the copy of tables of this version goes.
+pub(super) fn copy_path(path: &Path, version: i64) -> PathBuf {
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(format!(".before-{:04}", version + 1));
+    PathBuf::from(copy)
+}
+
+pub(super) fn newest(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

@@ -152,6 +152,7 @@ impl Plan {
             row: working.row.clone(),
             titles: Arc::clone(&working.titles),
             new_titles: Arc::from([]),
+            values: working.seen_values(),
             report: prepared.report.clone(),
             judged: working.judged(),
             at,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rollcall_shared::{Digest, Note, Timestamp};
 use uuid::Uuid;
 
-use super::device::{DeviceKey, DeviceRow, LastReport};
+use super::device::{DeviceKey, DeviceRow, LastReport, SeenValue};
 use super::title::{Title, TitleText};
 use crate::codec::extra::{self, Extra};
 use crate::codec::ids;
@@ -124,6 +124,8 @@ pub struct Applied {
     pub titles: Arc<[u32]>,
     /// Titles that nobody had before this batch of reports.
     pub new_titles: Arc<[Title]>,
+    /// Values it was seen with, where its documents were read.
+    pub values: Vec<SeenValue>,
     /// The moment it stands at in the history.
     pub at: Timestamp,
     /// The report without its sections.

@@ -11,6 +11,9 @@ queries! {
            ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 }
 
+/// Sets one of them.
+pub(super) const PUT_SETTING: &str = PUT;
+
 impl Store {
     /// The setting of this name, if somebody set it.
     pub async fn setting<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {

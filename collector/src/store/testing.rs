@@ -44,13 +44,23 @@ pub(crate) async fn sqlite(folder: &std::path::Path) -> Store {
 
 /// The address of a new database on the server of `TEST_POSTGRES_URL`, if there is one.
 pub(crate) async fn postgres_url() -> Option<String> {
+    new_database("").await
+}
+
+/// The same, for a database whose usual order of texts ignores case and punctuation at first, as
+/// most servers in the field do.
+pub(crate) async fn postgres_url_ordered_otherwise() -> Option<String> {
+    new_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-u-ka-shifted'").await
+}
+
+async fn new_database(options: &str) -> Option<String> {
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
         eprintln!("skipped: TEST_POSTGRES_URL is not set");
         return None;
     };
     let name = format!("rollcall_test_{}", uuid::Uuid::new_v4().simple());
     let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name} {options}")))
         .execute(&mut connection)
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rollcall_shared::{Digest, HardwareIds, Timestamp};
 
 use super::Error;
-use super::device::{DeviceKey, DeviceRow, LastReport};
+use super::device::{DeviceKey, DeviceRow, LastReport, SeenValue};
 use super::judged::JUDGED_SECTIONS;
 use super::load::SOFTWARE_NAME;
 use super::memory::{DeviceState, Memory, lock};
@@ -48,6 +48,21 @@ impl Working {
     /// The present text of a section; empty when there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.texts.get(name).map_or("", String::as_str)
+    }
+
+    /// The values to write, as the search knows them.
+    pub(super) fn seen_values(&self) -> Vec<SeenValue> {
+        let Some((values, at)) = &self.values else { return Vec::new() };
+        values
+            .iter()
+            .map(|(kind, value, label)| SeenValue {
+                kind: (*kind).to_owned(),
+                value: value.clone(),
+                label: label.clone(),
+                first_at: *at,
+                last_at: *at,
+            })
+            .collect()
     }
 
     /// The texts that rules look at, when they are at hand.

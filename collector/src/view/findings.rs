@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::domain::finding::Rule;
 use crate::fleet::Inner;
 use crate::fleet::lookup::QUERY_BYTES;
-use crate::store::finding::{FindingPosition, FindingQuery};
+use crate::store::finding_list::{FindingPosition, FindingQuery};
 
 /// Where a page ended: severity, since when, number, and the moment the list speaks of.
 type Position = (i64, i64, i64, Option<Timestamp>);
@@ -30,6 +30,7 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
     }
     let query = FindingQuery {
         at: filter.as_of.unwrap_or_else(|| app.clock.now()),
+        now: filter.as_of.is_none(),
         state: filter.state.unwrap_or(FindingState::Open),
         rule: filter.rule.clone(),
         severity: filter.severity,
@@ -41,8 +42,13 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
     }
     let after =
         after.map(|(rank, since, id, _)| FindingPosition { rank, since: Timestamp(since), id });
-    let (mut items, total) = app.store.findings(&query, after, limit + 1).await?;
+    let mut items = app.store.finding_page(&query, after, limit + 1).await?;
     let more = items.len() > limit;
+    let total = if after.is_none() && !more {
+        items.len() as u64
+    } else {
+        app.store.finding_count(&query).await?
+    };
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).and_then(|last| {
         cursor::encode(&(rank(last.severity), last.since.0, last.id, filter.as_of))

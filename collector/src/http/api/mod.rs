@@ -4,6 +4,7 @@ mod answer;
 mod api_tokens;
 mod changes;
 pub(super) mod devices;
+mod doctor;
 mod document;
 mod enrollment_tokens;
 mod exports;
@@ -15,6 +16,8 @@ pub(super) mod policy;
 mod search;
 mod software;
 
+#[cfg(test)]
+mod differential_tests;
 #[cfg(test)]
 mod rights_tests;
 #[cfg(test)]
@@ -32,6 +35,7 @@ use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken};
 
 use super::operation::{self, Operation};
 use super::{Access, Routes};
+use crate::doctor::Diagnosis;
 use crate::domain::Policy;
 use crate::view::policy::PolicyPreview;
 use answer::Listed;
@@ -199,6 +203,14 @@ fn about() -> Vec<Operation> {
             .summary("Whether the collector works")
             .details("For monitors; also at `/api/health`. No word about the fleet.")
             .returns::<Health>(),
+        Operation::get("/api/v1/doctor", doctor::get)
+            .summary("Whether memory agrees with the tables, and what else should be seen to")
+            .details("Reads all tables: it takes a while on a large fleet, and memory beside it.")
+            .returns::<Diagnosis>(),
+        Operation::post("/api/v1/doctor/rebuild", doctor::rebuild)
+            .summary("Build everything in memory anew from the tables")
+            .details("The tables are not touched. Answers wait until it is done.")
+            .returns::<Diagnosis>(),
         Operation::get("/api/v1/openapi.json", document::get)
             .summary("This document")
             .returns::<serde_json::Value>(),

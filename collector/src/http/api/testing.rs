@@ -19,6 +19,7 @@ use crate::http::auth::API_TOKEN_PREFIX;
 use crate::http::client::percent_encode;
 use crate::http::{Guard, openapi, router};
 use crate::secret::Secret;
+use crate::store::Store;
 use crate::store::api_token::NewApiTokenRow;
 use crate::store::session::NewSession;
 
@@ -59,10 +60,16 @@ impl Api {
     /// Without devices.
     pub(super) async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = crate::store::testing::sqlite(folder.path()).await;
+        Self::over(store, folder, NOW).await
+    }
+
+    /// Over these tables, beginning at this moment.
+    pub(super) async fn over(store: Store, folder: tempfile::TempDir, now: Timestamp) -> Self {
         let app = App::new(Inner {
-            store: crate::store::testing::sqlite(folder.path()).await,
+            store,
             fleet: Fleet::default(),
-            clock: Clock::test(NOW),
+            clock: Clock::test(now),
             public_url: "https://rollcall.example".to_owned(),
             ca_digest: None,
             guard: Guard::default(),
@@ -71,7 +78,7 @@ impl Api {
         let (mut secrets, mut accounts) = (BTreeMap::new(), BTreeMap::new());
         for &role in Role::ALL {
             let name = role.as_str();
-            let account = app.store.create_account(name, role, "hash", NOW).await.unwrap();
+            let account = app.store.create_account(name, role, "hash", now).await.unwrap();
             let secret = Secret::random(API_TOKEN_PREFIX).unwrap();
             let token = NewApiTokenRow {
                 digest: secret.digest(),
@@ -79,8 +86,8 @@ impl Api {
                 role,
                 account: account.id,
                 account_name: name.to_owned(),
-                created_at: NOW,
-                expires_at: NOW.plus_ms(DAY_MS),
+                created_at: now,
+                expires_at: now.plus_ms(100 * DAY_MS),
             };
             app.store.create_api_token(&token).await.unwrap();
             secrets.insert(role, secret.reveal().to_owned());
@@ -190,6 +197,27 @@ impl Api {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
+        let (status, media_type, text) = self.ask(method, path, headers, body).await;
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        self.fits_the_document(method, path, status, &media_type, &json);
+        Answer { status, text, json }
+    }
+
+    /// Status and text of a GET, not held against the document.
+    pub(super) async fn raw(&self, role: Role, path: &str) -> (u16, String) {
+        let bearer = self.bearer(role);
+        let headers = [("authorization", bearer.as_str())];
+        let (status, _, text) = self.ask("GET", path, &headers, Vec::new()).await;
+        (status, text)
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> (u16, String, String) {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -200,10 +228,7 @@ impl Api {
         let media_type = response.headers().get(CONTENT_TYPE).map(|v| v.to_str().unwrap());
         let media_type = media_type.unwrap_or_default().to_owned();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        self.fits_the_document(method, path, status, &media_type, &json);
-        Answer { status, text, json }
+        (status, media_type, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     fn fits_the_document(
