@@ -219,8 +219,8 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{BeginWrite as _, Store};
     use crate::store::testing::sqlite;
+    use crate::store::{BeginWrite as _, Store};
 
     #[tokio::test]
     async fn tables_of_a_newer_program_are_left_alone() {

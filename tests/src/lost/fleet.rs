@@ -359,17 +359,13 @@ impl Fleet {
         }
         for member in &self.members {
             let told = self.check_device(console, member, depth).await;
-            problems.extend(told.into_iter().map(|told| format!("device {}: {told}", member.number)));
+            problems
+                .extend(told.into_iter().map(|told| format!("device {}: {told}", member.number)));
         }
         problems
     }
 
-    async fn check_device(
-        &self,
-        console: &Console,
-        member: &Member,
-        depth: Depth,
-    ) -> Vec<String> {
+    async fn check_device(&self, console: &Console, member: &Member, depth: Depth) -> Vec<String> {
         let mut problems = Vec::new();
         let (entries, id) = (self.ledger.of(member.device.id), member.device.id);
         let under_way = member.standing.lock().await.seq;
@@ -377,10 +373,10 @@ impl Fleet {
         let detail = console.json(&format!("/api/v1/devices/{id}")).await;
         // A check-in that changed nothing may be told anew: its moment is written every second.
         let last_change = entries.iter().rev().find(|entry| entry.seq == entry.version);
-        let least = last_change.map_or(0, |entry| entry.seq);
+        let lowest = last_change.map_or(0, |entry| entry.seq);
         let last_seq = detail["vitals"]["memory_available_bytes"].as_u64().unwrap_or_default();
-        if !(least..=under_way).contains(&last_seq) {
-            problems.push(format!("report {last_seq} is the last one, not {least}..{under_way}"));
+        if !(lowest..=under_way).contains(&last_seq) {
+            problems.push(format!("report {last_seq} is the last one, not {lowest}..{under_way}"));
         }
         let answer = console.json(&format!("/api/v1/devices/{id}/software")).await;
         let titles = titles_of(&answer);

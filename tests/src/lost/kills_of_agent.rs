@@ -7,11 +7,11 @@ use rollcall_agent::clock::Stopwatch;
 use rollcall_shared::DeviceId;
 use rollcall_shared::join::JoinString;
 
+use super::Told;
 use super::gate::Gate;
 use super::kills::Place;
 use super::ledger::{compare, history};
 use super::puppet::Puppet;
-use super::Told;
 use crate::console::Console;
 use crate::programs::Collector;
 use crate::synthetic::mix;

@@ -185,9 +185,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_history_is_seen() {
-        let change = |before: &str, after: &str| {
-            serde_json::json!({ "before": format!("1.{before}"), "after": format!("1.{after}") })
-        };
+        let change = |before: &str, after: &str| serde_json::json!({ "before": format!("1.{before}"), "after": format!("1.{after}") });
         let mut whole = States::default();
         whole.add(&change("2", "3"));
         whole.add(&change("1", "2"));

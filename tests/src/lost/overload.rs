@@ -26,13 +26,20 @@ pub async fn run(devices: u32, time: Duration, server: Option<&Postgres>) -> Tol
     let place = Place::new(folder.path(), server);
     let (collector, console, fleet, _) = begin(folder.path(), &place, devices, TITLES).await;
     let capacity = capacity(&fleet, &collector.url, time / 10, &mut told).await;
-    let wires = Wire::from_addresses(&collector.url, u8::try_from(devices / 100 + 1).unwrap_or(80), true);
+    let wires =
+        Wire::from_addresses(&collector.url, u8::try_from(devices / 100 + 1).unwrap_or(80), true);
     let begun = rss_mib(collector.pid());
     let before = (fleet.counts.acknowledged(), fleet.counts.refused.load(Ordering::Relaxed));
     let running = fleet.start(&wires, Patience::NONE);
     let looking = Arc::new(AtomicBool::new(true));
     let readers: Vec<_> = (0..2)
-        .map(|_| tokio::spawn(look(console.clone(), fleet.members[0].device.id.to_string(), Arc::clone(&looking))))
+        .map(|_| {
+            tokio::spawn(look(
+                console.clone(),
+                fleet.members[0].device.id.to_string(),
+                Arc::clone(&looking),
+            ))
+        })
         .collect();
     let start = Stopwatch::start();
     let mut memory = Vec::new();

@@ -155,9 +155,8 @@ impl Puppet {
             let report = spool.read(seq).map_err(|error| error.to_string())?;
             let report = report.ok_or_else(|| format!("report {seq} in the spool is damaged"))?;
             let software = report.sections.get("software").and_then(|state| state.body.as_ref());
-            let rows: serde_json::Value = software
-                .and_then(|body| serde_json::from_str(body.get()).ok())
-                .unwrap_or_default();
+            let rows: serde_json::Value =
+                software.and_then(|body| serde_json::from_str(body.get()).ok()).unwrap_or_default();
             let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
             let marker = rows.iter().find(|row| row["name"] == MARKER);
             let version = marker.and_then(|row| number_of(row["version"].as_str()?));
