@@ -36,7 +36,7 @@ async fn kills_of_the_collector_on_postgres_lose_nothing_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_postgres_lose_nothing_and_the_collector_stays() {
-    on_postgres(async |server| kills::of_server(6, server).await).await;
+    on_postgres(async |server| kills::of_server(4, server).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
