@@ -1,27 +1,13 @@
-//! The real binaries: a computer joins and is seen, and what was acknowledged survives kill -9.
+//! The real binaries: a computer joins and is seen, a backup is taken back, an agent is killed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rollcall_shared::Timestamp;
-use rollcall_shared::report::CheckIn;
-use rollcall_shared::section::Software;
-use rollcall_shared::time::DAY_MS;
 use rollcall_tests::console::Console;
 use rollcall_tests::programs::{Collector, agent, binary};
-use rollcall_tests::synthetic::{Computer, mix, without_bodies};
-use rollcall_tests::wire::{Device, Wire, WireError};
-
-#[expect(clippy::disallowed_methods, reason = "devices beside a real collector share its clock")]
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(since.as_millis()).unwrap())
-}
+use rollcall_tests::synthetic::mix;
 
 fn integrity(data: &Path) -> String {
     let database = rusqlite::Connection::open(data.join("rollcall.db")).unwrap();
@@ -140,161 +126,6 @@ async fn a_restored_backup_is_accepted_by_its_agents() {
     assert_eq!(list["total"], 1);
     assert_eq!(list["items"][0]["presence"], "fresh");
     assert!(collector.stop());
-}
-
-/// What a device was told is stored: the moment of each report by its sequence number, which is its
-/// day as well.
-type Ledger = BTreeMap<u64, Timestamp>;
-
-/// Where a device stands: what was acknowledged, and the report that is under way.
-#[derive(Clone)]
-struct Standing {
-    ledger: Ledger,
-    seq: u64,
-    observed_at: Timestamp,
-}
-
-impl Standing {
-    fn acknowledged(&mut self) {
-        self.ledger.insert(self.seq, self.observed_at);
-        self.seq += 1;
-        self.observed_at = now();
-    }
-
-    /// The report under way, the same however often it is sent.
-    fn report(&self, computer: Computer) -> CheckIn {
-        let day = u32::try_from(self.seq).unwrap();
-        computer.report(self.seq, day, self.observed_at.plus_ms(-i64::from(day) * DAY_MS))
-    }
-}
-
-async fn report_until_stopped(
-    wire: Wire,
-    device: Device,
-    computer: Computer,
-    mut standing: Standing,
-    acknowledged: Arc<AtomicU64>,
-    stopped: Arc<AtomicBool>,
-) -> Standing {
-    while !stopped.load(Ordering::Relaxed) {
-        let full = standing.report(computer);
-        let report = if standing.seq.is_multiple_of(3) {
-            full
-        } else {
-            without_bodies(full, |section| section != "software")
-        };
-        match device.check_in(&wire, &report, now()).await {
-            Ok(answer) if answer.stored => {
-                standing.acknowledged();
-                acknowledged.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(answer) => {
-                // The same report again, with what is wanted beside what came the first time.
-                let held = |section: &str| {
-                    section != "software" && !answer.want.iter().any(|want| want == section)
-                };
-                let again = without_bodies(standing.report(computer), held);
-                match device.check_in(&wire, &again, now()).await {
-                    Ok(answer) if answer.stored => {
-                        standing.acknowledged();
-                        acknowledged.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Err(WireError::Transport(_)) => break,
-                    other => panic!("device {}: {other:?}", computer.number),
-                }
-            }
-            // Killed in the middle: the same report is sent again to the next collector.
-            Err(WireError::Transport(_)) => break,
-            Err(error) => panic!("device {}: {error}", computer.number),
-        }
-    }
-    standing
-}
-
-fn titles(software: &[serde_json::Value]) -> Vec<(String, String)> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let mut titles: Vec<_> =
-        software.iter().map(|s| (text(&s["name"]), text(&s["version"]))).collect();
-    titles.sort();
-    titles
-}
-
-fn expected(software: Vec<Software>) -> Vec<(String, String)> {
-    let mut titles: Vec<_> = software.into_iter().map(|s| (s.name, s.version)).collect();
-    titles.sort();
-    titles
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_kills_of_the_collector_lose_nothing_acknowledged() {
-    const KILLS: u64 = 50;
-    const DEVICES: u32 = 8;
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let mut collector = Collector::start(&data, &["--no-self"]);
-    drop(Console::set_up(&collector).await);
-    let join = collector.join_string();
-    let mut devices = Vec::new();
-    for number in 0..DEVICES {
-        let computer = Computer { number };
-        let wire = Wire::new(&collector.url);
-        let seed = [u8::try_from(number + 1).unwrap(); 32];
-        let (hostname, ids) = (computer.hostname(), computer.hardware_ids());
-        let device = Device::enroll(&wire, &join, seed, &hostname, ids, now()).await.unwrap();
-        let standing = Standing { ledger: Ledger::new(), seq: 1, observed_at: now() };
-        devices.push((device, computer, standing));
-    }
-    for kill in 0..KILLS {
-        let wire = Wire::new(&collector.url);
-        let acknowledged = Arc::new(AtomicU64::new(0));
-        let stopped = Arc::new(AtomicBool::new(false));
-        let workers: Vec<_> = devices
-            .iter()
-            .map(|(device, computer, standing)| {
-                tokio::spawn(report_until_stopped(
-                    wire.clone(),
-                    device.clone(),
-                    *computer,
-                    standing.clone(),
-                    Arc::clone(&acknowledged),
-                    Arc::clone(&stopped),
-                ))
-            })
-            .collect();
-        let enough = mix(kill, 99, 0) % 24;
-        while acknowledged.load(Ordering::Relaxed) < enough
-            && workers.iter().any(|worker| !worker.is_finished())
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-        collector.kill();
-        stopped.store(true, Ordering::Relaxed);
-        for (worker, known) in workers.into_iter().zip(&mut devices) {
-            known.2 = worker.await.unwrap();
-        }
-        collector = Collector::start(&data, &["--no-self"]);
-    }
-    let console = Console::sign_in(&collector.url).await;
-    let list = console.until("/api/v1/devices", |list| list["total"] == DEVICES).await;
-    assert_eq!(list["items"].as_array().unwrap().len(), DEVICES as usize, "none twice");
-    let mut checked = 0;
-    for (device, computer, Standing { ledger, .. }) in &devices {
-        for (seq, moment) in ledger {
-            // The newest and a sample of the past: each costs the collector an as-of answer.
-            if seq + 3 < *ledger.keys().last().unwrap() && seq % 5 != 0 {
-                continue;
-            }
-            let day = u32::try_from(*seq).unwrap();
-            let path = format!("/api/v1/devices/{}/software?as_of={moment}", device.id);
-            let answer = console.json(&path).await;
-            let held = titles(answer["items"].as_array().unwrap());
-            assert_eq!(held, expected(computer.software(day)), "{} day {day}", computer.number);
-            checked += 1;
-        }
-    }
-    assert!(checked >= DEVICES, "the kills left something to check");
-    assert!(collector.stop());
-    assert_eq!(integrity(&data), "ok");
 }
 
 #[tokio::test(flavor = "multi_thread")]

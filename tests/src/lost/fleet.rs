@@ -378,10 +378,10 @@ impl Fleet {
         let detail = console.json(&format!("/api/v1/devices/{id}")).await;
         // A check-in that changed nothing may be told anew: its moment is written every second.
         let last_change = entries.iter().rev().find(|entry| entry.seq == entry.version);
-        let least = last_change.map_or(0, |entry| entry.seq);
+        let lowest = last_change.map_or(0, |entry| entry.seq);
         let last_seq = detail["vitals"]["memory_available_bytes"].as_u64().unwrap_or_default();
-        if !(least..=under_way).contains(&last_seq) {
-            problems.push(format!("report {last_seq} is the last one, not {least}..{under_way}"));
+        if !(lowest..=under_way).contains(&last_seq) {
+            problems.push(format!("report {last_seq} is the last one, not {lowest}..{under_way}"));
         }
         let answer = console.json(&format!("/api/v1/devices/{id}/software")).await;
         let titles = titles_of(&answer);
