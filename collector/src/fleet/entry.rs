@@ -75,7 +75,10 @@ pub struct Entry {
 impl Entry {
     /// An entry without findings.
     pub fn new(row: DeviceRow, titles: Arc<[u32]>, mut seen: Vec<SeenValue>) -> Self {
-        remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+        // What it was called when it enrolled is no value that it was seen with.
+        if row.first_report_at.is_some() {
+            remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+        }
         let lookup = Lookup::of(&row, &seen);
         let summary = &row.summary;
         Self {
@@ -116,6 +119,15 @@ impl Entry {
             }
         }
         if news {
+            self.lookup = Lookup::of(&self.row, &self.seen);
+        }
+    }
+
+    /// A value it had is kept no longer.
+    pub(super) fn forget(&mut self, kind: &str, value: &str) {
+        let before = self.seen.len();
+        self.seen.retain(|seen| seen.kind != kind || seen.value != value);
+        if self.seen.len() < before {
             self.lookup = Lookup::of(&self.row, &self.seen);
         }
     }
@@ -177,7 +189,7 @@ fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
     for address in &summary.addresses {
         add("ip", address, None);
     }
-    for tag in row.asset_tag.iter().chain(&summary.firmware_asset_tag) {
+    if let Some(tag) = &summary.firmware_asset_tag {
         add("asset_tag", tag, None);
     }
 }

@@ -91,6 +91,13 @@ impl Inner {
                     entry.remember(values);
                 }
             }
+            Update::Forget(values) => {
+                for (device, kind, value) in values {
+                    if let Some(entry) = self.entry_mut(device) {
+                        entry.forget(&kind, &value);
+                    }
+                }
+            }
             Update::Findings(device, open) => {
                 if let Some(entry) = self.entry_mut(device) {
                     entry.findings = open;

@@ -50,6 +50,7 @@ enum Update {
     Titles(Vec<(u32, TitleText)>),
     Seen(DeviceKey, Timestamp),
     Values(DeviceKey, Vec<SeenValue>),
+    Forget(Vec<(DeviceKey, String, String)>),
     Findings(DeviceKey, OpenFindings),
     Cycle(DeviceKey, Option<CycleMatch>),
     Removed(DeviceKey),
@@ -158,6 +159,13 @@ impl Fleet {
     /// Values that a device had in its last report, beside those of its row.
     pub fn values_seen(&self, device: DeviceKey, values: Vec<SeenValue>) {
         self.update(Update::Values(device, values));
+    }
+
+    /// Values that devices had are kept no longer: device, kind, value.
+    pub fn values_gone(&self, values: Vec<(DeviceKey, String, String)>) {
+        if !values.is_empty() {
+            self.update(Update::Forget(values));
+        }
     }
 
     /// A device checked in.

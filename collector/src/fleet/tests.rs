@@ -26,7 +26,7 @@ fn row(key: u32, hostname: &str) -> DeviceRow {
         asset_tag: None,
         summary: Summary { hostname: hostname.to_owned(), ..Summary::default() },
         last_seen_at: None,
-        first_report_at: None,
+        first_report_at: Some(Timestamp(1)),
     }
 }
 

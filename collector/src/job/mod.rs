@@ -2,6 +2,7 @@
 
 pub mod evaluate;
 pub mod load;
+pub mod retain;
 
 use std::time::Duration;
 
@@ -28,7 +29,10 @@ pub fn spawn(app: &App) -> JoinHandle<()> {
             let now = app.clock.now();
             let due = swept_at.is_none_or(|at| now.since(at) >= SWEEP_EVERY_MS);
             let done = if due {
-                evaluate::sweep(&app, now).await
+                match evaluate::sweep(&app, now).await {
+                    Ok(()) => retain::run(&app, now).await,
+                    failed => failed,
+                }
             } else {
                 evaluate::sweep_silent(&app, looked_at, now).await
             };

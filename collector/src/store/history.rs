@@ -77,7 +77,7 @@ impl Store {
         let Some(first_at) = self.first_report_at(device).await? else {
             return Ok(Past::NotKnown);
         };
-        if as_of.is_some_and(|as_of| as_of < first_at) {
+        if as_of.is_some_and(|as_of| as_of < first_at.max(self.history_from())) {
             return Ok(Past::NotKnown);
         }
         let mut states = self.documents(device).await?;
@@ -141,13 +141,15 @@ impl Store {
         let Some((first_at, now, extras)) = self.software_now(device).await? else {
             return Ok(match (self.first_report_at(device).await?, as_of) {
                 // It reported, and there never was a list of software.
-                (Some(first_at), as_of) if as_of.is_none_or(|as_of| as_of >= first_at) => {
+                (Some(first_at), as_of)
+                    if as_of.is_none_or(|as_of| as_of >= first_at.max(self.history_from())) =>
+                {
                     Past::Known(Vec::new())
                 }
                 _ => Past::NotKnown,
             });
         };
-        if as_of.is_some_and(|as_of| as_of < first_at) {
+        if as_of.is_some_and(|as_of| as_of < first_at.max(self.history_from())) {
             return Ok(Past::NotKnown);
         }
         let mut set = now.clone();
@@ -192,6 +194,9 @@ impl Store {
         loop {
             let page = self.moments(device, end, PAGE).await?;
             for &at in &page {
+                if at < self.history_from() {
+                    return Ok(changes);
+                }
                 let shown = before.is_none_or(|before| at < before);
                 steps.back(self, at, shown.then_some(&mut changes)).await?;
                 if shown && changes.len() >= limit {

@@ -36,6 +36,7 @@ queries! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (device, at)
         DO UPDATE SET delta = excluded.delta, stored = excluded.stored";
+    HISTORY_FROM = "SELECT value FROM counter WHERE name = 'history_from'";
     SET_RECENT = "UPDATE device_report SET recent = $2, changed_at = $3 WHERE device = $1";
 }
 
@@ -77,8 +78,11 @@ impl Tables {
                 deltas: sqlx::query_as(DELTAS)
                     .bind(number).bind(observed.0).fetch_all(&mut *tx).await?,
             };
-            // What is older than the first report stays not known: one state alone is no history.
-            if working.row.first_report_at.is_some_and(|first_at| observed >= first_at) {
+            let from: i64 = sqlx::query_scalar(HISTORY_FROM).fetch_one(&mut *tx).await?;
+            // What is older than the first report or than what is kept stays not known: one state
+            // alone is no history.
+            let first_at = working.row.first_report_at.filter(|first_at| observed >= *first_at);
+            if first_at.is_some() && observed.0 >= from {
                 let filled = fill(self, &mut plan, &working, prepared, &loaded, &steps, observed)?;
                 insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
                     b.push_bind(i64::from(title.id)).push_bind(title.text.hash());

@@ -3,7 +3,7 @@
 //! All of it is built from the tables at start and changed after a commit, never before.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::report::Settings;
@@ -124,6 +124,8 @@ pub(crate) struct Memory {
     pub(super) key_order: tokio::sync::Mutex<()>,
     /// The last attempt of the writer failed: full disk, server away.
     pub(super) cannot_write: AtomicBool,
+    /// From when on the past is told.
+    pub(super) history_from: AtomicI64,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
 }
@@ -157,6 +159,10 @@ impl Memory {
     pub(crate) fn take_holders(&self, other: &Self) {
         let known = other.holders.read().unwrap_or_else(PoisonError::into_inner).clone();
         *self.holders.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    pub(crate) fn history_from(&self) -> Timestamp {
+        Timestamp(self.history_from.load(Ordering::Relaxed))
     }
 
     /// A device that holds this content of this section.

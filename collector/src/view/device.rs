@@ -28,6 +28,7 @@ pub async fn detail(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceDetail>, Error> {
+    super::told(app, as_of)?;
     let Some(row) = row(app, id).await? else { return Ok(None) };
     let (key, now) = (row.key, app.clock.now());
     let Past::Known(sections) = app.store.sections(key, as_of).await? else {
@@ -75,7 +76,7 @@ pub async fn detail(
         os_support: support,
         decisions: decisions(app, key, as_of).await?,
         as_of,
-        first_report_at: row.first_report_at,
+        first_report_at: row.first_report_at.map(|first| first.max(app.store.history_from())),
         clock_error_ms: last.map(|last| last.clock_error_ms),
         notes_text: app.store.notes_text(key).await?,
     }))
@@ -138,6 +139,7 @@ pub async fn software(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceSoftware>, Error> {
+    super::told(app, as_of)?;
     let Some(row) = row(app, id).await? else { return Ok(None) };
     match app.store.software(row.key, as_of).await? {
         Past::Known(items) => Ok(Some(DeviceSoftware { items, as_of })),
@@ -154,6 +156,7 @@ pub async fn changes(
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Option<Page<Change>>, Error> {
+    super::told(app, as_of)?;
     let limit = cursor::limit(Some(limit))?;
     let end = as_of.map(|at| at.plus_ms(1));
     let before = cursor.map(cursor::decode::<Timestamp>).transpose()?.or(end);

@@ -42,6 +42,7 @@ pub struct Facets {
 
 /// One page of the devices that pass the filter. With `as_of`, the list as it was then.
 pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary>, Error> {
+    super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
     let order = Order::of(filter)?;
     super::ready(app).await;
@@ -77,6 +78,7 @@ pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
 
 /// Counts of every facet over the devices that pass the filter.
 pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
+    super::told(app, filter.as_of)?;
     super::ready(app).await;
     let asked = Asked::of(app, filter)?;
     let mut counts = Counts::default();

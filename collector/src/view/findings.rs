@@ -18,6 +18,7 @@ type Position = (i64, i64, i64, Option<Timestamp>);
 
 /// One page of findings, worst first, then oldest first.
 pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Error> {
+    super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
     let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
     if after.is_some_and(|(_, _, _, as_of)| as_of != filter.as_of) {

@@ -40,7 +40,7 @@ use super::settings::SettingsPage;
 use super::shell::{Shell, Theme, Viewer};
 use crate::view::devices::Facets;
 use crate::view::overview::Overview;
-use crate::view::policy::{PolicyPreview, RulePreview};
+use crate::view::policy::{HistoryPreview, PolicyPreview, RulePreview};
 
 /// 2026-11-23T10:15:00Z
 pub(super) const NOW: Timestamp = Timestamp(1_795_428_900_000);
@@ -621,6 +621,14 @@ pub(super) fn settings() -> SettingsPage {
             row("missing", "Device has not checked in for too long", 5, 21),
             row("reboot_pending", "A restart is waited for", 16, 16),
         ],
+        history: Some(HistoryPreview {
+            from: before(365 * DAY_MS),
+            oldest: Some(before(800 * DAY_MS)),
+            devices: 512,
+            changes: 181_340,
+            bytes: 9_400_000,
+            findings: 2_204,
+        }),
     };
     let value = |name: &str| if name.ends_with("version") { "" } else { "7" }.to_owned();
     SettingsPage::new(shell().at("settings"), value, None, Some(preview))
