@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod entry;
+pub mod facets;
 mod inner;
 pub mod lookup;
 mod postings;
@@ -63,8 +64,8 @@ pub struct Loaded {
     pub devices: Vec<DeviceRow>,
     /// Every title.
     pub titles: Vec<(u32, TitleText)>,
-    /// The sorted titles of each device.
-    pub sets: Vec<(DeviceKey, Arc<[u32]>)>,
+    /// The sorted titles of each device, packed as `codec::ids` packs them.
+    pub sets: Vec<(DeviceKey, Box<[u8]>)>,
     /// Values devices have or had.
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.

@@ -162,7 +162,9 @@ fn fill(
     let until = working.state.observed_at.min(prepared.report.received_at).max(at.plus_ms(1));
     for (name, section) in &prepared.sections {
         if &**name == SOFTWARE_NAME {
-            let Some(set) = set_of(tables, plan, working, section, loaded, name)? else { continue };
+            let received_at = prepared.report.received_at;
+            let set = set_of(tables, plan, working, section, loaded, name, received_at)?;
+            let Some(set) = set else { continue };
             let mut newer = working.titles().to_vec();
             let mut older = newer.clone();
             let mut next = None;
@@ -209,10 +211,14 @@ fn set_of(
     section: &PreparedSection,
     loaded: &Loaded,
     name: &str,
+    received_at: Timestamp,
 ) -> Result<Option<Vec<u32>>, Error> {
     Ok(match section {
         PreparedSection::Software { rows, unread, .. } => {
-            let set = plan.number(tables.memory(), working, rows, unread)?;
+            let set = plan.number(tables.memory(), working, rows, unread, received_at)?;
+            if plan.brought.1 > 0 {
+                return Ok(None); // Half a list of a past day would be a wrong one.
+            }
             Some(set.into_iter().map(|(id, _)| id).collect())
         }
         PreparedSection::Gone => Some(Vec::new()),

@@ -42,6 +42,8 @@ pub(crate) struct DeviceState {
     pub(crate) values_at: Timestamp,
     /// When a report that was sent before with other content was last written down.
     pub(crate) conflict_at: Option<Timestamp>,
+    /// Titles that it was the first to bring: the day, and how many that day.
+    pub(crate) new_titles: (i64, u32),
     /// Reports that wait for the writer.
     pub(crate) queued: u32,
 }
@@ -126,6 +128,9 @@ pub(crate) struct Memory {
     pub(super) cannot_write: AtomicBool,
     /// From when on the past is told.
     pub(super) history_from: AtomicI64,
+    /// Reads of the history, to see that a page costs few.
+    #[cfg(test)]
+    pub(crate) reads: std::sync::atomic::AtomicU64,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
 }
@@ -159,6 +164,13 @@ impl Memory {
     pub(crate) fn take_holders(&self, other: &Self) {
         let known = other.holders.read().unwrap_or_else(PoisonError::into_inner).clone();
         *self.holders.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Counts a read of the history, in tests.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "counted in tests alone"))]
+    pub(crate) fn count_read(&self) {
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn history_from(&self) -> Timestamp {

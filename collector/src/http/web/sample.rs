@@ -601,6 +601,7 @@ pub(super) fn search_answer() -> SearchAnswer {
             hit("lt-0099", MatchKind::Hostname, "bergwerk-3", true),
         ],
         total: 7,
+        as_of: None,
     }
 }
 
@@ -795,7 +796,7 @@ fn pages() -> Vec<(String, String)> {
         ),
         (
             "findings".to_owned(),
-            FindingsPage::new(shell().at("findings"), &none, findings_page(), rule_counts())
+            FindingsPage::new(shell().at("findings"), &none, None, findings_page(), rule_counts())
                 .render()
                 .unwrap(),
         ),
@@ -995,7 +996,7 @@ fn no_page_lets_agents_write_markup() {
     let findings = poisoned(&findings_page(), OURS);
     texts.push((
         "findings",
-        FindingsPage::new(shell(), &none, findings, rule_counts()).render().unwrap(),
+        FindingsPage::new(shell(), &none, None, findings, rule_counts()).render().unwrap(),
     ));
     texts.push((
         "search",
