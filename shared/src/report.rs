@@ -272,6 +272,10 @@ pub mod limits {
     pub const DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
     /// Rows of one section.
     pub const SECTION_ROWS: usize = 100_000;
+    /// Software titles that no device had before which one device may bring in a day (UTC). The
+    /// first computer of a fleet brings some thousands; later ones a handful. What is beyond is
+    /// held back with a note and asked for again.
+    pub const NEW_TITLES_A_DAY: u32 = 6_000;
     /// Bytes of one string; longer ones are cut and end in `…`.
     pub const STRING_BYTES: usize = 4096;
     /// Sections of one report, known or not.

@@ -9,6 +9,8 @@ CREATE TABLE counter (
   value              BIGINT NOT NULL
 );
 INSERT INTO counter (name, value) VALUES ('device', 0), ('title', 0), ('change', 0);
+-- Before this moment no past is told: what was older is kept no longer.
+INSERT INTO counter (name, value) VALUES ('history_from', -9223372036854775808);
 
 CREATE TABLE device (
   key                BIGINT PRIMARY KEY,          -- dense: bitmaps are indexed by it

@@ -72,12 +72,12 @@ store_test!(every_view_agrees_on_the_demo_fleet, |store| {
 async fn memory_equals_the_tables(app: &App, now: &[DeviceSummary]) {
     let titles = software::titles(app, &SoftwareFilter::default()).await.unwrap();
     let hostname = app.fleet.read().entries().next().unwrap().row.summary.hostname.clone();
-    let found = search::search(app, &hostname, 10).await.unwrap();
+    let found = search::search(app, &hostname, 10, None).await.unwrap();
     app.store.flush().await.unwrap();
     load::load(app).await.unwrap();
     assert_eq!(all(app, None).await, now);
     assert_eq!(software::titles(app, &SoftwareFilter::default()).await.unwrap(), titles);
-    assert_eq!(search::search(app, &hostname, 10).await.unwrap(), found);
+    assert_eq!(search::search(app, &hostname, 10, None).await.unwrap(), found);
 }
 
 async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {

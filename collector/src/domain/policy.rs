@@ -33,6 +33,9 @@ pub struct Policy {
     pub security_updates_grace_days: u32,
     /// Minutes by which a device's clock may differ from the collector's.
     pub clock_error_minutes: u32,
+    /// Days of the past that are kept; absent: all of it. What is older goes, the oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_history_days: Option<u32>,
     /// The oldest agent version that is not flagged; absent: two minor versions behind the
     /// collector.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +86,7 @@ impl Default for Policy {
             updates_grace_days: 0,
             security_updates_grace_days: 0,
             clock_error_minutes: 10,
+            keep_history_days: None,
             agent_minimum_version: None,
         }
     }
@@ -175,6 +179,7 @@ impl Policy {
             updates_grace_days,
             security_updates_grace_days,
             clock_error_minutes,
+            keep_history_days,
             agent_minimum_version,
         } = self;
         within("missing_after_days.server", *server, 1, 3650)?;
@@ -198,6 +203,9 @@ impl Policy {
         within("updates_grace_days", *updates_grace_days, 0, 3650)?;
         within("security_updates_grace_days", *security_updates_grace_days, 0, 3650)?;
         within("clock_error_minutes", *clock_error_minutes, 1, 525_600)?;
+        if let Some(days) = keep_history_days {
+            within("keep_history_days", *days, 7, 36_500)?;
+        }
         match agent_minimum_version {
             Some(text) if version::compare(Scheme::SemVer, text, text).is_none() => {
                 Err(PolicyError {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::entry::Entry;
+use super::facets::Facets;
 use super::inner::Inner;
 use crate::store::device::DeviceKey;
 
@@ -59,6 +60,14 @@ impl Inner {
             }
         }
         self.compare_titles(tables, &mut found);
+        if *self.facets() != Facets::of(self.entries()) {
+            let (memory, tables) = ("other counts".to_owned(), "those of its devices".to_owned());
+            found.push(Drift { structure: "facets", subject: "lists".to_owned(), memory, tables });
+        }
+        for group in self.titles().groups() {
+            let counts = (&self.group_count(group), &self.title_count(&group.ids));
+            Drift::note(&mut found, "counts of titles", &group.name, counts, u64::to_string);
+        }
         found
     }
 

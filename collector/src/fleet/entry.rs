@@ -1,11 +1,10 @@
 //! One device in memory, with what lists sort and filter by.
 
-use std::sync::Arc;
-
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::finding::Severity;
 
 use super::lookup::Lookup;
+use crate::codec::ids;
 use crate::domain::CycleMatch;
 use crate::store::device::{DeviceRow, SeenValue};
 
@@ -54,8 +53,8 @@ impl OpenFindings {
 pub struct Entry {
     /// Its row.
     pub row: DeviceRow,
-    /// Its sorted titles.
-    pub titles: Arc<[u32]>,
+    /// Its sorted titles, packed: a fleet has a hundred million of them.
+    packed: Box<[u8]>,
     /// Its open findings.
     pub findings: OpenFindings,
     /// The cycle of its operating system; absent when it did not tell its system.
@@ -74,8 +73,11 @@ pub struct Entry {
 
 impl Entry {
     /// An entry without findings.
-    pub fn new(row: DeviceRow, titles: Arc<[u32]>, mut seen: Vec<SeenValue>) -> Self {
-        remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+    pub fn new(row: DeviceRow, packed: Box<[u8]>, mut seen: Vec<SeenValue>) -> Self {
+        // What it was called when it enrolled is no value that it was seen with.
+        if row.first_report_at.is_some() {
+            remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+        }
         let lookup = Lookup::of(&row, &seen);
         let summary = &row.summary;
         Self {
@@ -85,19 +87,25 @@ impl Entry {
             model_lower: maker_and_model(&row).to_lowercase(),
             findings: OpenFindings::default(),
             cycle: None,
-            titles,
+            packed,
             seen,
             row,
         }
     }
 
     /// Its sorted titles.
-    pub fn titles(&self) -> Arc<[u32]> {
-        Arc::clone(&self.titles)
+    pub fn titles(&self) -> Vec<u32> {
+        // What was packed here can be read here.
+        ids::decode(&self.packed).unwrap_or_default()
+    }
+
+    /// It has these titles from now on.
+    pub(super) fn set_titles(&mut self, titles: &[u32]) {
+        self.packed = ids::encode(titles).into();
     }
 
     /// Makes these values findable from now on.
-    pub(super) fn remember(&mut self, values: Vec<SeenValue>) {
+    pub(crate) fn remember(&mut self, values: Vec<SeenValue>) {
         let mut news = false;
         for value in values {
             let same = |one: &&mut SeenValue| one.kind == value.kind && one.value == value.value;
@@ -120,6 +128,15 @@ impl Entry {
         }
     }
 
+    /// A value it had is kept no longer.
+    pub(super) fn forget(&mut self, kind: &str, value: &str) {
+        let before = self.seen.len();
+        self.seen.retain(|seen| seen.kind != kind || seen.value != value);
+        if self.seen.len() < before {
+            self.lookup = Lookup::of(&self.row, &self.seen);
+        }
+    }
+
     /// The same device with another row; what it was called before stays findable.
     pub(super) fn set_row(&mut self, mut row: DeviceRow) {
         row.last_seen_at = row.last_seen_at.max(self.row.last_seen_at);
@@ -129,7 +146,8 @@ impl Entry {
         let findings = std::mem::take(&mut self.findings);
         let cycle = self.cycle.take();
         let seen = std::mem::take(&mut self.seen);
-        *self = Self::new(row, Arc::clone(&self.titles), seen);
+        let packed = std::mem::take(&mut self.packed);
+        *self = Self::new(row, packed, seen);
         self.findings = findings;
         self.cycle = cycle;
     }
@@ -177,7 +195,7 @@ fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
     for address in &summary.addresses {
         add("ip", address, None);
     }
-    for tag in row.asset_tag.iter().chain(&summary.firmware_asset_tag) {
+    if let Some(tag) = &summary.firmware_asset_tag {
         add("asset_tag", tag, None);
     }
 }

@@ -1,17 +1,19 @@
 //! The structures themselves, and how one update changes all of them alike.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 use rollcall_shared::DeviceId;
 use rollcall_shared::version::{self, Scheme};
 
 use super::entry::Entry;
+use super::facets::Facets;
 use super::postings::Postings;
 use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
+use crate::codec::delta::Delta;
+use crate::codec::ids;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet as one reader sees it at one moment.
@@ -25,6 +27,13 @@ pub struct Inner {
     unknown: Vec<u32>,
     /// Devices that were taken out of service or wait for approval: few, as a rule.
     out_of_service: RoaringBitmap,
+    facets: Facets,
+    /// How many devices in service have a title of each group.
+    group_counts: Vec<u64>,
+}
+
+fn slot(entries: &mut [Option<Box<Entry>>], key: DeviceKey) -> Option<&mut Entry> {
+    entries.get_mut(key.0 as usize)?.as_deref_mut()
 }
 
 impl Inner {
@@ -39,21 +48,23 @@ impl Inner {
         for (device, value) in loaded.seen_values {
             seen.entry(device).or_default().push(value);
         }
+        let mut findings: HashMap<_, _> = loaded.findings.into_iter().collect();
+        let mut cycles: HashMap<_, _> = loaded.cycles.into_iter().collect();
         for row in loaded.devices {
             let key = row.key;
-            let titles = sets.remove(&key).unwrap_or_default();
+            let packed = sets.remove(&key).unwrap_or_default();
             let values = seen.remove(&key).unwrap_or_default();
-            inner.put(key, Entry::new(row, titles, values));
+            let mut entry = Entry::new(row, packed, values);
+            entry.findings = findings.remove(&key).unwrap_or_default();
+            entry.cycle = cycles.remove(&key);
+            inner.put(key, entry);
         }
-        for (device, set) in sets {
+        for (device, packed) in sets {
+            let set = ids::decode(&packed).unwrap_or_default();
             inner.postings.change(device, &set, &[]);
         }
-        for (device, open) in loaded.findings {
-            inner.apply(Update::Findings(device, open));
-        }
-        for (device, cycle) in loaded.cycles {
-            inner.apply(Update::Cycle(device, Some(cycle)));
-        }
+        let counts = inner.titles.groups().iter().map(|group| inner.title_count(&group.ids));
+        inner.group_counts = counts.collect();
         inner
     }
 
@@ -67,80 +78,153 @@ impl Inner {
             Update::Device(row, titles) => {
                 let key = row.key;
                 self.set_row(*row);
-                if let Some(entry) = self.entry_mut(key) {
-                    let before = std::mem::replace(&mut entry.titles, Arc::clone(&titles));
-                    let new = titles.iter().filter(|id| before.binary_search(id).is_err());
-                    self.unknown.extend(new.filter(|id| self.titles.text(**id).is_none()));
-                    self.postings.change(key, &before, &titles);
+                let Some(entry) = slot(&mut self.entries, key) else { return };
+                let before = entry.titles();
+                if *before == *titles {
+                    return;
+                }
+                entry.set_titles(&titles);
+                let new = titles.iter().filter(|id| before.binary_search(id).is_err());
+                self.unknown.extend(new.filter(|id| self.titles.text(**id).is_none()));
+                self.postings.change(key, &before, &titles);
+                if !self.out_of_service.contains(key.0) {
+                    self.count_groups(&before, &titles);
                 }
             }
             Update::Row(row) => self.set_row(*row),
             Update::Titles(titles) => {
                 for (id, text) in titles {
                     self.titles.add(id, text);
+                    // A device may have had it before its text was told.
+                    if self.postings.len() > id as usize
+                        && let Some(group) = self.titles.group_of(id)
+                    {
+                        let (number, count) = (group.number, self.title_count(&group.ids));
+                        self.set_group_count(number, count);
+                    }
                 }
                 self.unknown.retain(|id| self.titles.text(*id).is_none());
             }
             Update::Seen(device, at) => {
-                if let Some(entry) = self.entry_mut(device) {
-                    entry.row.last_seen_at = entry.row.last_seen_at.max(Some(at));
+                let Some(entry) = slot(&mut self.entries, device) else { return };
+                if entry.row.last_seen_at < Some(at) {
+                    self.facets.put_seen(entry, false);
+                    entry.row.last_seen_at = Some(at);
+                    self.facets.put_seen(entry, true);
                 }
             }
             Update::Values(device, values) => {
-                if let Some(entry) = self.entry_mut(device) {
+                if let Some(entry) = slot(&mut self.entries, device) {
                     entry.remember(values);
                 }
             }
+            Update::Forget(values) => {
+                for (device, kind, value) in values {
+                    if let Some(entry) = slot(&mut self.entries, device) {
+                        entry.forget(&kind, &value);
+                    }
+                }
+            }
             Update::Findings(device, open) => {
-                if let Some(entry) = self.entry_mut(device) {
-                    entry.findings = open;
-                }
+                self.change(device, |entry| entry.findings = open);
             }
-            Update::Cycle(device, cycle) => {
-                if let Some(entry) = self.entry_mut(device) {
-                    entry.cycle = cycle;
-                }
-            }
+            Update::Cycle(device, cycle) => self.change(device, |entry| entry.cycle = cycle),
             Update::Removed(device) => {
-                self.out_of_service.remove(device.0);
-                let slot = self.entries.get_mut(device.0 as usize);
-                if let Some(entry) = slot.and_then(Option::take) {
+                let at = self.entries.get_mut(device.0 as usize);
+                if let Some(entry) = at.and_then(Option::take) {
+                    let titles = entry.titles();
+                    if !self.out_of_service.remove(device.0) {
+                        self.count_groups(&titles, &[]);
+                    }
+                    self.facets.remove(&entry);
                     self.by_id.remove(&entry.row.id);
-                    self.postings.change(device, &entry.titles, &[]);
+                    self.postings.change(device, &titles, &[]);
                 }
             }
+        }
+    }
+
+    /// Changes a device together with what is counted of it.
+    fn change(&mut self, key: DeviceKey, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = slot(&mut self.entries, key) {
+            self.facets.remove(entry);
+            change(entry);
+            self.facets.add(entry);
         }
     }
 
     fn set_row(&mut self, row: DeviceRow) {
         let key = row.key;
-        self.note_service(&row);
-        match self.entry_mut(key) {
-            Some(entry) => entry.set_row(row),
-            None => self.put(key, Entry::new(row, Arc::default(), Vec::new())),
+        if self.entry(key).is_none() {
+            self.put(key, Entry::new(row, Box::default(), Vec::new()));
+            return;
         }
+        let out = row.retired_at.is_some() || row.pending;
+        if out != self.out_of_service.contains(key.0) {
+            let titles = self.entry(key).map(Entry::titles).unwrap_or_default();
+            if out {
+                self.out_of_service.insert(key.0);
+                self.count_groups(&titles, &[]);
+            } else {
+                self.out_of_service.remove(key.0);
+                self.count_groups(&[], &titles);
+            }
+        }
+        self.change(key, |entry| entry.set_row(row));
     }
 
+    /// Puts a device where there was none.
     fn put(&mut self, key: DeviceKey, entry: Entry) {
         let at = key.0 as usize;
         if at >= self.entries.len() {
             self.entries.resize_with(at + 1, || None);
         }
-        self.note_service(&entry.row);
+        if entry.row.retired_at.is_some() || entry.row.pending {
+            self.out_of_service.insert(key.0);
+        }
+        self.facets.add(&entry);
         self.by_id.insert(entry.row.id, key);
         self.entries[at] = Some(Box::new(entry));
     }
 
-    fn note_service(&mut self, row: &DeviceRow) {
-        if row.retired_at.is_some() || row.pending {
-            self.out_of_service.insert(row.key.0);
-        } else {
-            self.out_of_service.remove(row.key.0);
+    /// A device in service went from one sorted set to another: the groups it has a title of.
+    fn count_groups(&mut self, before: &[u32], after: &[u32]) {
+        let delta = Delta::between(before, after);
+        let mut changed: BTreeMap<usize, (bool, bool)> = BTreeMap::new();
+        for id in delta.removed.iter().chain(&delta.added) {
+            let Some(group) = self.titles.group_of(*id) else { continue };
+            changed.entry(group.number).or_insert_with(|| {
+                let has = |set: &[u32]| {
+                    !set.is_empty() && group.ids.iter().any(|id| set.binary_search(id).is_ok())
+                };
+                (has(before), has(after))
+            });
+        }
+        for (number, (had, has)) in changed {
+            let count = self.group_counts.get(number).copied().unwrap_or_default();
+            match (had, has) {
+                (false, true) => self.set_group_count(number, count + 1),
+                (true, false) => self.set_group_count(number, count.saturating_sub(1)),
+                _ => {}
+            }
         }
     }
 
-    fn entry_mut(&mut self, key: DeviceKey) -> Option<&mut Entry> {
-        self.entries.get_mut(key.0 as usize)?.as_deref_mut()
+    fn set_group_count(&mut self, number: usize, count: u64) {
+        if number >= self.group_counts.len() {
+            self.group_counts.resize(number + 1, 0);
+        }
+        self.group_counts[number] = count;
+    }
+
+    /// What lists count, filter and sort by.
+    pub fn facets(&self) -> &Facets {
+        &self.facets
+    }
+
+    /// How many groups of titles some device in service has.
+    pub fn group_total(&self) -> u64 {
+        self.group_counts.iter().filter(|count| **count > 0).count() as u64
     }
 
     /// Every device, in the order of their keys.
@@ -175,7 +259,7 @@ impl Inner {
 
     /// How many devices in service have a title of this group.
     pub fn group_count(&self, group: &TitleGroup) -> u64 {
-        self.title_count(&group.ids)
+        self.group_counts.get(group.number).copied().unwrap_or_default()
     }
 
     /// How many devices in service have one of these titles.

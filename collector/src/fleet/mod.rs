@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod entry;
+pub mod facets;
 mod inner;
 pub mod lookup;
 mod postings;
@@ -50,6 +51,7 @@ enum Update {
     Titles(Vec<(u32, TitleText)>),
     Seen(DeviceKey, Timestamp),
     Values(DeviceKey, Vec<SeenValue>),
+    Forget(Vec<(DeviceKey, String, String)>),
     Findings(DeviceKey, OpenFindings),
     Cycle(DeviceKey, Option<CycleMatch>),
     Removed(DeviceKey),
@@ -62,8 +64,8 @@ pub struct Loaded {
     pub devices: Vec<DeviceRow>,
     /// Every title.
     pub titles: Vec<(u32, TitleText)>,
-    /// The sorted titles of each device.
-    pub sets: Vec<(DeviceKey, Arc<[u32]>)>,
+    /// The sorted titles of each device, packed as `codec::ids` packs them.
+    pub sets: Vec<(DeviceKey, Box<[u8]>)>,
     /// Values devices have or had.
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.
@@ -158,6 +160,13 @@ impl Fleet {
     /// Values that a device had in its last report, beside those of its row.
     pub fn values_seen(&self, device: DeviceKey, values: Vec<SeenValue>) {
         self.update(Update::Values(device, values));
+    }
+
+    /// Values that devices had are kept no longer: device, kind, value.
+    pub fn values_gone(&self, values: Vec<(DeviceKey, String, String)>) {
+        if !values.is_empty() {
+            self.update(Update::Forget(values));
+        }
     }
 
     /// A device checked in.

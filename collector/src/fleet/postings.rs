@@ -1,9 +1,8 @@
 //! Title number to the bitmap of devices that have it.
 
-use std::sync::Arc;
-
 use roaring::{MultiOps as _, RoaringBitmap};
 
+use crate::codec::ids;
 use crate::store::device::DeviceKey;
 
 /// Devices transposed at once when building: one container of a bitmap.
@@ -18,15 +17,16 @@ impl Postings {
     ///
     /// Pushing device by device searches every bitmap's end each time; sorting blocks of devices
     /// by title and appending runs is many times faster.
-    pub(super) fn build(sets: &mut [(DeviceKey, Arc<[u32]>)]) -> Self {
+    pub(super) fn build(sets: &mut [(DeviceKey, Box<[u8]>)]) -> Self {
+        let unpacked = |set: &[u8]| ids::decode(set).unwrap_or_default();
         sets.sort_unstable_by_key(|(device, _)| *device);
-        let highest = sets.iter().filter_map(|(_, set)| set.last()).max();
-        let titles = highest.map_or(0, |&id| id as usize + 1);
+        let highest = sets.iter().filter_map(|(_, set)| unpacked(set).last().copied()).max();
+        let titles = highest.map_or(0, |id| id as usize + 1);
         let mut postings = vec![RoaringBitmap::new(); titles];
         for block in sets.chunk_by(|(a, _), (b, _)| a.0 / BLOCK == b.0 / BLOCK) {
             let mut starts = vec![0_usize; titles + 1];
-            for id in block.iter().flat_map(|(_, set)| set.iter()) {
-                starts[*id as usize + 1] += 1;
+            for id in block.iter().flat_map(|(_, set)| unpacked(set)) {
+                starts[id as usize + 1] += 1;
             }
             for at in 1..starts.len() {
                 starts[at] += starts[at - 1];
@@ -34,8 +34,8 @@ impl Postings {
             let mut next = starts.clone();
             let mut devices = vec![0_u32; starts[titles]];
             for (device, set) in block {
-                for id in set.iter() {
-                    let slot = &mut next[*id as usize];
+                for id in unpacked(set) {
+                    let slot = &mut next[id as usize];
                     devices[*slot] = device.0;
                     *slot += 1;
                 }

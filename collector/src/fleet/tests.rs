@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rollcall_shared::api::device::DeviceSort;
 use rollcall_shared::api::finding::Severity;
 use rollcall_shared::api::search::MatchKind;
 use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
+use super::facets::{Facets, sort_key};
 use super::lookup::{Fit, Query};
 use super::*;
+use crate::codec::ids;
 use crate::store::device::Summary;
 
 fn row(key: u32, hostname: &str) -> DeviceRow {
@@ -18,15 +21,21 @@ fn row(key: u32, hostname: &str) -> DeviceRow {
         key: DeviceKey(key),
         id: DeviceId(Uuid::from_u128(u128::from(key) + 1)),
         enrolled_at: Timestamp(1),
-        pending: false,
-        retired_at: None,
-        demo: false,
-        site: None,
+        // Names decide the rest, so that devices move between values of every column.
+        pending: hostname.starts_with('b'),
+        retired_at: hostname.starts_with('c').then_some(Timestamp(5)),
+        demo: hostname.ends_with('a'),
+        site: hostname.chars().last().map(String::from),
         department: None,
         asset_tag: None,
-        summary: Summary { hostname: hostname.to_owned(), ..Summary::default() },
+        summary: Summary {
+            hostname: hostname.to_owned(),
+            os_name: hostname.chars().skip(1).take(1).collect(),
+            model: hostname.chars().nth(2).map(String::from),
+            ..Summary::default()
+        },
         last_seen_at: None,
-        first_report_at: None,
+        first_report_at: Some(Timestamp(1)),
     }
 }
 
@@ -128,7 +137,7 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
         row.last_seen_at = device.seen.map(Timestamp);
         loaded.devices.push(row);
         let titles: Arc<[u32]> = device.titles.iter().copied().collect();
-        loaded.sets.push((DeviceKey(key), titles));
+        loaded.sets.push((DeviceKey(key), ids::encode(&titles).into()));
         for value in device.past.iter().filter(|past| !past.is_empty()) {
             let value = SeenValue {
                 kind: "hostname".to_owned(),
@@ -154,6 +163,19 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
 
 fn check(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) -> Result<(), TestCaseError> {
     let inner = fleet.read();
+    prop_assert_eq!(inner.facets(), &Facets::of(inner.entries()));
+    for sort in DeviceSort::ALL {
+        for descending in [false, true] {
+            let ordered: Vec<_> = inner.facets().ordered(*sort, descending, None).collect();
+            let mut scanned: Vec<_> =
+                inner.entries().map(|one| (sort_key(one, *sort), one.row.key.0)).collect();
+            scanned.sort_by(|a, b| {
+                let by_value = if descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
+                by_value.then(a.1.cmp(&b.1))
+            });
+            prop_assert_eq!(ordered, scanned);
+        }
+    }
     let keys: Vec<u32> = inner.entries().map(|entry| entry.row.key.0).collect();
     prop_assert_eq!(keys, plain.keys().copied().collect::<Vec<_>>());
     for name in 0..10 {
@@ -175,7 +197,13 @@ fn check(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) -> Result<(), TestCaseErro
             .collect();
         prop_assert_eq!(&found, &expected);
         let group = inner.titles().named(&name).next().unwrap();
-        prop_assert_eq!(inner.group_count(group), expected.len() as u64);
+        let serves = |key: &&u32| {
+            let row = &inner.entry(DeviceKey(**key)).unwrap().row;
+            !row.pending && row.retired_at.is_none()
+        };
+        let in_service = expected.iter().filter(serves).count() as u64;
+        prop_assert_eq!(inner.group_count(group), in_service);
+        prop_assert_eq!(inner.group_count(group), inner.title_count(&group.ids));
         let one: Vec<u32> = inner
             .devices_with(&inner.titles_asked(&TitleAsked {
                 name: &name,

@@ -28,12 +28,16 @@ pub struct TitleGroup {
     pub lower: String,
     /// The numbers of its titles.
     pub ids: Vec<u32>,
+    /// Its own number.
+    pub number: usize,
 }
 
 /// All titles the fleet has or had.
 #[derive(Debug, Default)]
 pub struct Titles {
     texts: Vec<Option<TitleText>>,
+    /// The group of each number.
+    group_of: Vec<Option<u32>>,
     groups: Vec<TitleGroup>,
     by_name: HashMap<String, Vec<usize>>,
 }
@@ -57,10 +61,13 @@ impl Titles {
                 name: text.name.clone(),
                 lower: text.name.to_lowercase(),
                 ids: Vec::new(),
+                number: self.groups.len(),
             });
             candidates.push(self.groups.len() - 1);
             self.groups.len() - 1
         });
+        self.group_of.resize(self.texts.len(), None);
+        self.group_of[at] = u32::try_from(group).ok();
         let group = &mut self.groups[group];
         group.ids.push(id);
         if !publisher.is_empty() && !group.lower.contains(&publisher) {
@@ -83,6 +90,12 @@ impl Titles {
     /// The text of a number.
     pub fn text(&self, id: u32) -> Option<&TitleText> {
         self.texts.get(id as usize)?.as_ref()
+    }
+
+    /// The group of a number that has a text.
+    pub fn group_of(&self, id: u32) -> Option<&TitleGroup> {
+        let group = self.group_of.get(id as usize)?.as_ref()?;
+        self.groups.get(*group as usize)
     }
 
     /// All titles with their versions together.

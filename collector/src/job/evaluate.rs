@@ -117,6 +117,7 @@ impl Known {
                 let from =
                     now.plus_ms(i64::from(grace_days).saturating_mul(DAY_MS).saturating_neg());
                 let from = from.max(row.first_report_at.unwrap_or(from));
+                let from = from.max(app.store.history_from());
                 let states = app.store.update_states(row.key, text, from).await?;
                 let states: Vec<_> = states
                     .iter()

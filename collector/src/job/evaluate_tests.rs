@@ -49,7 +49,19 @@ pub(crate) async fn report(
     at: Timestamp,
     sections: &[Section],
 ) {
-    let check_in = CheckIn {
+    let check_in = check_in(device, seq, at, sections);
+    let then = app.with_clock(Clock::test(at));
+    assert!(crate::ingest::check_in(&then, device, check_in).await.unwrap().stored);
+}
+
+/// A report of these sections.
+pub(crate) fn check_in(
+    device: DeviceKey,
+    seq: u64,
+    at: Timestamp,
+    sections: &[Section],
+) -> CheckIn {
+    CheckIn {
         report_id: Uuid::from_u128(u128::from(device.0) << 64 | u128::from(seq)),
         seq,
         observed_at: at,
@@ -63,9 +75,7 @@ pub(crate) async fn report(
             .collect(),
         cost: Cost::default(),
         dropped_reports: 0,
-    };
-    let then = app.with_clock(Clock::test(at));
-    assert!(crate::ingest::check_in(&then, device, check_in).await.unwrap().stored);
+    }
 }
 
 pub(crate) fn system(name: &str) -> Section {

@@ -1,7 +1,6 @@
 //! Reads the fleet from the tables into memory, once at start.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_shared::section::Os;
@@ -66,8 +65,8 @@ async fn cycles(app: &App) -> Result<Vec<(DeviceKey, CycleMatch)>, store::Error>
     }
 }
 
-async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Error> {
-    let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
+async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Box<[u8]>)>, store::Error> {
+    let mut sets: Vec<(DeviceKey, Box<[u8]>)> = Vec::new();
     loop {
         let after = sets.last().map(|(device, _)| *device);
         let mut page = app.store.title_sets_after(after).await?;

@@ -3,6 +3,7 @@
 pub mod evaluate;
 pub mod follow;
 pub mod load;
+pub mod retain;
 
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ async fn judge_once(
     }
     if all {
         evaluate::sweep(app, now).await?;
+        retain::run(app, now).await?;
     } else {
         evaluate::sweep_silent(app, since, now).await?;
     }

@@ -133,6 +133,11 @@ fn compare(found: &mut Vec<Drift>, subject: &str, memory: &DeviceState, tables: 
 
 #[cfg(test)]
 impl Store {
+    /// Reads of the history so far.
+    pub(crate) fn reads(&self) -> u64 {
+        self.memory().reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Makes memory say of one section what is not so, to see that it is found.
     pub(crate) fn poison_digest(&self, device: DeviceKey) {
         let state = self.memory().device(device);

@@ -19,6 +19,7 @@ use super::{Database, Error, Store, Tables, on_backend, queries};
 use crate::domain::Policy;
 
 queries! {
+    HISTORY_FROM = "SELECT value FROM counter WHERE name = 'history_from'";
     SETTINGS = "SELECT key, value FROM setting WHERE key IN ('agent_settings', 'policy')";
 }
 
@@ -225,6 +226,9 @@ impl Tables {
     pub(super) async fn follow_settings(&self) -> Result<(), Error> {
         let rows: Vec<(String, String)> =
             on_backend!(self, read pool => sqlx::query_as(SETTINGS).fetch_all(pool).await?);
+        let from: i64 = on_backend!(self, read pool =>
+            sqlx::query_scalar(HISTORY_FROM).fetch_one(pool).await?);
+        self.memory().history_from.store(from, std::sync::atomic::Ordering::Relaxed);
         let mut settings = Settings::default();
         let value = |key: &str| rows.iter().find(|row| row.0 == key).map(|row| row.1.as_str());
         if let Some(set) = value(AGENT_SETTINGS).and_then(|text| serde_json::from_str(text).ok()) {

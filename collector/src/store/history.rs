@@ -3,7 +3,7 @@
 //! The present stands in the tables; every earlier state is the present with the changes after it
 //! undone, newest first. So cutting old changes off never touches newer answers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_shared::api::change::{Change, ChangeKind};
 use rollcall_shared::section::Software;
@@ -61,6 +61,24 @@ type PastRow = (String, i64, i64, Vec<u8>);
 type DeltaRow = (i64, i64, Vec<u8>);
 type SoftwareRow = (i64, Vec<u8>, Vec<u8>);
 
+/// What changed at one moment.
+#[derive(Debug, Default)]
+struct Rows {
+    pasts: Vec<PastRow>,
+    deltas: Vec<DeltaRow>,
+}
+
+/// One page of the changes of a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangePage {
+    /// The changes.
+    pub items: Vec<Change>,
+    /// Whether there are older ones.
+    pub more: bool,
+    /// How many there are in all.
+    pub total: u64,
+}
+
 /// A moment, the set of titles after it, and what changed at it; nothing changed at the first.
 pub(super) type WalkedSet = (Timestamp, Vec<u32>, Option<Delta>);
 
@@ -77,7 +95,7 @@ impl Store {
         let Some(first_at) = self.first_report_at(device).await? else {
             return Ok(Past::NotKnown);
         };
-        if as_of.is_some_and(|as_of| as_of < first_at) {
+        if as_of.is_some_and(|as_of| as_of < first_at.max(self.history_from())) {
             return Ok(Past::NotKnown);
         }
         let mut states = self.documents(device).await?;
@@ -141,13 +159,15 @@ impl Store {
         let Some((first_at, now, extras)) = self.software_now(device).await? else {
             return Ok(match (self.first_report_at(device).await?, as_of) {
                 // It reported, and there never was a list of software.
-                (Some(first_at), as_of) if as_of.is_none_or(|as_of| as_of >= first_at) => {
+                (Some(first_at), as_of)
+                    if as_of.is_none_or(|as_of| as_of >= first_at.max(self.history_from())) =>
+                {
                     Past::Known(Vec::new())
                 }
                 _ => Past::NotKnown,
             });
         };
-        if as_of.is_some_and(|as_of| as_of < first_at) {
+        if as_of.is_some_and(|as_of| as_of < first_at.max(self.history_from())) {
             return Ok(Past::NotKnown);
         }
         let mut set = now.clone();
@@ -178,32 +198,141 @@ impl Store {
         Ok(Past::Known(software))
     }
 
-    /// Changes of one device, newest first, all of one moment together: at least `limit` of them
-    /// unless there are fewer, those before `before`. `device_id` and `hostname` are filled by the
-    /// caller.
+    /// Changes of one device, newest first, in one walk back: those before `before`, all of one
+    /// moment together, at least `limit` of them unless there are fewer; and how many there are in
+    /// all before `end`. `device_id` and `hostname` are filled by the caller.
+    pub async fn change_page(
+        &self,
+        device: DeviceKey,
+        before: Option<Timestamp>,
+        end: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<ChangePage, Error> {
+        let mut page = ChangePage::default();
+        let earlier = |bound: Option<Timestamp>, at| bound.is_none_or(|bound| at < bound);
+        let from = self.history_from();
+        self.walk(device, from, |at, mut found| {
+            if !earlier(end, at) {
+                return;
+            }
+            page.total += found.len() as u64;
+            if !earlier(before, at) {
+                return;
+            }
+            if page.items.len() < limit {
+                page.items.append(&mut found);
+            } else {
+                page.more |= !found.is_empty();
+            }
+        })
+        .await?;
+        Ok(page)
+    }
+
+    /// All changes of one device before a moment, newest first.
     pub async fn changes(
         &self,
         device: DeviceKey,
         before: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Change>, Error> {
-        let mut steps = Steps::new(self, device).await?;
+        Ok(self.change_page(device, before, before, limit).await?.items)
+    }
+
+    /// What changed on a device at one moment: only the sections that changed then are taken back,
+    /// and only to it.
+    pub async fn changes_at(&self, device: DeviceKey, at: Timestamp) -> Result<Vec<Change>, Error> {
         let mut changes = Vec::new();
+        let deltas = self.deltas(device, at, Some(at)).await?;
+        for (_, received_at, delta) in &deltas {
+            changes.extend(self.software_changes(device, at, *received_at, delta).await?);
+        }
+        // The present first: a report that is stored meanwhile adds patches to it.
+        let present = self.packed_documents(device).await?;
+        let pasts = self.past(device, at, None).await?;
+        let of_moment: BTreeSet<&str> =
+            pasts.iter().filter(|row| row.1 == at.0).map(|row| row.0.as_str()).collect();
+        for name in of_moment {
+            let Some((packed, since)) = present.get(name) else { continue };
+            let mut text = document::decompress(packed).map_err(|why| damaged(device, &why))?;
+            for (_, moment, received_at, patch) in
+                pasts.iter().filter(|row| row.0 == name && row.1 <= since.0)
+            {
+                let older = undo(&text, patch, device)?;
+                if *moment == at.0 {
+                    let found = section_changes(name, &older, &text);
+                    let received_at = Timestamp(*received_at);
+                    changes.extend(found.into_iter().map(|c| change(c, name, at, received_at)));
+                }
+                text = older;
+            }
+        }
+        Ok(changes)
+    }
+
+    async fn software_changes(
+        &self,
+        device: DeviceKey,
+        at: Timestamp,
+        received_at: i64,
+        delta: &[u8],
+    ) -> Result<Vec<Change>, Error> {
+        let delta = decode_delta(delta, device)?;
+        self.know_titles(&delta.removed).await?;
+        self.know_titles(&delta.added).await?;
+        let dictionary = self.memory().titles();
+        let list = |ids: &[u32]| -> Vec<Software> {
+            let title = |id: &u32| Some(dictionary.text(*id)?.with(Extra::default()));
+            ids.iter().filter_map(title).collect()
+        };
+        let found = diff::software(&list(&delta.removed), &list(&delta.added));
+        let received_at = Timestamp(received_at);
+        Ok(found.into_iter().map(|c| change(c, SOFTWARE_NAME, at, received_at)).collect())
+    }
+
+    /// Walks one device back to `from`, telling each moment with what changed then.
+    async fn walk(
+        &self,
+        device: DeviceKey,
+        from: Timestamp,
+        mut tell: impl FnMut(Timestamp, Vec<Change>),
+    ) -> Result<(), Error> {
+        let mut steps = Steps::new(self, device).await?;
         let mut end = None; // Everything at or after this moment was undone.
         loop {
             let page = self.moments(device, end, PAGE).await?;
+            let (Some(&newest), Some(&oldest)) = (page.first(), page.last()) else { return Ok(()) };
+            let mut rows = self.rows_between(device, oldest, newest).await?;
             for &at in &page {
-                let shown = before.is_none_or(|before| at < before);
-                steps.back(self, at, shown.then_some(&mut changes)).await?;
-                if shown && changes.len() >= limit {
-                    return Ok(changes);
+                if at < from {
+                    return Ok(());
                 }
+                let mut changes = Vec::new();
+                steps.back(self, at, rows.remove(&at).unwrap_or_default(), Some(&mut changes))?;
+                tell(at, changes);
             }
             if page.len() < PAGE {
-                return Ok(changes);
+                return Ok(());
             }
-            end = page.last().copied();
+            end = Some(oldest);
         }
+    }
+
+    /// What changed at each moment between two, both included.
+    async fn rows_between(
+        &self,
+        device: DeviceKey,
+        oldest: Timestamp,
+        newest: Timestamp,
+    ) -> Result<HashMap<Timestamp, Rows>, Error> {
+        let mut rows: HashMap<Timestamp, Rows> = HashMap::new();
+        for row in self.deltas(device, oldest, Some(newest)).await? {
+            rows.entry(Timestamp(row.0)).or_default().deltas.push(row);
+        }
+        for row in self.past_between(device, oldest, newest).await? {
+            rows.entry(Timestamp(row.1)).or_default().pasts.push(row);
+        }
+        Ok(rows)
     }
 
     /// The newest changes of the whole fleet: device and moment of each report that changed
@@ -224,8 +353,11 @@ impl Store {
         let (mut moments, mut end) = (0, None);
         loop {
             let page = self.moments(device, end, PAGE).await?;
-            for &at in &page {
-                steps.back(self, at, None).await?;
+            if let (Some(&newest), Some(&oldest)) = (page.first(), page.last()) {
+                let mut rows = self.rows_between(device, oldest, newest).await?;
+                for &at in &page {
+                    steps.back(self, at, rows.remove(&at).unwrap_or_default(), None)?;
+                }
             }
             moments += page.len() as u64;
             if page.len() < PAGE {
@@ -257,14 +389,24 @@ impl Store {
         &self,
         device: DeviceKey,
     ) -> Result<BTreeMap<String, (String, Timestamp)>, Error> {
-        let rows: Vec<(String, i64, Vec<u8>)> = on_backend!(self, read pool =>
-            sqlx::query_as(DOCUMENTS).bind(i64::from(device.0)).fetch_all(pool).await?);
-        rows.into_iter()
-            .map(|(name, at, packed)| {
+        let packed = self.packed_documents(device).await?;
+        packed
+            .into_iter()
+            .map(|(name, (packed, at))| {
                 let text = document::decompress(&packed).map_err(|why| damaged(device, &why))?;
-                Ok((name, (text, Timestamp(at))))
+                Ok((name, (text, at)))
             })
             .collect()
+    }
+
+    async fn packed_documents(
+        &self,
+        device: DeviceKey,
+    ) -> Result<BTreeMap<String, (Vec<u8>, Timestamp)>, Error> {
+        self.memory().count_read();
+        let rows: Vec<(String, i64, Vec<u8>)> = on_backend!(self, read pool =>
+            sqlx::query_as(DOCUMENTS).bind(i64::from(device.0)).fetch_all(pool).await?);
+        Ok(rows.into_iter().map(|(name, at, packed)| (name, (packed, Timestamp(at)))).collect())
     }
 
     /// The present set of titles with what is the device's own, and since when it is known.
@@ -280,35 +422,43 @@ impl Store {
         Ok(Some((Timestamp(first_at), set, extras)))
     }
 
-    /// Patches from `from` on, newest first; only those at exactly one moment when `only`.
+    /// Patches from `from` on, newest first; up to `to` when given.
     async fn past(
         &self,
         device: DeviceKey,
         from: Timestamp,
-        only: Option<Timestamp>,
+        to: Option<Timestamp>,
     ) -> Result<Vec<PastRow>, Error> {
-        let to = only.map_or(i64::MAX, |at| at.0);
-        let from = only.unwrap_or(from);
+        self.past_between(device, from, to.unwrap_or(Timestamp(i64::MAX))).await
+    }
+
+    async fn past_between(
+        &self,
+        device: DeviceKey,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<PastRow>, Error> {
+        self.memory().count_read();
         Ok(on_backend!(self, read pool => sqlx::query_as(PAST)
             .bind(i64::from(device.0))
             .bind(from.0)
-            .bind(to)
+            .bind(to.0)
             .fetch_all(pool)
             .await?))
     }
 
+    /// Changes of the software from `from` on, newest first; up to `to` when given.
     async fn deltas(
         &self,
         device: DeviceKey,
         from: Timestamp,
-        only: Option<Timestamp>,
+        to: Option<Timestamp>,
     ) -> Result<Vec<DeltaRow>, Error> {
-        let to = only.map_or(i64::MAX, |at| at.0);
-        let from = only.unwrap_or(from);
+        self.memory().count_read();
         Ok(on_backend!(self, read pool => sqlx::query_as(DELTAS)
             .bind(i64::from(device.0))
             .bind(from.0)
-            .bind(to)
+            .bind(to.map_or(i64::MAX, |to| to.0))
             .fetch_all(pool)
             .await?))
     }
@@ -320,6 +470,7 @@ impl Store {
         end: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Timestamp>, Error> {
+        self.memory().count_read();
         let rows: Vec<i64> = on_backend!(self, read pool => sqlx::query_scalar(MOMENTS)
             .bind(i64::from(device.0))
             .bind(end.map_or(i64::MAX, |end| end.0))
@@ -350,29 +501,26 @@ impl Steps {
     }
 
     /// Undoes what changed at this moment and says what it was.
-    async fn back(
+    fn back(
         &mut self,
         store: &Store,
         at: Timestamp,
+        rows: Rows,
         mut changes: Option<&mut Vec<Change>>,
     ) -> Result<(), Error> {
-        for (_, received_at, delta) in store.deltas(self.device, BEGINNING, Some(at)).await? {
-            let delta = decode_delta(&delta, self.device)?;
-            if let Some(changes) = changes.as_deref_mut() {
-                store.know_titles(&delta.removed).await?;
-                store.know_titles(&delta.added).await?;
-                let dictionary = store.memory().titles();
-                let list = |ids: &[u32]| -> Vec<Software> {
-                    let title = |id: &u32| Some(dictionary.text(*id)?.with(Extra::default()));
-                    ids.iter().filter_map(title).collect()
-                };
-                let found = diff::software(&list(&delta.removed), &list(&delta.added));
-                let received_at = Timestamp(received_at);
-                changes
-                    .extend(found.into_iter().map(|c| change(c, SOFTWARE_NAME, at, received_at)));
+        for (_, received_at, delta) in &rows.deltas {
+            match changes.as_deref_mut() {
+                Some(changes) => {
+                    changes.extend(
+                        store.software_changes(self.device, at, *received_at, delta).await?,
+                    );
+                }
+                None => {
+                    decode_delta(delta, self.device)?;
+                }
             }
         }
-        for (name, _, received_at, patch) in store.past(self.device, BEGINNING, Some(at)).await? {
+        for (name, _, received_at, patch) in rows.pasts {
             if self.read.get(&name).is_none_or(|read| at > *read) {
                 continue;
             }

@@ -36,6 +36,7 @@ queries! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (device, at)
         DO UPDATE SET delta = excluded.delta, stored = excluded.stored";
+    HISTORY_FROM = "SELECT value FROM counter WHERE name = 'history_from'";
     SET_RECENT = "UPDATE device_report SET recent = $2, changed_at = $3 WHERE device = $1";
 }
 
@@ -77,9 +78,12 @@ impl Tables {
                 deltas: sqlx::query_as(DELTAS)
                     .bind(number).bind(observed.0).fetch_all(&mut *tx).await?,
             };
-            // What is older than the first report stays not known: one state alone is no history.
+            let from: i64 = sqlx::query_scalar(HISTORY_FROM).fetch_one(&mut *tx).await?;
+            // What is older than the first report or than what is kept stays not known: one state
+            // alone is no history.
+            let first_at = working.row.first_report_at.filter(|first_at| observed >= *first_at);
             let mut filled = Filled::default();
-            if working.row.first_report_at.is_some_and(|first_at| observed >= first_at) {
+            if first_at.is_some() && observed.0 >= from {
                 filled = fill(self, &mut plan, &working, prepared, &loaded, &steps, observed)?;
                 insert!(tx, INSERT_TITLES, &plan.titles, |b, title| {
                     b.push_bind(i64::from(title.id)).push_bind(title.text.hash());
@@ -162,7 +166,9 @@ fn fill(
     let until = working.state.observed_at.min(prepared.report.received_at).max(at.plus_ms(1));
     for (name, section) in &prepared.sections {
         if &**name == SOFTWARE_NAME {
-            let Some(set) = set_of(tables, plan, working, section, loaded, name)? else { continue };
+            let received_at = prepared.report.received_at;
+            let set = set_of(tables, plan, working, section, loaded, name, received_at)?;
+            let Some(set) = set else { continue };
             let mut newer = working.titles().to_vec();
             let mut older = newer.clone();
             let mut next = None;
@@ -209,10 +215,14 @@ fn set_of(
     section: &PreparedSection,
     loaded: &Loaded,
     name: &str,
+    received_at: Timestamp,
 ) -> Result<Option<Vec<u32>>, Error> {
     Ok(match section {
         PreparedSection::Software { rows, unread, .. } => {
-            let set = plan.number(tables.memory(), working, rows, unread)?;
+            let set = plan.number(tables.memory(), working, rows, unread, received_at)?;
+            if plan.brought.1 > 0 {
+                return Ok(None); // Half a list of a past day would be a wrong one.
+            }
             Some(set.into_iter().map(|(id, _)| id).collect())
         }
         PreparedSection::Gone => Some(Vec::new()),

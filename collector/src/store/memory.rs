@@ -3,7 +3,7 @@
 //! All of it is built from the tables at start and changed after a commit, never before.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rollcall_shared::report::Settings;
@@ -43,6 +43,8 @@ pub(crate) struct DeviceState {
     pub(crate) values_at: Timestamp,
     /// When a report that was sent before with other content was last written down.
     pub(crate) conflict_at: Option<Timestamp>,
+    /// Titles that it was the first to bring: the day, and how many that day.
+    pub(crate) new_titles: (i64, u32),
     /// Reports that wait for the writer.
     pub(crate) queued: u32,
     /// The last transaction on this device that memory knows of.
@@ -127,6 +129,11 @@ pub(crate) struct Memory {
     pub(super) key_order: tokio::sync::Mutex<()>,
     /// The last attempt of the writer failed: full disk, server away.
     pub(super) cannot_write: AtomicBool,
+    /// From when on the past is told.
+    pub(super) history_from: AtomicI64,
+    /// Reads of the history, to see that a page costs few.
+    #[cfg(test)]
+    pub(crate) reads: std::sync::atomic::AtomicU64,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
     /// Held by the one who writes reports, and while everything is read anew.
@@ -164,6 +171,17 @@ impl Memory {
     pub(crate) fn take_holders(&self, other: &Self) {
         let known = other.holders.read().unwrap_or_else(PoisonError::into_inner).clone();
         *self.holders.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Counts a read of the history, in tests.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "counted in tests alone"))]
+    pub(crate) fn count_read(&self) {
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn history_from(&self) -> Timestamp {
+        Timestamp(self.history_from.load(Ordering::Relaxed))
     }
 
     /// A device that holds this content of this section.

@@ -16,6 +16,7 @@ pub mod finding;
 pub mod finding_list;
 pub mod history;
 pub mod report;
+pub mod retain;
 pub mod session;
 pub mod setting;
 pub mod setup;
@@ -300,6 +301,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
+    ("retain", retain::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),

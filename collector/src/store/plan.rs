@@ -32,6 +32,9 @@ pub(super) struct Plan {
     pub(super) deltas: Vec<Past>,
     pub(super) decisions: Vec<Decided>,
     new_ids: HashMap<TitleText, u32>,
+    /// Of the titles numbered last: how many nobody had before, and how many of those were held
+    /// back.
+    pub(super) brought: (u32, u32),
 }
 
 /// Whether a report says anything of a document, so that the device's documents are needed.
@@ -213,15 +216,24 @@ impl Plan {
                             (rows.numbers(), packed.titles.clone(), packed.extra.clone())
                         }
                         _ => {
-                            let set = self.number(memory, working, rows, unread)?;
+                            let set = self.number(memory, working, rows, unread, received_at)?;
                             let (set, extras): (Vec<u32>, Vec<Extra>) = set.into_iter().unzip();
                             let titles = ids::encode(&set);
                             (set, titles, extra::encode(&extras))
                         }
                     };
-                    let row = SoftwareRow { first_at: at, at, digest: *digest, titles, extra };
+                    let (brought, held) = std::mem::take(&mut self.brought);
+                    working.count_titles(received_at, brought);
+                    working.held = Some(held);
+                    // Known under a digest that nobody sends, so that the whole list is asked for.
+                    let digest = if held > 0 {
+                        Digest::of(format!("{digest} of {} without {held}", device.0).as_bytes())
+                    } else {
+                        *digest
+                    };
+                    let row = SoftwareRow { first_at: at, at, digest, titles, extra };
                     changed |= self.set(working, at, received_at, row, set);
-                    working.state.sections.insert(Arc::clone(name), *digest);
+                    working.state.sections.insert(Arc::clone(name), digest);
                 }
                 PreparedSection::Gone if software => {
                     let digest = Digest::of(b"");
@@ -312,13 +324,21 @@ impl Plan {
         working: &Working,
         rows: &TitleRows,
         unread: &[String],
+        received_at: Timestamp,
     ) -> Result<Vec<(u32, Extra)>, Error> {
+        let allowed = working.allowed_titles(received_at);
+        self.brought = (0, 0);
         let dictionary = memory.titles();
         let mut set: Vec<(u32, Extra)> = Vec::with_capacity(rows.known.len() + rows.new.len());
         set.extend(rows.known.iter().cloned());
         for (text, extra) in &rows.new {
             let known = dictionary.id(text).or_else(|| self.new_ids.get(text).copied());
+            if known.is_none() && self.brought.0 >= allowed {
+                self.brought.1 += 1;
+                continue;
+            }
             let id = known.unwrap_or_else(|| {
+                self.brought.0 += 1;
                 let id = dictionary.next_id().saturating_add(count(self.new_ids.len()));
                 self.new_ids.insert(text.clone(), id);
                 self.titles.push(Title { id, text: text.clone() });

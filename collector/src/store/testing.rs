@@ -142,3 +142,23 @@ impl Held {
         }
     }
 }
+
+impl Store {
+    /// Two open findings for each of so many devices, the devices with them.
+    pub(crate) async fn fill_findings(&self, devices: u32) {
+        let device = "INSERT INTO device (key, uuid, hostname, os_name, summary, enrolled_at)
+            WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+            SELECT i, '00000000-0000-4000-8000-' || substr('000000000000' || i, -12), 'lt-' || i,
+              'Debian', '{}', 1 FROM n";
+        let finding = "INSERT INTO finding (device, rule, subject, severity, opened_at, value,
+              threshold, source, next_step, evidence, said_at)
+            SELECT d.key, r.rule, '', r.severity, d.key * 7 % 1000, 'value', 'threshold', 'source',
+              'next', '{}', 1
+            FROM device d CROSS JOIN (SELECT 'missing' AS rule, 'warning' AS severity
+              UNION ALL SELECT 'reboot_pending', 'info') AS r";
+        super::on_backend!(self, write pool => {
+            sqlx::query(device).bind(i64::from(devices)).execute(pool).await.unwrap();
+            sqlx::query(finding).execute(pool).await.unwrap();
+        });
+    }
+}

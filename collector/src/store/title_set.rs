@@ -66,14 +66,20 @@ impl Store {
         Ok(sets)
     }
 
-    /// The sorted titles of the devices after this one, some at a time; empty at the end.
+    /// The sorted titles of the devices after this one, packed as they are stored, some at a time;
+    /// empty at the end. Each can be unpacked.
     pub async fn title_sets_after(
         &self,
         after: Option<DeviceKey>,
-    ) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, Error> {
+    ) -> Result<Vec<(DeviceKey, Box<[u8]>)>, Error> {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(PAGE).bind(after).fetch_all(pool).await?);
+        let read = |(device, bytes): (i64, Vec<u8>)| {
+            ids::decode(&bytes)
+                .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
+            Ok((key_of(device)?, bytes.into()))
+        };
         rows.into_iter().map(read).collect()
     }
 

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rollcall_shared::{Digest, HardwareIds, Timestamp};
+use rollcall_shared::report::limits;
+use rollcall_shared::time::DAY_MS;
+use rollcall_shared::{Digest, HardwareIds, Note, NoteKind, Timestamp};
 
 use super::Error;
 use super::device::{DeviceKey, DeviceRow, LastReport, SeenValue};
@@ -37,9 +39,26 @@ pub(super) struct Working {
     /// Values to write, with the moment they are written for.
     pub(super) values: Option<(Vec<Value>, Timestamp)>,
     pub(super) row_changed: bool,
+    /// Titles of this report that were held back, where it told its titles.
+    pub(super) held: Option<u32>,
 }
 
 impl Working {
+    /// How many titles that nobody had before it may bring at this moment.
+    pub(super) fn allowed_titles(&self, at: Timestamp) -> u32 {
+        let (day, count) = self.state.new_titles;
+        let today = at.0.div_euclid(DAY_MS);
+        limits::NEW_TITLES_A_DAY.saturating_sub(if day == today { count } else { 0 })
+    }
+
+    /// It brought so many titles that nobody had before.
+    pub(super) fn count_titles(&mut self, at: Timestamp, brought: u32) {
+        let (day, count) = self.state.new_titles;
+        let today = at.0.div_euclid(DAY_MS);
+        let before = if day == today { count } else { 0 };
+        self.state.new_titles = (today, before.saturating_add(brought));
+    }
+
     /// Its present titles.
     pub(super) fn titles(&self) -> &[u32] {
         &self.titles
@@ -108,6 +127,7 @@ impl Working {
             notes: None,
             values: None,
             row_changed: false,
+            held: None,
         })
     }
 
@@ -159,7 +179,12 @@ impl Working {
         self.row.summary.agent_version = Some(prepared.report.agent.version.clone());
         self.row_changed |= self.row != before || !self.state.reported;
         self.row.last_seen_at = self.row.last_seen_at.max(Some(received_at));
-        let notes = serde_json::to_string(&prepared.notes).unwrap_or_default();
+        let held = self.held.take().unwrap_or_default();
+        let mut notes = prepared.notes.clone();
+        if held > 0 {
+            notes.entry(SOFTWARE_NAME.to_owned()).or_default().push(held_back(held));
+        }
+        let notes = serde_json::to_string(&notes).unwrap_or_default();
         let digest = Digest::of(notes.as_bytes());
         if self.state.notes != Some(digest) {
             self.state.notes = Some(digest);
@@ -171,7 +196,10 @@ impl Working {
         state.reported = true;
         state.seq = next_seq.map_or(prepared.report.seq, |next| next.saturating_sub(1));
         state.recent.push(prepared.report_id, prepared.report.seq, &prepared.content);
-        state.fingerprint = Some(prepared.fingerprint);
+        // What was held back is asked for again, so the next report is not "unchanged".
+        let fingerprint =
+            if held > 0 { Digest::of(b"titles are held back") } else { prepared.fingerprint };
+        state.fingerprint = Some(fingerprint);
         state.observed_at = prepared.report.observed_at;
         self.report = Some(ReportRow {
             report: LastReport {
@@ -181,11 +209,20 @@ impl Working {
             },
             report_id: prepared.report_id,
             content: prepared.content,
-            fingerprint: prepared.fingerprint,
+            fingerprint,
             recent: state.recent.clone(),
             changed_at: state.changed_at,
         });
     }
+}
+
+/// What the device's page says of titles that were held back.
+fn held_back(held: u32) -> Note {
+    let most = limits::NEW_TITLES_A_DAY;
+    Note::new(NoteKind::Other("held_back".to_owned())).with_detail(format!(
+        "{held} titles are held back: no other device has them, and one device may bring {most} \
+         such titles a day; they are asked for again"
+    ))
 }
 
 /// The document of a device that holds this content, if it still does.

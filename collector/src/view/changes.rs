@@ -44,8 +44,7 @@ async fn of_moment(app: &App, device: DeviceKey, at: Timestamp) -> Result<Vec<Ch
         .entry(device)
         .map(|entry| (entry.row.id, entry.row.summary.hostname.clone()));
     let Some((id, hostname)) = known else { return Ok(Vec::new()) };
-    let mut changes = app.store.changes(device, Some(at.plus_ms(1)), 1).await?;
-    changes.retain(|change| change.at == at);
+    let mut changes = app.store.changes_at(device, at).await?;
     for change in &mut changes {
         change.device_id = id;
         change.hostname.clone_from(&hostname);

@@ -1,7 +1,6 @@
 //! One device: its detail, software, changes and people, now or at a past moment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rollcall_shared::api::Page;
 use rollcall_shared::api::change::Change;
@@ -17,10 +16,10 @@ use crate::app::App;
 use crate::domain::Facts;
 use crate::fleet::Entry;
 use crate::store::device::{DeviceKey, DeviceRow};
-use crate::store::history::Past;
+use crate::store::history::{ChangePage, Past};
 
-/// Most changes that are counted.
-const COUNTED: usize = 100_000;
+/// The section that is stored title by title.
+const SOFTWARE: &str = "software";
 
 /// Everything but the software. `None` when there is no such device, or none yet at that moment.
 pub async fn detail(
@@ -28,6 +27,7 @@ pub async fn detail(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceDetail>, Error> {
+    super::told(app, as_of)?;
     let Some(row) = row(app, id).await? else { return Ok(None) };
     let (key, now) = (row.key, app.clock.now());
     let Past::Known(sections) = app.store.sections(key, as_of).await? else {
@@ -58,6 +58,15 @@ pub async fn detail(
             Ok((name, SectionView { body, changed_at, notes: section.notes }))
         })
         .collect::<Result<_, Error>>()?;
+    let mut sections: BTreeMap<String, SectionView> = sections;
+    if as_of.is_none() {
+        // The titles have an answer of their own; why some are missing is told here.
+        let notes = app.store.notes(key).await?.remove(SOFTWARE).unwrap_or_default();
+        if !notes.is_empty() {
+            let view = SectionView { body: None, changed_at: None, notes };
+            sections.insert(SOFTWARE.to_owned(), view);
+        }
+    }
     let last = vitals_of.as_ref();
     let hardware_ids = match last {
         Some(last) => last.hardware_ids.clone(),
@@ -75,7 +84,7 @@ pub async fn detail(
         os_support: support,
         decisions: decisions(app, key, as_of).await?,
         as_of,
-        first_report_at: row.first_report_at,
+        first_report_at: row.first_report_at.map(|first| first.max(app.store.history_from())),
         clock_error_ms: last.map(|last| last.clock_error_ms),
         notes_text: app.store.notes_text(key).await?,
     }))
@@ -128,7 +137,7 @@ fn summary_now(app: &App, row: &DeviceRow) -> DeviceSummary {
     if let Some(entry) = fleet.entry(row.key) {
         return Row::new(entry, &policy, now).summary();
     }
-    let entry = Entry::new(row.clone(), Arc::default(), Vec::new());
+    let entry = Entry::new(row.clone(), Box::default(), Vec::new());
     Row::new(&entry, &policy, now).summary()
 }
 
@@ -138,6 +147,7 @@ pub async fn software(
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceSoftware>, Error> {
+    super::told(app, as_of)?;
     let Some(row) = row(app, id).await? else { return Ok(None) };
     match app.store.software(row.key, as_of).await? {
         Past::Known(items) => Ok(Some(DeviceSoftware { items, as_of })),
@@ -154,26 +164,19 @@ pub async fn changes(
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Option<Page<Change>>, Error> {
+    super::told(app, as_of)?;
     let limit = cursor::limit(Some(limit))?;
     let end = as_of.map(|at| at.plus_ms(1));
     let before = cursor.map(cursor::decode::<Timestamp>).transpose()?.or(end);
     let Some(row) = row(app, id).await? else { return Ok(None) };
-    let mut items = app.store.changes(row.key, before, limit).await?;
+    let ChangePage { mut items, more, total } =
+        app.store.change_page(row.key, before, end, limit).await?;
     for change in &mut items {
         change.device_id = row.id;
         change.hostname.clone_from(&row.summary.hostname);
     }
-    let more = match items.last() {
-        Some(last) => !app.store.changes(row.key, Some(last.at), 1).await?.is_empty(),
-        None => false,
-    };
     let next_cursor = items.last().filter(|_| more).and_then(|last| cursor::encode(&last.at));
-    let total = if cursor.is_none() && !more {
-        items.len()
-    } else {
-        app.store.changes(row.key, end, COUNTED).await?.len()
-    };
-    Ok(Some(Page { items, total: total as u64, next_cursor }))
+    Ok(Some(Page { items, total, next_cursor }))
 }
 
 /// People seen on the device, latest first.

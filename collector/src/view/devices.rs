@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roaring::RoaringBitmap;
+use roaring::{MultiOps as _, RoaringBitmap};
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::device::{
@@ -16,7 +16,7 @@ use super::{Error, cursor};
 use crate::app::App;
 use crate::domain::{CycleMatch, Facts, Policy};
 use crate::fleet::lookup::{QUERY_BYTES, Query};
-use crate::fleet::{Entry, TitleAsked};
+use crate::fleet::{self, Entry, Inner, TitleAsked};
 use crate::store::device::DeviceKey;
 
 /// Values of one column with the number of devices that have them, most first.
@@ -42,6 +42,7 @@ pub struct Facets {
 
 /// One page of the devices that pass the filter. With `as_of`, the list as it was then.
 pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary>, Error> {
+    super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
     let order = Order::of(filter)?;
     super::ready(app).await;
@@ -57,14 +58,8 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
-    let passing = fleet
-        .entries()
-        .filter(|entry| with_title.as_ref().is_none_or(|with| with.contains(entry.row.key.0)))
-        .map(|entry| Row::new(entry, &policy, now))
-        .filter(|row| asked.passes(row))
-        .collect();
-    Ok(order.page(passing, limit))
+    let passing = asked.passing(&fleet, &policy, now);
+    Ok(order.page(&fleet, &passing, limit, |entry| Row::new(entry, &policy, now)))
 }
 
 /// These devices as lists show them now; those that are gone are left out.
@@ -77,6 +72,7 @@ pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
 
 /// Counts of every facet over the devices that pass the filter.
 pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
+    super::told(app, filter.as_of)?;
     super::ready(app).await;
     let asked = Asked::of(app, filter)?;
     let mut counts = Counts::default();
@@ -91,17 +87,53 @@ pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
     }
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
-    let with_title = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
-    for entry in fleet.entries() {
-        if with_title.as_ref().is_some_and(|with| !with.contains(entry.row.key.0)) {
-            continue;
+    let passing = asked.passing(&fleet, &policy, now);
+    Ok(counted(fleet.facets(), &passing, &asked.verdicts, &policy, now))
+}
+
+/// How many of these devices have each value.
+fn counted(
+    facets: &fleet::facets::Facets,
+    passing: &RoaringBitmap,
+    verdicts: &Verdicts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Facets {
+    fn most<'a>(
+        values: impl Iterator<Item = (&'a str, &'a RoaringBitmap)>,
+        passing: &RoaringBitmap,
+    ) -> Vec<(String, u64)> {
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        for (value, devices) in values.filter(|(value, _)| !value.is_empty()) {
+            let count = devices.intersection_len(passing);
+            if count > 0 {
+                *counts.entry(value.to_owned()).or_default() += count;
+            }
         }
-        let row = Row::new(entry, &policy, now);
-        if asked.passes(&row) {
-            counts.add(&row, asked.verdicts.of(entry));
-        }
+        most_first(counts)
     }
-    Ok(counts.finish())
+    fn texts(values: &fleet::facets::Values) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
+        values.iter().map(|(value, devices)| (&**value, devices))
+    }
+    let presences = facets.presences(policy, now);
+    let mut rules: HashMap<&str, RoaringBitmap> = HashMap::new();
+    for ((rule, _), (devices, _)) in &facets.findings {
+        *rules.entry(rule).or_default() |= devices;
+    }
+    let systems = facets
+        .cycles
+        .iter()
+        .map(|(cycle, devices)| (verdicts.of_cycle(cycle.as_ref()).as_str(), devices));
+    Facets {
+        os: most(texts(&facets.os), passing),
+        model: most(texts(&facets.model), passing),
+        class: most(facets.class.iter().map(|(class, of)| (class.as_str(), of)), passing),
+        presence: most(presences.iter().map(|(word, of)| (word.as_str(), of)), passing),
+        site: most(texts(&facets.site), passing),
+        department: most(texts(&facets.department), passing),
+        rule: most(rules.iter().map(|(rule, devices)| (*rule, devices)), passing),
+        os_support: most(systems, passing),
+    }
 }
 
 /// What the cycles of operating systems mean at one moment; each cycle is judged once.
@@ -118,7 +150,12 @@ impl Verdicts {
 
     /// The verdict on a device's system; unknown also when it did not tell it.
     pub(super) fn of(&self, entry: &Entry) -> SupportState {
-        let Some(cycle) = &entry.cycle else { return SupportState::Unknown };
+        self.of_cycle(entry.cycle.as_ref())
+    }
+
+    /// The verdict on a cycle.
+    pub(super) fn of_cycle(&self, cycle: Option<&CycleMatch>) -> SupportState {
+        let Some(cycle) = cycle else { return SupportState::Unknown };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = known.get(cycle) {
             return *state;
@@ -189,6 +226,20 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The devices that pass, found by looking at each: what the bitmaps are held against.
+#[cfg(test)]
+pub(super) fn scanned(app: &App, filter: &DeviceFilter) -> Result<Vec<DeviceKey>, Error> {
+    let asked = Asked::of(app, filter)?;
+    let (policy, now) = (app.fleet.policy(), app.clock.now());
+    let fleet = app.fleet.read();
+    let with = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
+    let has = |key: DeviceKey| with.as_ref().is_none_or(|with| with.contains(key.0));
+    let passing = fleet
+        .entries()
+        .filter(|entry| has(entry.row.key) && asked.passes(&Row::new(entry, &policy, now)));
+    Ok(passing.map(|entry| entry.row.key).collect())
+}
+
 /// The filter, checked once.
 struct Asked<'a> {
     filter: &'a DeviceFilter,
@@ -231,7 +282,53 @@ impl<'a> Asked<'a> {
         Ok(Self { filter, query: Query::new(text), titles, verdicts })
     }
 
-    /// Whether a device passes; for the present, all but the filter by software.
+    /// The devices that pass now.
+    fn passing(&self, fleet: &Inner, policy: &Policy, now: Timestamp) -> RoaringBitmap {
+        let (filter, facets) = (self.filter, fleet.facets());
+        let mut passing = if filter.in_service { facets.in_service() } else { facets.all.clone() };
+        let none = RoaringBitmap::new();
+        for (asked, values) in [
+            (&filter.os, &facets.os),
+            (&filter.model, &facets.model),
+            (&filter.manufacturer, &facets.manufacturer),
+            (&filter.site, &facets.site),
+            (&filter.department, &facets.department),
+        ] {
+            if let Some(asked) = asked {
+                passing &= values.get(asked.as_str()).unwrap_or(&none);
+            }
+        }
+        if let Some(class) = filter.class {
+            passing &= facets.class.get(&class).unwrap_or(&none);
+        }
+        if let Some(titles) = &self.titles {
+            passing &= fleet.devices_with(titles);
+        }
+        if filter.rule.is_some() || filter.severity.is_some() {
+            passing &= facets.with_finding(filter.rule.as_deref(), filter.severity);
+        }
+        if let Some(asked) = filter.os_support {
+            let verdict = |cycle: &Option<CycleMatch>| self.verdicts.of_cycle(cycle.as_ref());
+            let of = facets.cycles.iter().filter(|(cycle, _)| verdict(cycle) == asked);
+            passing &= of.map(|(_, devices)| devices).union();
+        }
+        if let Some(asked) = filter.presence {
+            let of = facets.presences(policy, now).into_iter().find(|(word, _)| *word == asked);
+            passing &= of.map_or(none, |(_, devices)| devices);
+        }
+        if filter.user.is_none() && self.query.is_none() {
+            return passing;
+        }
+        let fits = |key: &u32| {
+            fleet.entry(DeviceKey(*key)).is_some_and(|entry| {
+                (filter.user.is_none() || filter.user == entry.row.summary.user)
+                    && self.query.as_ref().is_none_or(|query| entry.lookup.find(query).is_some())
+            })
+        };
+        RoaringBitmap::from_sorted_iter(passing.iter().filter(fits)).unwrap_or_default()
+    }
+
+    /// Whether a device of a past moment passes.
     fn passes(&self, row: &Row<'_>) -> bool {
         fn is(asked: Option<&String>, value: Option<&String>) -> bool {
             asked.is_none() || asked == value

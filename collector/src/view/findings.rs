@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCount, Severity};
@@ -18,6 +19,7 @@ type Position = (i64, i64, i64, Option<Timestamp>);
 
 /// One page of findings, worst first, then oldest first.
 pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Error> {
+    super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
     let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
     if after.is_some_and(|(_, _, _, as_of)| as_of != filter.as_of) {
@@ -46,6 +48,10 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
     let more = items.len() > limit;
     let total = if after.is_none() && !more {
         items.len() as u64
+    } else if query.now && query.state == FindingState::Open && query.words.is_empty() {
+        app.fleet.ready().await;
+        let fleet = app.fleet.read();
+        fleet.facets().finding_count(query.rule.as_deref(), query.severity)
     } else {
         app.store.finding_count(&query).await?
     };
@@ -77,20 +83,14 @@ pub async fn counts(app: &App) -> Result<Vec<RuleCount>, Error> {
 
 /// How many devices have an open finding of each rule.
 pub(super) fn rule_counts(fleet: &Inner) -> Vec<RuleCount> {
-    let mut counts: BTreeMap<&str, (Severity, u64)> = BTreeMap::new();
-    for entry in fleet.entries() {
-        let mut of_device: BTreeMap<&str, Severity> = BTreeMap::new();
-        for (rule, severity, _) in &entry.findings.0 {
-            let worst = of_device.entry(rule).or_insert(*severity);
-            *worst = (*worst).min(*severity);
-        }
-        for (rule, severity) in of_device {
-            let count = counts.entry(rule).or_insert((severity, 0));
-            *count = (count.0.min(severity), count.1 + 1);
-        }
+    let mut devices: BTreeMap<&str, (Severity, RoaringBitmap)> = BTreeMap::new();
+    for ((rule, severity), (of, _)) in &fleet.facets().findings {
+        let known = devices.entry(rule).or_insert_with(|| (*severity, RoaringBitmap::new()));
+        known.0 = known.0.min(*severity);
+        known.1 |= of;
     }
+    let counts = devices.into_iter().map(|(rule, (severity, of))| (rule, (severity, of.len())));
     let mut counts: Vec<RuleCount> = counts
-        .into_iter()
         .map(|(rule, (severity, open))| RuleCount {
             title: Rule::from_word(rule)
                 .map_or_else(|| rule.replace('_', " "), |rule| rule.title().to_owned()),

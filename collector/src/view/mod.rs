@@ -17,6 +17,10 @@ pub mod software;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use rollcall_shared::Timestamp;
+
+use crate::app::App;
+
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,8 +37,20 @@ pub enum Error {
     Store(#[from] crate::store::Error),
 }
 
+/// Refuses a moment of which nothing is told any more: half a past would be a wrong one.
+pub(crate) fn told(app: &App, as_of: Option<Timestamp>) -> Result<(), Error> {
+    let from = app.store.history_from();
+    match as_of {
+        Some(at) if at < from => Err(Error::Invalid {
+            field: "as_of",
+            why: format!("what was before {from} is no longer kept"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Waits until the fleet is in memory, and tells it the texts of titles that came lately.
-pub(crate) async fn ready(app: &crate::app::App) {
+pub(crate) async fn ready(app: &App) {
     app.fleet.ready().await;
     let unknown = app.fleet.read().unknown_titles().to_vec();
     if !unknown.is_empty() {

@@ -1,6 +1,7 @@
 //! The order of the list of devices, and one page of it, whether the list is at hand or read piece
 //! by piece.
 
+use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::Page;
 use rollcall_shared::api::device::{DeviceFilter, DeviceSort, DeviceSummary};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::devices::Row;
 use super::{Error, cursor};
-use crate::fleet::Entry;
+use crate::fleet::facets::{SortKey, sort_key};
+use crate::fleet::{Entry, Inner};
+use crate::store::device::DeviceKey;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -50,69 +53,54 @@ impl Order {
         Ok(Self { sort, descending, as_of, after })
     }
 
-    fn compare(
-        &self,
-        a: (&SortValueRef<'_>, u32),
-        b: (&SortValueRef<'_>, u32),
-    ) -> std::cmp::Ordering {
+    fn compare(&self, a: (&SortKey<'_>, u32), b: (&SortKey<'_>, u32)) -> std::cmp::Ordering {
         let by_value = a.0.cmp(b.0);
         let by_value = if self.descending { by_value.reverse() } else { by_value };
         by_value.then(a.1.cmp(&b.1))
     }
 
-    fn value<'a>(&self, entry: &'a Entry) -> SortValueRef<'a> {
-        match self.sort {
-            DeviceSort::Hostname => SortValueRef::Text(&entry.hostname_lower),
-            DeviceSort::Os => SortValueRef::Text(&entry.os_lower),
-            DeviceSort::Model => SortValueRef::Text(&entry.model_lower),
-            DeviceSort::LastSeen => {
-                SortValueRef::Number(entry.row.last_seen_at.map_or(i64::MIN, |at| at.0))
-            }
-            DeviceSort::Findings => {
-                SortValueRef::Number(i64::try_from(entry.findings.count()).unwrap_or(i64::MAX))
-            }
-        }
+    fn value<'a>(&self, entry: &'a Entry) -> SortKey<'a> {
+        sort_key(entry, self.sort)
     }
 
     /// Whether a row comes after the page before.
-    fn is_after(&self, value: &SortValueRef<'_>, key: u32) -> bool {
+    fn is_after(&self, value: &SortKey<'_>, key: u32) -> bool {
         self.after.as_ref().is_none_or(|after| {
             self.compare((value, key), (&after.value.as_ref(), after.key)).is_gt()
         })
     }
 
     /// Where a page ends that ends with this row.
-    fn cursor(&self, value: &SortValueRef<'_>, key: u32) -> Option<String> {
+    fn cursor(&self, value: &SortKey<'_>, key: u32) -> Option<String> {
         cursor::encode(&Position {
             sort: self.sort,
             descending: self.descending,
             as_of: self.as_of,
-            value: value.owned(),
+            value: owned(value),
             key,
         })
     }
 
-    /// The rows after the cursor, in order, without sorting more than one page.
-    pub(super) fn page(&self, passing: Vec<Row<'_>>, limit: usize) -> Page<DeviceSummary> {
-        let total = passing.len() as u64;
-        let mut rows: Vec<(SortValueRef<'_>, u32, Row<'_>)> = passing
-            .into_iter()
-            .map(|row| (self.value(row.entry), row.entry.row.key.0, row))
-            .filter(|(value, key, _)| self.is_after(value, *key))
-            .collect();
-        let more = rows.len() > limit;
-        let by_order = |a: &(SortValueRef<'_>, u32, Row<'_>),
-                        b: &(SortValueRef<'_>, u32, Row<'_>)| {
-            self.compare((&a.0, a.1), (&b.0, b.1))
-        };
-        if more {
-            rows.select_nth_unstable_by(limit, by_order);
-            rows.truncate(limit);
-        }
-        rows.sort_unstable_by(by_order);
-        let last = rows.last().filter(|_| more);
+    /// The rows of these devices after the cursor, read in their order.
+    pub(super) fn page<'a>(
+        &self,
+        fleet: &'a Inner,
+        passing: &RoaringBitmap,
+        limit: usize,
+        row: impl Fn(&'a Entry) -> Row<'a>,
+    ) -> Page<DeviceSummary> {
+        let from = self.after.as_ref().map(|after| after.value.as_ref());
+        let mut rows = fleet
+            .facets()
+            .ordered(self.sort, self.descending, from)
+            .filter(|(value, key)| passing.contains(*key) && self.is_after(value, *key))
+            .filter_map(|(value, key)| Some((value, key, fleet.entry(DeviceKey(key))?)));
+        let page: Vec<_> = rows.by_ref().take(limit).collect();
+        let more = rows.next().is_some();
+        let last = page.last().filter(|_| more);
         let next_cursor = last.and_then(|(value, key, _)| self.cursor(value, *key));
-        Page { items: rows.iter().map(|(_, _, row)| row.summary()).collect(), total, next_cursor }
+        let items = page.iter().map(|(_, _, entry)| row(entry).summary()).collect();
+        Page { items, total: passing.len(), next_cursor }
     }
 }
 
@@ -134,7 +122,7 @@ impl<'a> Best<'a> {
             self.total += 1;
             let (value, key) = (self.order.value(row.entry), row.entry.row.key.0);
             if self.order.is_after(&value, key) {
-                self.rows.push((value.owned(), key, row.summary()));
+                self.rows.push((owned(&value), key, row.summary()));
             }
         }
         // One more than the page shows that there is a next one.
@@ -160,26 +148,18 @@ impl<'a> Best<'a> {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SortValueRef<'a> {
-    Number(i64),
-    Text(&'a str),
-}
-
-impl SortValueRef<'_> {
-    fn owned(&self) -> SortValue {
-        match self {
-            Self::Number(number) => SortValue::Number(*number),
-            Self::Text(text) => SortValue::Text((*text).to_owned()),
-        }
+fn owned(value: &SortKey<'_>) -> SortValue {
+    match value {
+        SortKey::Number(number) => SortValue::Number(*number),
+        SortKey::Text(text) => SortValue::Text((*text).to_owned()),
     }
 }
 
 impl SortValue {
-    fn as_ref(&self) -> SortValueRef<'_> {
+    fn as_ref(&self) -> SortKey<'_> {
         match self {
-            Self::Number(number) => SortValueRef::Number(*number),
-            Self::Text(text) => SortValueRef::Text(text),
+            Self::Number(number) => SortKey::Number(*number),
+            Self::Text(text) => SortKey::Text(text),
         }
     }
 }

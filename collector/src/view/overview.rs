@@ -1,7 +1,5 @@
 //! The first page: how the fleet is, in numbers.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rollcall_shared::Timestamp;
@@ -14,6 +12,7 @@ use super::devices::{Row, Verdicts, most_first};
 use super::findings::rule_counts;
 use crate::app::App;
 use crate::domain::Facts;
+use crate::store::device::DeviceKey;
 
 /// Devices shown as newest.
 const NEWEST: usize = 8;
@@ -65,41 +64,40 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
         facts_are_old: facts.are_old(now),
         ..Overview::default()
     };
-    let verdicts = Verdicts::new(Arc::clone(&policy), now);
-    let mut systems: HashMap<String, u64> = HashMap::new();
-    let mut rows = Vec::new();
-    for entry in fleet.entries() {
-        let row = Row::new(entry, &policy, now);
-        match row.presence {
-            Presence::Fresh => found.fresh += 1,
-            Presence::Stale => found.stale += 1,
-            Presence::Missing => found.missing += 1,
-            Presence::Pending => {
-                found.pending += 1;
-                rows.push(row);
-                continue;
-            }
-            Presence::Retired => continue,
+    let (verdicts, facets) = (Verdicts::new(Arc::clone(&policy), now), fleet.facets());
+    let service = facets.in_service();
+    for (presence, devices) in facets.presences(&policy, now) {
+        match presence {
+            Presence::Fresh => found.fresh = devices.len(),
+            Presence::Stale => found.stale = devices.len(),
+            Presence::Missing => found.missing = devices.len(),
+            Presence::Pending => found.pending = devices.len(),
+            Presence::Retired => {}
         }
-        found.os_support_unknown += u64::from(verdicts.of(entry) == SupportState::Unknown);
-        found.demo += u64::from(entry.row.demo);
-        let os_name = &entry.row.summary.os_name;
-        if !os_name.is_empty() {
-            *systems.entry(os_name.clone()).or_default() += 1;
-        }
-        let hours_ago = entry.row.last_seen_at.map(|at| now.since(at).max(0) / HOUR_MS);
-        let hour = hours_ago.and_then(|hours| usize::try_from(hours).ok());
-        if let Some(hour) = hour.filter(|hour| *hour < HOURS) {
-            found.seen_by_hour[HOURS - 1 - hour] += 1;
-        }
-        rows.push(row);
     }
-    found.devices = found.fresh + found.stale + found.missing;
-    found.titles =
-        fleet.titles().groups().iter().filter(|group| fleet.group_count(group) > 0).count() as u64;
+    found.devices = service.len();
+    found.demo = facets.demo.intersection_len(&service);
+    found.os_support_unknown = facets
+        .cycles
+        .iter()
+        .filter(|(cycle, _)| verdicts.of_cycle(cycle.as_ref()) == SupportState::Unknown)
+        .map(|(_, devices)| devices.intersection_len(&service))
+        .sum();
+    let systems = facets.os.iter().filter(|(name, _)| !name.is_empty());
+    let systems = systems.map(|(name, of)| (name.to_string(), of.intersection_len(&service)));
+    found.os = most_first(systems.filter(|(_, count)| *count > 0).collect());
+    for (at, keys) in facets.seen_newest_first() {
+        let hours_ago = usize::try_from(now.since(at).max(0) / HOUR_MS).unwrap_or(usize::MAX);
+        if hours_ago >= HOURS {
+            break;
+        }
+        let count = keys.iter().filter(|key| service.contains(**key)).count();
+        found.seen_by_hour[HOURS - 1 - hours_ago] += count as u64;
+    }
+    found.titles = fleet.group_total();
     found.rules = rule_counts(&fleet);
-    found.os = most_first(systems);
-    rows.sort_unstable_by_key(|row| (Reverse(row.entry.row.enrolled_at), row.entry.row.key));
-    found.newest = rows.iter().take(NEWEST).map(Row::summary).collect();
+    let newest = facets.newest().filter(|key| !facets.retired.contains(*key)).take(NEWEST);
+    let newest = newest.filter_map(|key| fleet.entry(DeviceKey(key)));
+    found.newest = newest.map(|entry| Row::new(entry, &policy, now).summary()).collect();
     Ok(found)
 }

@@ -4,7 +4,6 @@
 //! department and a tag given by a person have no history and are shown as they are today.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
@@ -73,6 +72,32 @@ pub(super) async fn one(
     Ok(rebuilt(app, &[key], at, None).await?.pop())
 }
 
+/// One device with the values that could be searched then.
+pub(super) async fn one_found(
+    app: &App,
+    key: DeviceKey,
+    at: Timestamp,
+) -> Result<Option<PastEntry>, Error> {
+    Ok(found(app, &[key], at).await?.pop())
+}
+
+/// Those of these devices that had reported at that moment, with the values that could be searched
+/// then.
+pub(super) async fn found(
+    app: &App,
+    keys: &[DeviceKey],
+    at: Timestamp,
+) -> Result<Vec<PastEntry>, Error> {
+    let mut entries = rebuilt(app, keys, at, None).await?;
+    let fleet = app.fleet.read();
+    for one in &mut entries {
+        let seen = fleet.entry(one.entry.row.key).map(|today| today.seen.as_slice());
+        let known = seen.unwrap_or_default().iter().filter(|seen| seen.first_at <= at);
+        one.entry.remember(known.cloned().collect());
+    }
+    Ok(entries)
+}
+
 /// Those of these devices that had reported at that moment, as lists showed them.
 pub(crate) async fn summaries(
     app: &App,
@@ -113,7 +138,7 @@ async fn rebuilt(
         let (mut row, cycle) = then(row, &sections, &seen, at);
         row.summary.software_count = titles.len() as u64;
         let presence = presence(&row, missing, at);
-        let mut entry = Entry::new(row, Arc::default(), Vec::new());
+        let mut entry = Entry::new(row, Box::default(), Vec::new());
         entry.findings = open;
         entry.cycle = cycle;
         let has_software =

@@ -11,7 +11,9 @@ use crate::app::App;
 use crate::domain::Policy;
 use crate::domain::finding::{Flag, Rule};
 use crate::job::evaluate::{Known, grace_days};
+use crate::job::retain::kept_from;
 use crate::store::device::DeviceKey;
+use crate::store::retain::Older;
 
 /// Devices judged at a time.
 const PAGE: usize = 500;
@@ -25,6 +27,36 @@ pub struct PolicyPreview {
     pub devices_then: u64,
     /// The rules that flag a device under either, in the order in which pages list them.
     pub rules: Vec<RulePreview>,
+    /// What of the past would be kept no longer; absent when all of it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryPreview>,
+}
+
+/// What would go for good under a policy that keeps less of the past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HistoryPreview {
+    /// The oldest moment that would be kept.
+    pub from: Timestamp,
+    /// The oldest moment that is known now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+    /// Devices that would lose some of their past.
+    pub devices: u64,
+    /// Changes that would go.
+    pub changes: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Closed findings that would go.
+    pub findings: u64,
+}
+
+async fn history(app: &App, then: &Policy) -> Result<Option<HistoryPreview>, Error> {
+    let Some(from) = kept_from(then, app.clock.now()) else { return Ok(None) };
+    let told = app.store.history_from();
+    let Older { changes, bytes, devices, findings } = app.store.older_than(from).await?;
+    let oldest = app.store.oldest_report().await?.map(|oldest| oldest.max(told));
+    let from = from.max(told);
+    Ok(Some(HistoryPreview { from, oldest, devices, changes, bytes, findings }))
 }
 
 /// One rule under two policies. Waived findings are not counted.
@@ -119,6 +151,7 @@ pub async fn preview(app: &App, then: &Policy) -> Result<PolicyPreview, Error> {
         })
     });
     Ok(PolicyPreview {
+        history: history(app, then).await?,
         rules: rules.collect(),
         devices_now: counts_now.devices,
         devices_then: counts_then.devices,

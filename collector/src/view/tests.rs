@@ -206,20 +206,20 @@ async fn titles_are_counted_and_versions_sorted() {
 async fn the_best_answer_comes_first() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let answer = search::search(&app, "lt-0003", 5).await.unwrap();
+    let answer = search::search(&app, "lt-0003", 5, None).await.unwrap();
     assert_eq!((answer.total, answer.hits[0].device.hostname.as_str()), (1, "lt-0003"));
     assert_eq!((answer.hits[0].matched, answer.hits[0].past), (MatchKind::Hostname, false));
     let mut renamed = row(0, "nb-new", "Debian GNU/Linux 12");
     renamed.summary.macs = vec!["8c:8c:aa:12:34:56".to_owned()];
     app.fleet.device_applied(renamed, Arc::default());
-    let answer = search::search(&app, "lt-0039", 5).await.unwrap();
+    let answer = search::search(&app, "lt-0039", 5, None).await.unwrap();
     assert!(answer.hits[0].past);
     assert_eq!(answer.hits[0].device.hostname, "nb-new");
-    assert_eq!(search::search(&app, "AA-12-34", 5).await.unwrap().total, 1);
-    let answer = search::search(&app, "lt", 5).await.unwrap();
+    assert_eq!(search::search(&app, "AA-12-34", 5, None).await.unwrap().total, 1);
+    let answer = search::search(&app, "lt", 5, None).await.unwrap();
     assert_eq!((answer.total, answer.hits.len()), (40, 5));
-    assert_eq!(search::search(&app, " ", 5).await.unwrap().total, 0);
-    assert!(search::search(&app, &"x".repeat(300), 5).await.is_err());
+    assert_eq!(search::search(&app, " ", 5, None).await.unwrap().total, 0);
+    assert!(search::search(&app, &"x".repeat(300), 5, None).await.is_err());
 }
 
 #[tokio::test]
@@ -260,5 +260,241 @@ async fn below_a_version_is_what_its_source_calls_below() {
             matches!(refused, Err(Error::Invalid { field: "software_below", .. })),
             "{refused:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn bitmaps_find_what_a_scan_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet(folder.path()).await;
+    let mut retired = app.fleet.read().entry(DeviceKey(7)).unwrap().row.clone();
+    retired.retired_at = Some(NOW);
+    app.fleet.row_changed(&retired);
+    let mut waiting = app.fleet.read().entry(DeviceKey(8)).unwrap().row.clone();
+    waiting.pending = true;
+    waiting.summary.class = Some(DeviceClass::Server);
+    app.fleet.row_changed(&waiting);
+    let text = |text: &str| Some(text.to_owned());
+    let none = DeviceFilter::default;
+    let ones = [
+        none(),
+        DeviceFilter { in_service: true, ..none() },
+        DeviceFilter { os: text("Ubuntu 24.04"), ..none() },
+        DeviceFilter { os: text(""), ..none() },
+        DeviceFilter { model: text("Model 1"), ..none() },
+        DeviceFilter { site: text("Lyon"), ..none() },
+        DeviceFilter { department: text("IT"), ..none() },
+        DeviceFilter { class: Some(DeviceClass::Server), ..none() },
+        DeviceFilter { rule: text("missing"), ..none() },
+        DeviceFilter { severity: Some(Severity::Critical), ..none() },
+        DeviceFilter { q: text("lt-003"), ..none() },
+        DeviceFilter { software: text("openssl"), ..none() },
+        DeviceFilter { software: text("openssl"), software_below: text("3.0.9"), ..none() },
+        DeviceFilter { presence: Some(Presence::Missing), ..none() },
+        DeviceFilter { presence: Some(Presence::Stale), ..none() },
+        DeviceFilter { presence: Some(Presence::Fresh), ..none() },
+        DeviceFilter { presence: Some(Presence::Pending), ..none() },
+        DeviceFilter { presence: Some(Presence::Retired), ..none() },
+    ];
+    let mut found = 0;
+    for one in &ones {
+        for other in &ones {
+            let both = DeviceFilter {
+                os: one.os.clone().or_else(|| other.os.clone()),
+                model: one.model.clone().or_else(|| other.model.clone()),
+                site: one.site.clone().or_else(|| other.site.clone()),
+                class: one.class.or(other.class),
+                rule: one.rule.clone().or_else(|| other.rule.clone()),
+                severity: one.severity.or(other.severity),
+                presence: one.presence.or(other.presence),
+                q: one.q.clone().or_else(|| other.q.clone()),
+                in_service: one.in_service || other.in_service,
+                ..one.clone()
+            };
+            let scanned = devices::scanned(&app, &both).unwrap();
+            let page = devices::list(&app, &both).await.unwrap();
+            assert_eq!(page.total, scanned.len() as u64, "{both:?}");
+            let facets = devices::facets(&app, &both).await.unwrap();
+            let sum: u64 = facets.presence.iter().map(|(_, count)| count).sum();
+            assert_eq!(sum, page.total, "{both:?}");
+            found += page.total;
+        }
+    }
+    assert!(found > 1_000);
+}
+
+#[tokio::test]
+async fn a_page_of_changes_reads_the_history_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(testing::sqlite(folder.path()).await, NOW);
+    crate::demo::seed(&app, 4).await.unwrap();
+    let (mut pages, mut items) = (0, 0);
+    let ids: Vec<DeviceId> = app.fleet.read().entries().map(|entry| entry.row.id).collect();
+    for id in ids {
+        let mut cursor = None;
+        loop {
+            let before = app.store.reads();
+            let page = device::changes(&app, id, None, cursor.as_deref(), 5).await.unwrap();
+            // The documents, the moments, and the two kinds of rows between them.
+            assert!(app.store.reads() - before <= 4);
+            let page = page.unwrap();
+            pages += 1;
+            items += page.items.len();
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    assert!(pages > 4 && items > 20);
+    // The first page of all reads three times a report, however long its device's history is.
+    let before = app.store.reads();
+    let found = changes::of_newest_reports(&app, 6).await.unwrap();
+    assert!(!found.is_empty() && app.store.reads() - before <= 18);
+}
+
+mod new_titles {
+    use rollcall_shared::report::limits;
+    use rollcall_shared::section::{Section, Software};
+
+    use super::*;
+    use crate::ingest;
+    use crate::job::evaluate::tests::{START, check_in, enrolled};
+    use crate::store::testing::store_test;
+
+    fn titles(count: u32) -> Vec<Section> {
+        let title = |number: u32| Software {
+            source: "dpkg".into(),
+            name: format!("odd-{number}"),
+            version: "1".into(),
+            ..Software::default()
+        };
+        vec![Section::Software((0..count).map(title).collect())]
+    }
+
+    store_test!(what_a_device_invents_is_held_back_and_said, |store| {
+        let app = app(store, START);
+        let device = enrolled(&app, 1).await;
+        let id = app.fleet.read().entry(device).unwrap().row.id;
+        let most = limits::NEW_TITLES_A_DAY;
+        assert!(most >= 5_000, "the first computer of a fleet passes");
+        let many = titles(most + 70);
+        let send = async |seq, hours: i64, bodies: bool| {
+            let at = START.plus_ms(hours * HOUR_MS);
+            let mut report = check_in(device, seq, at, &many);
+            if !bodies {
+                report.sections.values_mut().for_each(|state| state.body = None);
+            }
+            let then = app.with_clock(Clock::test(at));
+            ingest::check_in(&then, device, report).await.unwrap()
+        };
+        assert!(send(1, 0, true).await.stored);
+        let count = async || {
+            let found = device::software(&app, id, None).await.unwrap().unwrap();
+            u32::try_from(found.items.len()).unwrap()
+        };
+        assert_eq!(count().await, most);
+        let detail = device::detail(&app, id, None).await.unwrap().unwrap();
+        let note = detail.sections["software"].notes[0].detail.clone().unwrap();
+        assert!(note.starts_with("70 titles are held back"), "{note}");
+        // Its next check-in is asked for the list, and brings no more on that day.
+        let asked = send(2, 1, false).await;
+        assert_eq!((asked.stored, asked.want), (false, vec!["software".to_owned()]));
+        assert!(send(2, 1, true).await.stored);
+        assert_eq!(count().await, most);
+        assert_eq!(crate::doctor::examine(&app).await.unwrap().differences, []);
+        // The day after all of it is there, and an unchanged check-in is one again.
+        assert_eq!(send(3, 25, false).await.want, ["software"]);
+        assert!(send(3, 25, true).await.stored);
+        assert_eq!(count().await, most + 70);
+        let detail = device::detail(&app, id, None).await.unwrap().unwrap();
+        assert!(!detail.sections.contains_key("software"), "nothing is held back");
+        assert!(send(4, 26, false).await.want.is_empty());
+    });
+}
+
+/// Times the lists over a synthetic fleet in memory and a table of findings; run it by hand with
+/// `--ignored`, optimised: `ROLLCALL_MEASURE=100000`.
+#[tokio::test]
+#[ignore = "measures; run it by hand, optimised"]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
+async fn measure() {
+    use std::time::Instant;
+
+    use crate::codec::ids;
+    use crate::fleet::Loaded;
+    use rollcall_shared::api::finding::FindingFilter;
+
+    let count: u32 =
+        std::env::var("ROLLCALL_MEASURE").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(testing::sqlite(folder.path()).await, NOW);
+    let mut loaded = Loaded::default();
+    for id in 0..62_000 {
+        let text = TitleText {
+            source: "dpkg".to_owned(),
+            name: format!("package-{}", id / 4),
+            version: format!("1.{}", id % 4),
+            ..TitleText::default()
+        };
+        loaded.titles.push((id, text));
+    }
+    for key in 0..count {
+        let name = format!("lt-{:06}", key.wrapping_mul(2_654_435_761) % 1_000_000);
+        let mut one =
+            row(key, &name, ["Debian 12", "Ubuntu 24.04", "Windows 11"][key as usize % 3]);
+        one.last_seen_at = Some(NOW.plus_ms(-i64::from(key % 5_000) * 60_000));
+        one.summary.macs = vec![format!("8c:8c:aa:00:{:02x}:{:02x}", key >> 8 & 255, key & 255)];
+        one.summary.addresses = vec![format!("10.{}.{}.{}", key >> 16, key >> 8 & 255, key & 255)];
+        one.summary.user = Some(format!("user{:05}", key % 70_000));
+        loaded.devices.push(one);
+        let set: Vec<u32> = (0..1_500).map(|at| at * 40 + key.wrapping_mul(at + 7) % 40).collect();
+        loaded.sets.push((DeviceKey(key), ids::encode(&set).into()));
+        let open =
+            OpenFindings::of([("missing", Severity::Warning), ("reboot_pending", Severity::Info)]);
+        loaded.findings.push((DeviceKey(key), open));
+    }
+    app.store.fill_findings(count).await;
+    let begun = Instant::now();
+    app.fleet.loaded(loaded);
+    eprintln!("{count} devices: built in {:?}", begun.elapsed());
+    macro_rules! time {
+        ($what:expr, $body:expr) => {{
+            let mut times = Vec::new();
+            for _ in 0..60 {
+                let begun = Instant::now();
+                $body;
+                times.push(begun.elapsed());
+            }
+            times.sort();
+            eprintln!("{:<40} p50 {:>10.2?}  p99 {:>10.2?}", $what, times[30], times[59]);
+        }};
+    }
+    let none = DeviceFilter::default;
+    time!("devices", devices::list(&app, &none()).await.unwrap());
+    let filter = DeviceFilter { os: Some("Debian 12".to_owned()), in_service: true, ..none() };
+    time!("devices of one system", devices::list(&app, &filter).await.unwrap());
+    let filter = DeviceFilter { presence: Some(Presence::Stale), ..none() };
+    time!("stale devices", devices::list(&app, &filter).await.unwrap());
+    let filter = DeviceFilter { sort: Some(DeviceSort::LastSeen), descending: true, ..none() };
+    time!("devices by last check-in", devices::list(&app, &filter).await.unwrap());
+    let filter = DeviceFilter { q: Some("user04".to_owned()), ..none() };
+    time!("devices by words", devices::list(&app, &filter).await.unwrap());
+    time!("facets", devices::facets(&app, &none()).await.unwrap());
+    time!("overview", overview::overview(&app).await.unwrap());
+    time!("software", software::titles(&app, &SoftwareFilter::default()).await.unwrap());
+    let none = FindingFilter::default;
+    time!("findings", findings::list(&app, &none()).await.unwrap());
+    let filter = FindingFilter { rule: Some("missing".to_owned()), ..none() };
+    time!("findings of a rule", findings::list(&app, &filter).await.unwrap());
+    let filter = FindingFilter { severity: Some(Severity::Info), ..none() };
+    time!("findings of a severity", findings::list(&app, &filter).await.unwrap());
+    let first = findings::list(&app, &none()).await.unwrap();
+    let filter = FindingFilter { cursor: first.next_cursor, ..none() };
+    time!("findings, second page", findings::list(&app, &filter).await.unwrap());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
+    {
+        eprintln!("{line}");
     }
 }

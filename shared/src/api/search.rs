@@ -29,6 +29,9 @@ pub struct SearchAnswer {
     pub hits: Vec<SearchHit>,
     /// Devices that match in all.
     pub total: u64,
+    /// The moment the answer speaks of; absent: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<crate::Timestamp>,
 }
 
 /// What a search can match.

@@ -155,6 +155,10 @@ async fn people(api: &Api, keys: &[DeviceKey], day: i64) {
                 act(api, "POST", &format!("/api/v1/findings/{}/waive", finding["id"]), body).await;
             }
         }
+        4 => {
+            let asset = json!({ "asset_tag": "B-200", "site": "Zürich", "department": "IT" });
+            act(api, "PUT", &format!("{}/asset", path(1)), asset).await;
+        }
         6 => {
             let note = json!({ "text": "Straße 5, 'second' floor" });
             act(api, "PUT", &format!("{}/note", path(1)), note).await;

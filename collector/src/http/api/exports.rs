@@ -61,6 +61,8 @@ pub(super) async fn get(
     if as_of.is_some_and(|at| at > now) {
         return Err(Error::invalid("as_of", "it lies in the future"));
     }
+    app.fleet.ready().await;
+    view::told(&app, as_of)?;
     let at = as_of.unwrap_or(now);
     let name = export::file_name(kind, format, at);
     let headers = [

@@ -23,6 +23,8 @@ const WAIVED_DAYS: i64 = 90;
 #[template(path = "findings.html")]
 pub(super) struct FindingsPage {
     shell: Shell,
+    as_of: Option<Timestamp>,
+    now_href: String,
     page: Rows<Finding>,
     show_device: bool,
     waive_until: String,
@@ -73,6 +75,7 @@ impl FindingsPage {
     pub(super) fn new(
         shell: Shell,
         params: &Params,
+        as_of: Option<Timestamp>,
         page: Rows<Finding>,
         counts: Vec<RuleCount>,
     ) -> Self {
@@ -129,6 +132,8 @@ impl FindingsPage {
                 .next_cursor
                 .as_ref()
                 .map(|cursor| params.with("cursor", cursor).href(PATH)),
+            as_of,
+            now_href: params.without(&["as_of", "cursor"]).href(PATH),
             shell,
             page,
         }
@@ -140,7 +145,8 @@ pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visi
     let as_of = visit.as_of(app.clock.now())?;
     let rows = view::findings::list(&app, &filter(&visit.params, as_of)).await?;
     let counts = view::findings::counts(&app).await?;
-    page(&FindingsPage::new(visit.shell(&app, &caller, "findings"), &visit.params, rows, counts))
+    let shell = visit.shell(&app, &caller, "findings");
+    page(&FindingsPage::new(shell, &visit.params, as_of, rows, counts))
 }
 
 #[cfg(test)]
@@ -151,7 +157,7 @@ mod tests {
     fn html(shell: Shell, pairs: &[(&str, &str)]) -> String {
         let pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let (rows, counts) = (sample::findings_page(), sample::rule_counts());
-        FindingsPage::new(shell, &Params(pairs), rows, counts).render().unwrap()
+        FindingsPage::new(shell, &Params(pairs), None, rows, counts).render().unwrap()
     }
 
     #[test]

@@ -40,7 +40,7 @@ use super::settings::SettingsPage;
 use super::shell::{Shell, Theme, Viewer};
 use crate::view::devices::Facets;
 use crate::view::overview::Overview;
-use crate::view::policy::{PolicyPreview, RulePreview};
+use crate::view::policy::{HistoryPreview, PolicyPreview, RulePreview};
 
 /// 2026-11-23T10:15:00Z
 pub(super) const NOW: Timestamp = Timestamp(1_795_428_900_000);
@@ -601,6 +601,7 @@ pub(super) fn search_answer() -> SearchAnswer {
             hit("lt-0099", MatchKind::Hostname, "bergwerk-3", true),
         ],
         total: 7,
+        as_of: None,
     }
 }
 
@@ -621,6 +622,14 @@ pub(super) fn settings() -> SettingsPage {
             row("missing", "Device has not checked in for too long", 5, 21),
             row("reboot_pending", "A restart is waited for", 16, 16),
         ],
+        history: Some(HistoryPreview {
+            from: before(365 * DAY_MS),
+            oldest: Some(before(800 * DAY_MS)),
+            devices: 512,
+            changes: 181_340,
+            bytes: 9_400_000,
+            findings: 2_204,
+        }),
     };
     let value = |name: &str| if name.ends_with("version") { "" } else { "7" }.to_owned();
     SettingsPage::new(shell().at("settings"), value, None, Some(preview))
@@ -787,7 +796,7 @@ fn pages() -> Vec<(String, String)> {
         ),
         (
             "findings".to_owned(),
-            FindingsPage::new(shell().at("findings"), &none, findings_page(), rule_counts())
+            FindingsPage::new(shell().at("findings"), &none, None, findings_page(), rule_counts())
                 .render()
                 .unwrap(),
         ),
@@ -987,7 +996,7 @@ fn no_page_lets_agents_write_markup() {
     let findings = poisoned(&findings_page(), OURS);
     texts.push((
         "findings",
-        FindingsPage::new(shell(), &none, findings, rule_counts()).render().unwrap(),
+        FindingsPage::new(shell(), &none, None, findings, rule_counts()).render().unwrap(),
     ));
     texts.push((
         "search",

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use rollcall_shared::api::search::SearchAnswer;
 
 use super::filters;
+use super::params::link;
 use super::shell::Shell;
 use super::visit::{Visit, page};
 use crate::app::App;
@@ -20,19 +21,25 @@ const HITS_SHOWN: u32 = 50;
 pub(super) struct SearchPage {
     pub(super) shell: Shell,
     pub(super) answer: SearchAnswer,
+    /// What a link to a device carries, so that it shows that moment.
+    as_of_query: String,
 }
 
 impl SearchPage {
     pub(super) fn new(mut shell: Shell, answer: SearchAnswer) -> Self {
         shell.query.clone_from(&answer.query);
-        Self { shell, answer }
+        let day = answer.as_of.map(|at| at.to_string());
+        let as_of_query = day.map(|at| link("", &[("as_of", &at)])).unwrap_or_default();
+        Self { shell, answer, as_of_query }
     }
 }
 
 /// Where a search leads without asking further.
 fn only_hit(answer: &SearchAnswer) -> Option<String> {
     let [hit] = answer.hits.as_slice() else { return None };
-    (answer.total == 1).then(|| format!("/devices/{}", hit.device.id))
+    let as_of = answer.as_of.map(|at| link("", &[("as_of", &at.to_string())]));
+    let as_of = as_of.unwrap_or_default();
+    (answer.total == 1).then(|| format!("/devices/{}{as_of}", hit.device.id))
 }
 
 /// `GET /search?q=`
@@ -41,11 +48,12 @@ pub(super) async fn get(
     Helpdesk(caller): Helpdesk,
     visit: Visit,
 ) -> Result<Response, Error> {
+    let as_of = visit.as_of(app.clock.now())?;
     let query: String = visit.params.get("q").unwrap_or_default().chars().take(200).collect();
     let answer = if query.is_empty() {
-        SearchAnswer { query, hits: Vec::new(), total: 0 }
+        SearchAnswer { query, hits: Vec::new(), total: 0, as_of }
     } else {
-        view::search::search(&app, &query, HITS_SHOWN).await?
+        view::search::search(&app, &query, HITS_SHOWN, as_of).await?
     };
     if let Some(address) = only_hit(&answer) {
         return Ok(Redirect::to(&address).into_response());
@@ -73,7 +81,7 @@ mod tests {
         let html = SearchPage::new(sample::shell(), sample::search_answer()).render().unwrap();
         assert!(html.contains("formerly</em> hostname"));
         assert!(html.contains("value=\"berg\""), "the box keeps what was asked");
-        let nothing = SearchAnswer { query: "zzz".into(), hits: vec![], total: 0 };
+        let nothing = SearchAnswer { query: "zzz".into(), hits: vec![], total: 0, as_of: None };
         let html = SearchPage::new(sample::shell(), nothing).render().unwrap();
         assert!(html.contains("Nothing found") && html.contains("Show all devices"));
     }

@@ -48,6 +48,8 @@ struct Field {
     high: u32,
     step: &'static str,
     is_text: bool,
+    /// It may be empty.
+    optional: bool,
     wrong: bool,
 }
 
@@ -132,6 +134,13 @@ const GROUPS: &[(&str, &str, &str, &[Declared])] = &[
             ),
         ],
     ),
+    (
+        "history",
+        "History",
+        "How much of the past is kept. What is older goes for good, the oldest first; devices and \
+         the audit log stay. A preview says what would go.",
+        &[field("keep_history_days", "Keep days", "Empty: everything is kept", 7, 36_500)],
+    ),
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of disks are far below 2^53 bytes")]
@@ -153,6 +162,7 @@ fn shown(policy: &Policy, name: &str) -> String {
         updates_grace_days,
         security_updates_grace_days,
         clock_error_minutes,
+        keep_history_days,
         agent_minimum_version,
     } = policy;
     match name {
@@ -172,6 +182,7 @@ fn shown(policy: &Policy, name: &str) -> String {
         "updates_grace_days" => updates_grace_days.to_string(),
         "security_updates_grace_days" => security_updates_grace_days.to_string(),
         "clock_error_minutes" => clock_error_minutes.to_string(),
+        "keep_history_days" => keep_history_days.map_or_else(String::new, |days| days.to_string()),
         _ => agent_minimum_version.clone().unwrap_or_default(),
     }
 }
@@ -215,6 +226,10 @@ fn read(fields: &Fields) -> Result<Policy, PolicyError> {
         updates_grace_days: number(fields, "updates_grace_days")?,
         security_updates_grace_days: number(fields, "security_updates_grace_days")?,
         clock_error_minutes: number(fields, "clock_error_minutes")?,
+        keep_history_days: match fields.text("keep_history_days").as_str() {
+            "" => None,
+            _ => Some(number(fields, "keep_history_days")?),
+        },
         agent_minimum_version: Some(fields.text("agent_minimum_version"))
             .filter(|version| !version.is_empty()),
     };
@@ -239,6 +254,7 @@ impl SettingsPage {
             high,
             step: if name.ends_with("_bytes") { "any" } else { "1" },
             is_text: name == "agent_minimum_version",
+            optional: name == "keep_history_days",
             wrong: wrong.is_some_and(|error| error.field == name),
         };
         let group = |&(key, title, about, fields): &(_, _, _, &[Declared])| Group {
@@ -321,6 +337,7 @@ mod tests {
             agent_minimum_version: Some("0.3.0".into()),
             disk_free: DiskFree { critical_floor_bytes: 1_234_567, ..DiskFree::default() },
             updates_grace_days: 7,
+            keep_history_days: Some(400),
             ..Policy::default()
         };
         assert_eq!(read(&sent(&policy, &[])), Ok(policy));
