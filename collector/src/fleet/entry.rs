@@ -1,11 +1,10 @@
 //! One device in memory, with what lists sort and filter by.
 
-use std::sync::Arc;
-
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::finding::Severity;
 
 use super::lookup::Lookup;
+use crate::codec::ids::PackedSet;
 use crate::domain::CycleMatch;
 use crate::store::device::{DeviceRow, SeenValue};
 
@@ -54,8 +53,8 @@ impl OpenFindings {
 pub struct Entry {
     /// Its row.
     pub row: DeviceRow,
-    /// Its sorted titles.
-    pub titles: Arc<[u32]>,
+    /// Its titles.
+    pub titles: PackedSet,
     /// Its open findings.
     pub findings: OpenFindings,
     /// The cycle of its operating system; absent when it did not tell its system.
@@ -74,8 +73,9 @@ pub struct Entry {
 
 impl Entry {
     /// An entry without findings.
-    pub fn new(row: DeviceRow, titles: Arc<[u32]>, mut seen: Vec<SeenValue>) -> Self {
+    pub fn new(row: DeviceRow, titles: PackedSet, mut seen: Vec<SeenValue>) -> Self {
         remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
+        seen.shrink_to_fit();
         let lookup = Lookup::of(&row, &seen);
         let summary = &row.summary;
         Self {
@@ -100,7 +100,7 @@ impl Entry {
         let findings = std::mem::take(&mut self.findings);
         let cycle = self.cycle.take();
         let seen = std::mem::take(&mut self.seen);
-        *self = Self::new(row, Arc::clone(&self.titles), seen);
+        *self = Self::new(row, std::mem::take(&mut self.titles), seen);
         self.findings = findings;
         self.cycle = cycle;
     }

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use rollcall_shared::DeviceId;
@@ -12,6 +11,7 @@ use super::entry::Entry;
 use super::postings::Postings;
 use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
+use crate::codec::ids::PackedSet;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet as one reader sees it at one moment.
@@ -46,7 +46,7 @@ impl Inner {
             inner.put(key, Entry::new(row, titles, values));
         }
         for (device, set) in sets {
-            inner.postings.change(device, &set, &[]);
+            inner.postings.change(device, &set.ids(), &[]);
         }
         for (device, open) in loaded.findings {
             inner.apply(Update::Findings(device, open));
@@ -63,7 +63,8 @@ impl Inner {
                 let key = row.key;
                 self.set_row(*row);
                 if let Some(entry) = self.entry_mut(key) {
-                    let before = std::mem::replace(&mut entry.titles, Arc::clone(&titles));
+                    let before = std::mem::replace(&mut entry.titles, PackedSet::of(&titles));
+                    let before = before.ids();
                     let new = titles.iter().filter(|id| before.binary_search(id).is_err());
                     self.unknown.extend(new.filter(|id| self.titles.text(**id).is_none()));
                     self.postings.change(key, &before, &titles);
@@ -96,7 +97,7 @@ impl Inner {
                 let slot = self.entries.get_mut(device.0 as usize);
                 if let Some(entry) = slot.and_then(Option::take) {
                     self.by_id.remove(&entry.row.id);
-                    self.postings.change(device, &entry.titles, &[]);
+                    self.postings.change(device, &entry.titles.ids(), &[]);
                 }
             }
         }
@@ -107,7 +108,7 @@ impl Inner {
         self.note_service(&row);
         match self.entry_mut(key) {
             Some(entry) => entry.set_row(row),
-            None => self.put(key, Entry::new(row, Arc::default(), Vec::new())),
+            None => self.put(key, Entry::new(row, PackedSet::default(), Vec::new())),
         }
     }
 

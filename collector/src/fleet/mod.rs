@@ -22,6 +22,7 @@ pub use entry::{Entry, OpenFindings};
 pub use inner::{Inner, TitleAsked};
 pub use title::TitleText;
 
+use crate::codec::ids::PackedSet;
 use crate::domain::{CycleMatch, Policy};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
@@ -61,7 +62,7 @@ pub struct Loaded {
     /// Every title.
     pub titles: Vec<(u32, TitleText)>,
     /// The sorted titles of each device.
-    pub sets: Vec<(DeviceKey, Arc<[u32]>)>,
+    pub sets: Vec<(DeviceKey, PackedSet)>,
     /// Values devices have or had.
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.

@@ -1,12 +1,12 @@
 //! Reads the fleet from the tables into memory, once at start.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_shared::section::Os;
 
 use crate::app::App;
+use crate::codec::ids::PackedSet;
 use crate::domain::{CycleMatch, Facts};
 use crate::fleet::{Loaded, OpenFindings, TitleText};
 use crate::store;
@@ -61,8 +61,8 @@ async fn cycles(app: &App) -> Result<Vec<(DeviceKey, CycleMatch)>, store::Error>
     }
 }
 
-async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, store::Error> {
-    let mut sets: Vec<(DeviceKey, Arc<[u32]>)> = Vec::new();
+async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, PackedSet)>, store::Error> {
+    let mut sets: Vec<(DeviceKey, PackedSet)> = Vec::new();
     loop {
         let after = sets.last().map(|(device, _)| *device);
         let mut page = app.store.title_sets_after(after).await?;

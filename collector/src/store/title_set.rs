@@ -1,14 +1,13 @@
 //! The sets of titles of all devices, in pages, for building the fleet in memory.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
 use super::{Error, Store, on_backend, queries};
 use crate::codec::delta::Delta;
-use crate::codec::ids;
+use crate::codec::ids::{self, PackedSet};
 
 queries! {
     SETS = "SELECT device, titles FROM software
@@ -66,14 +65,14 @@ impl Store {
     pub async fn title_sets_after(
         &self,
         after: Option<DeviceKey>,
-    ) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, Error> {
+    ) -> Result<Vec<(DeviceKey, PackedSet)>, Error> {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(PAGE).bind(after).fetch_all(pool).await?);
         let read = |(device, bytes): (i64, Vec<u8>)| {
-            let ids = ids::decode(&bytes)
+            let set = PackedSet::from_bytes(bytes)
                 .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
-            Ok((key_of(device)?, ids.into()))
+            Ok((key_of(device)?, set))
         };
         rows.into_iter().map(read).collect()
     }

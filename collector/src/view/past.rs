@@ -4,7 +4,6 @@
 //! department and a tag given by a person have no history and are shown as they are today.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::devices::Row;
 use crate::app::App;
+use crate::codec::ids::PackedSet;
 use crate::domain::finding::Rule;
 use crate::domain::{CycleMatch, Facts, hardware};
 use crate::fleet::{Entry, OpenFindings};
@@ -113,7 +113,7 @@ async fn rebuilt(
         let (mut row, cycle) = then(row, &sections, &seen, at);
         row.summary.software_count = titles.len() as u64;
         let presence = presence(&row, missing, at);
-        let mut entry = Entry::new(row, Arc::default(), Vec::new());
+        let mut entry = Entry::new(row, PackedSet::default(), Vec::new());
         entry.findings = open;
         entry.cycle = cycle;
         let has_software =
