@@ -211,6 +211,10 @@ fn set_of(
             let set = plan.number(tables.memory(), working, rows, unread)?;
             Some(set.into_iter().map(|(id, _)| id).collect())
         }
+        // A change is followed only where it is one of today's list.
+        PreparedSection::Changed { change, .. } => plan
+            .rebuild(tables.memory(), working, change)?
+            .map(|rows| rows.into_iter().map(|(id, _)| id).collect()),
         PreparedSection::Gone => Some(Vec::new()),
         PreparedSection::Claimed(digest) if working.state.sections.get(name) == Some(digest) => {
             Some(working.titles().to_vec())
@@ -246,7 +250,7 @@ fn text_of(
             let text = row.map(|row| document::decompress(&row.packed)).transpose();
             text.map_err(|why| damaged(working.row.key, &why))?
         }
-        PreparedSection::Software { .. } => None,
+        PreparedSection::Software { .. } | PreparedSection::Changed { .. } => None,
     })
 }
 

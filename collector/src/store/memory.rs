@@ -124,6 +124,8 @@ pub(crate) struct Memory {
     pub(super) key_order: tokio::sync::Mutex<()>,
     /// The last attempt of the writer failed: full disk, server away.
     pub(super) cannot_write: AtomicBool,
+    /// The states of all devices were read.
+    pub(super) devices_known: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
 }
