@@ -12,6 +12,7 @@ use rollcall_shared::report::CheckIn;
 use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
+use crate::change::Held;
 use crate::client::{Address, Client, TimeOuts};
 use crate::config::Config;
 use crate::disk::Disk;
@@ -48,6 +49,8 @@ pub struct Agent {
     pub(crate) look: Look,
     /// When every source was asked last.
     full_look_at: Option<Timestamp>,
+    /// The list of software that the collector holds, as far as known since the start.
+    pub(crate) held: Option<Held>,
     /// Reports that could not be written down; they are sent from here.
     pub(crate) unspooled: Vec<CheckIn>,
     /// What could not be written down although the collector has stored the report.
@@ -124,6 +127,7 @@ impl Agent {
             client: None,
             look,
             full_look_at: None,
+            held: None,
             unspooled: Vec::new(),
             trouble: None,
         })

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rollcall_shared::report::{CheckIn, CheckInAnswer};
+use rollcall_shared::section::software::SoftwareChange;
 
 use crate::agent::{Agent, OnceOutcome};
 use crate::answer::{self, Reading};
+use crate::change::{Held, SOFTWARE};
 use crate::client::{Client, Signed};
 use crate::enroll::printable;
 use crate::error::Error;
@@ -98,11 +100,13 @@ impl Agent {
     ) -> Result<Verdict, Error> {
         let mut identity = self.state.identity.clone().ok_or(Error::NotEnrolled)?;
         let mut bodies = self.changed_in(report);
+        let mut change = self.held.as_ref().and_then(|held| held.change(report));
         for _ in 0..ROUNDS {
-            let reading = self.ask(&identity, report, &bodies).await?;
+            let reading = self.ask(&identity, report, &bodies, change.as_ref()).await?;
             match reading {
                 Reading::Stored(answer) => {
                     self.acknowledge(report, answer);
+                    self.held = Held::after(self.held.take(), report, change.is_some());
                     outcome.stored += 1;
                     outcome.report_id = Some(report.report_id);
                     return Ok(Verdict::Stored);
@@ -110,18 +114,22 @@ impl Agent {
                 Reading::Want(want) => {
                     let before = bodies.len();
                     let all = every_body(report);
+                    let had_change = change.is_some();
+                    if want.iter().any(|name| name == SOFTWARE) {
+                        change = None;
+                    }
                     bodies.extend(want.into_iter().filter(|name| all.contains(name)));
-                    if bodies.len() == before {
+                    if bodies.len() == before && change.is_some() == had_change {
                         // It asks for nothing that it did not get.
                         return Err(not_ours(&identity, 200));
                     }
                 }
                 Reading::BadSection(problem) => {
                     let all = every_body(report);
-                    if bodies == all {
+                    if bodies == all && change.take().is_none() {
                         return Ok(Verdict::Rejected(printable(&problem.detail)));
                     }
-                    bodies = all;
+                    (bodies, change) = (all, None);
                 }
                 Reading::Rejected(problem) => {
                     return Ok(Verdict::Rejected(printable(&problem.detail)));
@@ -139,7 +147,7 @@ impl Agent {
                     identity = self.rekey(&mut client).await?;
                     self.client = Some(client);
                     outcome.rekeyed = Some(identity.device_id);
-                    bodies = every_body(report);
+                    (bodies, change) = (every_body(report), None);
                 }
                 Reading::Revoked => {
                     self.state.ledger.revoked = true;
@@ -168,9 +176,10 @@ impl Agent {
         identity: &Identity,
         report: &CheckIn,
         bodies: &BTreeSet<String>,
+        change: Option<&SoftwareChange>,
     ) -> Result<Reading, Error> {
         let now = self.present.now();
-        let json = to_request(report, now, |name| bodies.contains(name))
+        let json = to_request(report, now, |name| bodies.contains(name), change)
             .map_err(|error| Error::Internal(format!("a report could not be written: {error}")))?;
         let key = self.state.key(self.present.as_ref())?;
         let mut client = self.take_client(identity)?;

@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod answer;
+mod change;
 mod check_in;
 pub mod cli;
 pub mod client;

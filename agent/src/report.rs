@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use rollcall_shared::report::{AgentInfo, CheckIn, SectionState, limits};
 use rollcall_shared::section::Section;
+use rollcall_shared::section::software::SoftwareChange;
 use rollcall_shared::{Note, NoteKind, Timestamp};
 use uuid::Uuid;
 
+use crate::change::SOFTWARE;
 use crate::client::COMPRESSION_LEVEL;
 use crate::gather::{Found, Gathering};
 
@@ -111,18 +113,22 @@ fn fits(report: &CheckIn, limit_bytes: usize) -> serde_json::Result<bool> {
             .is_ok_and(|packed| packed.len() <= limit_bytes))
 }
 
-/// The bytes of one request: the report with the bodies that are to go along.
+/// The bytes of one request: the report with the bodies that are to go along, and the change that
+/// goes in place of the software's.
 pub fn to_request(
     report: &CheckIn,
     sent_at: Timestamp,
     with_body: impl Fn(&str) -> bool,
+    change: Option<&SoftwareChange>,
 ) -> serde_json::Result<Vec<u8>> {
     let sections: BTreeMap<String, SectionState> = report
         .sections
         .iter()
         .map(|(name, state)| {
-            let body = state.body.as_ref().filter(|_| with_body(name)).cloned();
-            let state = SectionState { digest: state.digest, body, notes: state.notes.clone() };
+            let change = change.filter(|_| name == SOFTWARE).cloned();
+            let body = state.body.as_ref().filter(|_| change.is_none() && with_body(name)).cloned();
+            let (digest, notes) = (state.digest, state.notes.clone());
+            let state = SectionState { digest, body, change, notes };
             (name.clone(), state)
         })
         .collect();
@@ -192,7 +198,7 @@ mod tests {
             assert!(state.digest.is_none());
             assert_eq!(state.notes[0].kind, NoteKind::Failed);
         }
-        let sent = to_request(&report, Timestamp(1), |_| true).unwrap();
+        let sent = to_request(&report, Timestamp(1), |_| true, None).unwrap();
         assert!(zstd::bulk::compress(&sent, COMPRESSION_LEVEL).unwrap().len() <= 65_536);
     }
 }

@@ -4,22 +4,25 @@
 //! made ready here, side by side, and then written one after another by the store's writer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rollcall_shared::report::{CheckIn, CheckInAnswer, SectionState, Settings, limits};
-use rollcall_shared::section::{SECTIONS, Section};
+use rollcall_shared::section::software::SoftwareChange;
+use rollcall_shared::section::{SECTIONS, Section, Software};
 use rollcall_shared::{Digest, Note, NoteKind, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
 use crate::job::{evaluate, load};
 use crate::store::audit::AuditEntry;
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
-use crate::store::report::{Applied, Outcome, Prepared, PreparedSection};
+use crate::store::report::{Applied, Outcome, Prepared, PreparedSection, TitleChange, TitleRows};
+use crate::store::title::TitleText;
 use crate::store::{self, Store};
 
 /// How a check-in ends that is not answered with 200.
@@ -115,6 +118,9 @@ pub async fn store_report(
     check_in: CheckIn,
     now: Timestamp,
 ) -> Result<(CheckInAnswer, Option<Box<Applied>>), Refusal> {
+    if !store.takes_reports() {
+        return Err(Refusal::Busy { retry_after_s: spread(5, 30) });
+    }
     let mut answer = CheckInAnswer {
         report_id: check_in.report_id,
         stored: true,
@@ -124,7 +130,7 @@ pub async fn store_report(
         next_seq: None,
         settings: Settings::default(),
     };
-    let checked = envelope(check_in, device, now)?;
+    let checked = envelope(check_in, device, store.known_by(device, SOFTWARE), now)?;
     let report_id = checked.report_id;
     match store.note_contact(
         device,
@@ -200,8 +206,9 @@ async fn conflict(
     Refusal::ReportConflict(report_id)
 }
 
-/// Above this the bodies of a report are read on a thread for such work.
-const LARGE_BODIES: usize = 64 * 1024;
+/// Above this the bodies of a report are read on a thread for such work. What is below takes about
+/// a millisecond.
+const LARGE_BODIES: usize = 512 * 1024;
 
 /// A check-in whose outside is checked; its bodies are not read yet.
 struct Checked {
@@ -217,7 +224,13 @@ struct Checked {
 }
 
 /// Checks names and numbers, cleans the small values and makes the digests.
-fn envelope(check_in: CheckIn, device: DeviceKey, now: Timestamp) -> Result<Checked, Refusal> {
+/// `held`: the digest by which the device's software is known.
+fn envelope(
+    check_in: CheckIn,
+    device: DeviceKey,
+    held: Option<Digest>,
+    now: Timestamp,
+) -> Result<Checked, Refusal> {
     let CheckIn {
         report_id,
         seq,
@@ -257,9 +270,16 @@ fn envelope(check_in: CheckIn, device: DeviceKey, now: Timestamp) -> Result<Chec
             notes.insert(name.clone(), these);
         }
     }
+    // Made before what follows: an unchanged list is the same, however it came.
     let sessions: Vec<&str> = vitals.sessions.iter().map(|one| one.user.as_str()).collect();
     let fingerprint = digest_of(&(&digests, &notes, &hardware_ids, &agent, sessions))?;
     let content = digest_of(&(report_id, seq, observed_at, &vitals, fingerprint))?;
+    if let (Some(state), Some(digest)) = (sections.get(SOFTWARE), digests.get_mut(SOFTWARE))
+        && state.body.is_none()
+        && (state.change.is_some() || held == Some(unproven(device, *digest)))
+    {
+        *digest = unproven(device, *digest);
+    }
     let report = LastReport {
         seq,
         observed_at,
@@ -306,18 +326,19 @@ fn effective(device: DeviceKey, name: &str, digest: Digest, notes: &[Note]) -> D
     Digest::of(text.as_bytes())
 }
 
+/// The digest by which a list is known here whose bytes nobody saw: it was made from an earlier one
+/// and a change. That the two belong together is the device's word alone, so no other device is
+/// ever given that list for the digest; for this one it is as good as the whole.
+fn unproven(device: DeviceKey, digest: Digest) -> Digest {
+    Digest::of(format!("{digest} of {} by a change", device.0).as_bytes())
+}
+
 /// Sources of the software list that could not be read this time. Unknown is never "gone".
 fn unread_sources(name: &str, notes: &[Note]) -> Vec<String> {
     if name != SOFTWARE {
         return Vec::new();
     }
-    notes
-        .iter()
-        .filter(|note| {
-            matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut | NoteKind::NeedsPrivilege)
-        })
-        .filter_map(|note| note.source.clone())
-        .collect()
+    notes.iter().filter(|note| note.leaves_open()).filter_map(|note| note.source.clone()).collect()
 }
 
 const SOFTWARE: &str = "software";
@@ -327,7 +348,9 @@ impl Checked {
     fn missing(&self, store: &Store) -> Vec<String> {
         self.sections
             .iter()
-            .filter(|(_, state)| state.body.is_none())
+            .filter(|(name, state)| {
+                state.body.is_none() && (state.change.is_none() || *name != SOFTWARE)
+            })
             .filter_map(|(name, _)| Some((name, self.digests.get(name)?)))
             .filter(|(name, digest)| !store.holds(self.device, name, digest))
             .map(|(name, _)| name.clone())
@@ -349,6 +372,13 @@ impl Checked {
                 }
                 (Some(_), None, _) | (Some(_), _, None) => {
                     return Err(bad(name, "a body needs its digest".to_owned()));
+                }
+                (None, Some(_), Some(known)) if name == SOFTWARE && state.change.is_some() => {
+                    let read = unread_sources(name, notes).is_empty();
+                    let change = state.change.clone().filter(|_| read).ok_or_else(|| {
+                        bad(name, "a change needs a list of which every source was read".to_owned())
+                    })?;
+                    Some(read_change(self.device, *known, change)?)
                 }
                 (None, _, Some(known)) => Some(PreparedSection::Claimed(*known)),
                 (None, ..) if notes.iter().any(|note| note.kind == NoteKind::NotFound) => {
@@ -383,12 +413,12 @@ fn read_body(
     if Digest::of(body.as_bytes()) != sent {
         return Err(bad(name, "its bytes do not give its digest".to_owned()));
     }
-    let text = sanitise::json(body).map_err(|why| bad(name, why.to_string()))?;
     if name == SOFTWARE {
-        let rows = store.look_up_titles(&text).map_err(|error| bad(name, error.to_string()))?;
+        let rows = titles(store, body).map_err(|why| bad(name, why))?;
         let unread = unread_sources(name, notes);
         return Ok(PreparedSection::Software { digest: known, rows, unread });
     }
+    let text = sanitise::json(body).map_err(|why| bad(name, why.to_string()))?;
     if let Some(Err(error)) = Section::from_json(name, &text) {
         return Err(bad(name, error.to_string()));
     }
@@ -402,8 +432,43 @@ fn read_body(
     Ok(PreparedSection::Document { digest: known, text: text.into_owned(), packed })
 }
 
+fn read_change(
+    device: DeviceKey,
+    known: Digest,
+    change: SoftwareChange,
+) -> Result<PreparedSection, Refusal> {
+    let SoftwareChange { base, gone, come, mark } = clean(SOFTWARE, change)?;
+    let come = come.into_iter().map(|row| {
+        let title = TitleText::of(&row);
+        let Software { installed_at, size_bytes, scope, origin, .. } = row;
+        (title, Extra { installed_at, size_bytes, scope, origin })
+    });
+    let change = TitleChange {
+        bases: [base, unproven(device, base)],
+        gone: gone.iter().map(TitleText::of).collect(),
+        come: come.collect(),
+        mark,
+    };
+    Ok(PreparedSection::Changed { digest: known, change })
+}
+
+/// The titles of a list of software. Of its text nothing is kept but the rows, so the usual one is
+/// read in a single pass; one that could be other than its sanitised form takes the longer way.
+fn titles(store: &Store, body: &str) -> Result<TitleRows, String> {
+    if !sanitise::has_escapes(body)
+        && let Ok(rows) = store.look_up_titles(body)
+    {
+        return Ok(rows);
+    }
+    let text = sanitise::json(body).map_err(|why| why.to_string())?;
+    store.look_up_titles(&text).map_err(|error| error.to_string())
+}
+
+/// A section's name; those that every device has are one in memory.
 fn name_of(name: &str) -> Arc<str> {
-    name.into()
+    static NAMES: LazyLock<Vec<Arc<str>>> =
+        LazyLock::new(|| SECTIONS.iter().map(|info| info.name.into()).collect());
+    NAMES.iter().find(|known| ***known == *name).map_or_else(|| name.into(), Arc::clone)
 }
 
 fn bad(section: &str, why: String) -> Refusal {

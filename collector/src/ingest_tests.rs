@@ -215,6 +215,120 @@ store_test!(content_that_any_device_holds_is_not_asked_for_again, |store| {
     assert_eq!(send(&store, two, strange).await.unwrap().want, ["os"]);
 });
 
+/// The same report with a change in place of the list of software.
+fn as_change(mut check_in: CheckIn, held: &Section, now: &Section) -> CheckIn {
+    let (Section::Software(before), Section::Software(after)) = (held, now) else { panic!() };
+    let base = SectionState::collected(held).unwrap().digest.unwrap();
+    let state = check_in.sections.get_mut("software").unwrap();
+    let change = SoftwareChange::between(before, after, base).unwrap();
+    (state.body, state.change) = (None, Some(change));
+    check_in
+}
+
+/// Titles that never change, so that a change is small beside them, and these.
+fn software_beside(titles: &[(&str, &str)]) -> Section {
+    let Section::Software(mut list) = software(titles) else { panic!() };
+    list.extend((0..40).map(|number| title(&format!("still-{number:02}"), "1")));
+    Section::Software(list)
+}
+
+store_test!(a_change_of_the_list_does_what_the_whole_list_does, |store| {
+    let (device, whole) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
+    let mut edited = title("bash", "5.2");
+    edited.size_bytes = Some(1);
+    let Section::Software(mut last) = software_beside(&[("apt", "2.8")]) else { panic!() };
+    last.push(edited.clone());
+    let days = [
+        software_beside(&[("bash", "5.2"), ("apt", "2.6")]),
+        software_beside(&[("bash", "5.2"), ("apt", "2.7"), ("zsh", "5.9")]),
+        software_beside(&[("bash", "5.2"), ("apt", "2.8")]),
+        Section::Software(last),
+    ];
+    for (day, list) in days.iter().enumerate() {
+        let seq = day as u64 + 1;
+        let mut check_in = report(1, seq, &[system(1), list.clone()]);
+        if day > 0 {
+            check_in = as_change(check_in, &days[day - 1], list);
+        }
+        assert!(send(&store, device, check_in.clone()).await.unwrap().stored, "day {day}");
+        let again = send(&store, device, check_in).await.unwrap();
+        assert!(again.duplicate, "day {day}");
+        let full = report(1, seq, &[system(1), list.clone()]);
+        let again = send(&store, device, full).await.unwrap();
+        assert!(again.duplicate, "the same report with the whole list is the same");
+        send(&store, whole, report(2, seq, &[system(2), list.clone()])).await.unwrap();
+        let Past::Known(one) = store.software(device, None).await.unwrap() else { panic!() };
+        let Past::Known(other) = store.software(whole, None).await.unwrap() else { panic!() };
+        assert_eq!(one, other, "day {day}");
+    }
+    let told = store.changes(device, None, 10).await.unwrap();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told, store.changes(whole, None, 10).await.unwrap());
+    // What says no more than before needs neither list nor change.
+    let unchanged = without_bodies(report(1, 5, &[system(1), days[3].clone()]));
+    assert!(send(&store, device, unchanged).await.unwrap().stored);
+    // Another section changes, the list does not.
+    let mut moved = without_bodies(report(1, 6, &[system(3), days[3].clone()]));
+    let body = SectionState::collected(&system(3)).unwrap();
+    moved.sections.insert("system".into(), body);
+    moved.hardware_ids = ids(1);
+    assert!(send(&store, device, moved).await.unwrap().stored);
+});
+
+store_test!(a_change_that_does_not_fit_is_answered_with_want, |store| {
+    let device = enrolled(&store, 1).await;
+    let held = software_beside(&[("bash", "5.2"), ("apt", "2.6")]);
+    let now = software_beside(&[("bash", "5.3"), ("apt", "2.6")]);
+    let later = software_beside(&[("bash", "5.4"), ("apt", "2.6")]);
+    let nothing_held = as_change(report(1, 1, &[held.clone()]), &now, &held);
+    assert_eq!(send(&store, device, nothing_held).await.unwrap().want, ["software"]);
+    send(&store, device, report(1, 1, &[held.clone()])).await.unwrap();
+
+    let good = as_change(report(1, 2, &[now.clone()]), &held, &now);
+    let with = |edit: &dyn Fn(&mut SoftwareChange)| {
+        let mut check_in = good.clone();
+        let state = check_in.sections.get_mut("software").unwrap();
+        edit(state.change.as_mut().unwrap());
+        check_in
+    };
+    let wrong = [
+        with(&|change| change.base = Digest::of(b"another list")),
+        with(&|change| change.mark.0 += 1),
+        with(&|change| change.gone.clear()),
+        with(&|change| change.come.clear()),
+        with(&|change| change.gone.push(title("never", "1"))),
+        with(&|change| change.gone.push(change.gone[0].clone())),
+        with(&|change| change.come.push(change.come[0].clone())),
+    ];
+    for check_in in wrong {
+        let answer = send(&store, device, check_in.clone()).await.unwrap();
+        assert!(!answer.stored && answer.want == ["software"], "{check_in:?}");
+    }
+    assert_eq!(names(&store, device, None).await[..2], ["apt 2.6", "bash 5.2"]);
+    // Asked for, the whole list heals whatever was wrong.
+    assert!(send(&store, device, report(1, 2, &[now.clone()])).await.unwrap().stored);
+    let third = as_change(report(1, 3, &[later.clone()]), &now, &later);
+    assert!(send(&store, device, third).await.unwrap().stored);
+    assert_eq!(names(&store, device, None).await[..2], ["apt 2.6", "bash 5.4"]);
+});
+
+store_test!(a_list_made_from_a_change_is_given_to_no_other_device, |store| {
+    let (liar, honest) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
+    let held = software_beside(&[("bash", "5.2")]);
+    let (told, meant) = (software_beside(&[("evil", "1")]), software_beside(&[("bash", "5.3")]));
+    send(&store, liar, report(1, 1, &[held.clone()])).await.unwrap();
+    // It changes to one list and says the digest of another.
+    let mut lie = as_change(report(1, 2, &[told.clone()]), &held, &told);
+    let digest = SectionState::collected(&meant).unwrap().digest;
+    lie.sections.get_mut("software").unwrap().digest = digest;
+    assert!(send(&store, liar, lie).await.unwrap().stored);
+    let claim = without_bodies(report(2, 1, &[meant.clone()]));
+    assert_eq!(send(&store, honest, claim).await.unwrap().want, ["software"]);
+    send(&store, honest, report(2, 1, &[meant.clone()])).await.unwrap();
+    assert_eq!(names(&store, honest, None).await[0], "bash 5.3");
+    assert_eq!(names(&store, liar, None).await[0], "evil 1");
+});
+
 store_test!(changes_are_told_newest_first_in_words, |store| {
     let device = enrolled(&store, 1).await;
     let renamed = Section::System(System { hostname: "renamed".into(), ..System::default() });

@@ -27,6 +27,9 @@ const CERTIFICATE_CHECK: Duration = Duration::from_secs(30);
 /// How often our own server certificate is looked at.
 const OWN_CERTIFICATE_CHECK: Duration = Duration::from_secs(24 * 3600);
 
+/// A large fleet is read while pages are served already; a small one is known before.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A collector whose tables are open and whose port is taken.
 pub struct Started {
     /// The collector.
@@ -41,7 +44,7 @@ pub struct Started {
 
 /// Opens everything that can fail, so that a failure is told before anything is promised.
 pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
-    let store = Store::open(&config.database).await?;
+    let store = Store::open_soon(&config.database, PATIENCE).await?;
     let listener = bind(config.listen).await?;
     let bound = listener.local_addr().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let computer = computer_name();

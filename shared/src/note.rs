@@ -44,6 +44,11 @@ impl Note {
         Self { kind, source: None, detail: None }
     }
 
+    /// Whether there may be something all the same: the source could not be read this time.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self.kind, NoteKind::Failed | NoteKind::TimedOut | NoteKind::NeedsPrivilege)
+    }
+
     /// The same note, naming its source.
     #[must_use]
     pub fn from_source(mut self, source: &str) -> Self {

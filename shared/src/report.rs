@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::identity::HardwareIds;
 use crate::note::Note;
 use crate::section::Section;
+use crate::section::software::SoftwareChange;
 use crate::time::Timestamp;
 
 /// The body of `POST /agent/v1/check-in`.
@@ -60,6 +61,10 @@ pub struct SectionState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
     pub body: Option<Box<RawValue>>,
+    /// In place of a body, in `software` only: how the list differs from an acknowledged one. The
+    /// digest is that of the whole list all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<SoftwareChange>,
     /// Why there is no body, or what is missing from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
@@ -71,7 +76,7 @@ impl SectionState {
         Self {
             digest: Some(Digest::of(body.get().as_bytes())),
             body: Some(body),
-            notes: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -82,7 +87,7 @@ impl SectionState {
 
     /// An absent section and why.
     pub fn absent(note: Note) -> Self {
-        Self { digest: None, body: None, notes: vec![note] }
+        Self { notes: vec![note], ..Self::default() }
     }
 }
 

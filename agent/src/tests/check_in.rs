@@ -48,6 +48,43 @@ async fn bodies_travel_once_and_a_change_takes_one_request() {
 }
 
 #[tokio::test]
+async fn a_change_of_the_software_travels_in_place_of_the_list() {
+    for follows in [true, false] {
+        let (collector, folder, computer, mut agent) = enrolled().await;
+        collector.known.lock().unwrap().follows = follows;
+        computer.install("1");
+        agent.once().await.unwrap();
+        computer.install("2");
+        agent.once().await.unwrap();
+        agent.once().await.unwrap();
+        drop(agent);
+        computer.install("3");
+        // After a start nothing is known of the list that the collector holds.
+        open(folder.path(), &computer).once().await.unwrap();
+        let known = collector.known.lock().unwrap();
+        let whole = ["cpu", "software", "system"];
+        let changed: &[&[&str]] = if follows { &[&[]] } else { &[&[], &["software"]] };
+        let expected = [&[&whole[..]], changed, &[&[], &["software"]]].concat();
+        assert_eq!(known.came, expected.iter().map(|names| set(names)).collect::<Vec<_>>());
+        let change = known.stored[1].sections["software"].change.as_ref();
+        assert_eq!(change.map(|one| (one.gone.len(), one.come.len())), follows.then_some((1, 1)));
+    }
+}
+
+#[tokio::test]
+async fn from_time_to_time_the_whole_list_goes() {
+    let (collector, _folder, computer, mut agent) = enrolled().await;
+    collector.known.lock().unwrap().follows = true;
+    for version in 0..34 {
+        computer.install(&version.to_string());
+        agent.once().await.unwrap();
+    }
+    let known = collector.known.lock().unwrap();
+    let whole = known.came.iter().enumerate().filter(|(_, came)| came.contains("software"));
+    assert_eq!(whole.map(|(number, _)| number).collect::<Vec<_>>(), [0, 31]);
+}
+
+#[tokio::test]
 async fn what_the_collector_wants_is_sent_with_the_same_report() {
     let (collector, _folder, _computer, mut agent) = enrolled().await;
     agent.once().await.unwrap();

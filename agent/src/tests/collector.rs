@@ -64,6 +64,8 @@ pub(super) struct Known {
     /// Reports in the order in which they were stored.
     pub(super) stored: Vec<CheckIn>,
     pub(super) bodies: BTreeMap<Digest, String>,
+    /// It takes changes in place of lists.
+    pub(super) follows: bool,
     pub(super) duplicates: usize,
     /// Bodies that came with each request, by section.
     pub(super) came: Vec<BTreeSet<String>>,
@@ -325,6 +327,9 @@ fn check_in(report: &CheckIn, settings: &serde_json::Value, known: &mut Known) -
                 known.bodies.insert(digest, body.get().to_owned());
             }
             None if known.bodies.contains_key(&digest) => {}
+            None if known.follows && state.change.is_some() => {
+                known.bodies.insert(digest, String::new());
+            }
             None => want.push(name.clone()),
         }
     }

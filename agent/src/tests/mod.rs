@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rollcall_shared::Timestamp;
-use rollcall_shared::section::{Section, System};
+use rollcall_shared::section::{Section, Software, System};
 
 use crate::agent::{Agent, Look, Parts};
 use crate::config::Config;
@@ -37,26 +37,40 @@ impl Present for TestPresent {
     }
 }
 
-/// The computer that the tests look at: its host name, which tests change.
+/// The computer that the tests look at: its host name and its software, which tests change.
 #[derive(Clone)]
-struct Computer(Arc<Mutex<String>>);
+struct Computer(Arc<Mutex<String>>, Arc<Mutex<Vec<Software>>>);
 
 impl Computer {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new("lt-0042".to_owned())))
+        Self(Arc::new(Mutex::new("lt-0042".to_owned())), Arc::default())
     }
 
     fn rename(&self, name: &str) {
         *self.0.lock().unwrap() = name.to_owned();
     }
 
+    /// Titles of this version beside many that stay.
+    fn install(&self, version: &str) {
+        let title = |name: String, version: &str| Software {
+            source: "dpkg".into(),
+            name,
+            version: version.into(),
+            ..Software::default()
+        };
+        let mut list: Vec<_> = (0..40).map(|one| title(format!("still-{one}"), "1")).collect();
+        list.push(title("bash".into(), version));
+        *self.1.lock().unwrap() = list;
+    }
+
     fn look(&self) -> Look {
-        let name = Arc::clone(&self.0);
+        let (name, software) = (Arc::clone(&self.0), Arc::clone(&self.1));
         Arc::new(move |options: &Options| {
             let mut gathering = Gathering::default();
             let system = System { hostname: name.lock().unwrap().clone(), ..System::default() };
+            let software = software.lock().unwrap().clone();
             for section in
-                [Section::System(system), Section::Cpu(Vec::new()), Section::Software(Vec::new())]
+                [Section::System(system), Section::Cpu(Vec::new()), Section::Software(software)]
             {
                 if !options.sections_off.iter().any(|off| off == section.name()) {
                     let found = Found { section: Some(section.clone()), notes: Vec::new() };

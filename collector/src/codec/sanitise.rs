@@ -51,9 +51,10 @@ pub fn json(text: &str) -> Result<Cow<'_, str>, Refused> {
                 }
             }
             b'"' => {
-                let end = end_of_string(bytes, at + 1);
+                let (end, escapes) = end_of_string(bytes, at + 1);
                 let inner = &text[at + 1..end];
-                if let Some(clean) = string(inner) {
+                let doubtful = escapes || inner.len() > limits::STRING_BYTES;
+                if let Some(clean) = doubtful.then(|| string(inner)).flatten() {
                     let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
                     out.push_str(&text[kept..=at]);
                     out.push_str(&clean);
@@ -74,22 +75,29 @@ pub fn json(text: &str) -> Result<Cow<'_, str>, Refused> {
     })
 }
 
-/// Where the closing quote stands.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+/// Whether any character of the text is spelt by its number. Without, only strings that are too
+/// long are other in the sanitised form.
+pub fn has_escapes(text: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), b"\\u").is_some()
+}
+
+/// Where the closing quote stands, and whether a `\\` was on the way.
+fn end_of_string(bytes: &[u8], mut at: usize) -> (usize, bool) {
+    let mut escapes = false;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
         at += found;
         if bytes[at] == b'"' {
-            return at;
+            return (at, escapes);
         }
+        escapes = true;
         at += 2;
     }
-    bytes.len()
+    (bytes.len(), escapes)
 }
 
 /// The clean form of what stands between quotes, when it is not clean.
 fn string(inner: &str) -> Option<String> {
-    let escapes = memchr::memmem::find(inner.as_bytes(), b"\\u").is_some();
-    if !escapes && inner.len() <= limits::STRING_BYTES {
+    if !has_escapes(inner) && inner.len() <= limits::STRING_BYTES {
         return None;
     }
     let mut out = String::with_capacity(inner.len().min(limits::STRING_BYTES + 16));

@@ -4,7 +4,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::api::finding::Severity;
 
 use super::lookup::Lookup;
-use crate::codec::ids;
+use crate::codec::ids::PackedSet;
 use crate::domain::CycleMatch;
 use crate::store::device::{DeviceRow, SeenValue};
 
@@ -53,8 +53,8 @@ impl OpenFindings {
 pub struct Entry {
     /// Its row.
     pub row: DeviceRow,
-    /// Its sorted titles, packed: a fleet has a hundred million of them.
-    packed: Box<[u8]>,
+    /// Its titles.
+    packed: PackedSet,
     /// Its open findings.
     pub findings: OpenFindings,
     /// The cycle of its operating system; absent when it did not tell its system.
@@ -73,11 +73,12 @@ pub struct Entry {
 
 impl Entry {
     /// An entry without findings.
-    pub fn new(row: DeviceRow, packed: Box<[u8]>, mut seen: Vec<SeenValue>) -> Self {
+    pub fn new(row: DeviceRow, packed: PackedSet, mut seen: Vec<SeenValue>) -> Self {
         // What it was called when it enrolled is no value that it was seen with.
         if row.first_report_at.is_some() {
             remember(&mut seen, &row, row.last_seen_at.unwrap_or(row.enrolled_at));
         }
+        seen.shrink_to_fit();
         let lookup = Lookup::of(&row, &seen);
         let summary = &row.summary;
         Self {
@@ -95,13 +96,12 @@ impl Entry {
 
     /// Its sorted titles.
     pub fn titles(&self) -> Vec<u32> {
-        // What was packed here can be read here.
-        ids::decode(&self.packed).unwrap_or_default()
+        self.packed.ids()
     }
 
     /// It has these titles from now on.
     pub(super) fn set_titles(&mut self, titles: &[u32]) {
-        self.packed = ids::encode(titles).into();
+        self.packed = PackedSet::of(titles);
     }
 
     /// Makes these values findable from now on.

@@ -13,7 +13,7 @@ use super::postings::Postings;
 use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
 use crate::codec::delta::Delta;
-use crate::codec::ids;
+use crate::codec::ids::PackedSet;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet as one reader sees it at one moment.
@@ -59,9 +59,8 @@ impl Inner {
             entry.cycle = cycles.remove(&key);
             inner.put(key, entry);
         }
-        for (device, packed) in sets {
-            let set = ids::decode(&packed).unwrap_or_default();
-            inner.postings.change(device, &set, &[]);
+        for (device, set) in sets {
+            inner.postings.change(device, &set.ids(), &[]);
         }
         let counts = inner.titles.groups().iter().map(|group| inner.title_count(&group.ids));
         inner.group_counts = counts.collect();
@@ -156,7 +155,7 @@ impl Inner {
     fn set_row(&mut self, row: DeviceRow) {
         let key = row.key;
         if self.entry(key).is_none() {
-            self.put(key, Entry::new(row, Box::default(), Vec::new()));
+            self.put(key, Entry::new(row, PackedSet::default(), Vec::new()));
             return;
         }
         let out = row.retired_at.is_some() || row.pending;

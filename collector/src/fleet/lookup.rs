@@ -70,9 +70,11 @@ pub struct Lookup {
 struct Value {
     kind: MatchKind,
     past: bool,
-    start: usize,
-    end: usize,
-    shown: Box<str>,
+    /// Where it stands in the text.
+    start: u32,
+    end: u32,
+    /// Absent where the text shows it as it is.
+    shown: Option<Box<str>>,
 }
 
 impl Query {
@@ -147,6 +149,8 @@ impl Lookup {
                 lookup.add(kind, true, label);
             }
         }
+        lookup.text.shrink_to_fit();
+        lookup.values.shrink_to_fit();
         lookup
     }
 
@@ -154,14 +158,14 @@ impl Lookup {
     pub(super) fn told(&self) -> std::collections::BTreeSet<String> {
         let told = self.values.iter().map(|value| {
             let past = if value.past { "past " } else { "" };
-            format!("{past}{} `{}`", value.kind.as_str(), value.shown)
+            format!("{past}{} `{}`", value.kind.as_str(), self.shown(value))
         });
         told.collect()
     }
 
     /// Adds a value; a past one only where it is not a present one as well.
     fn add(&mut self, kind: MatchKind, past: bool, shown: &str) {
-        let known = |value: &Value| value.kind == kind && *value.shown == *shown;
+        let known = |value: &Value| value.kind == kind && self.shown(value) == shown;
         if shown.is_empty() || self.values.iter().any(known) {
             return;
         }
@@ -169,11 +173,23 @@ impl Lookup {
         if kind == MatchKind::Mac {
             text.retain(|c| !matches!(c, ':' | '-' | '.'));
         }
-        let start = self.text.len();
+        let place = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let start = place(&self.text);
         self.text.push_str(&text);
-        let end = self.text.len();
+        let end = place(&self.text);
         self.text.push('\n');
-        self.values.push(Value { kind, past, start, end, shown: shown.into() });
+        let shown = (text != shown).then(|| shown.into());
+        self.values.push(Value { kind, past, start, end, shown });
+    }
+
+    /// A value as it is searched.
+    fn text_of(&self, value: &Value) -> &str {
+        self.text.get(value.start as usize..value.end as usize).unwrap_or_default()
+    }
+
+    /// A value as it is shown.
+    fn shown<'a>(&'a self, value: &'a Value) -> &'a str {
+        value.shown.as_deref().unwrap_or_else(|| self.text_of(value))
     }
 
     /// How well this device answers; `None` when a word is nowhere in it.
@@ -198,7 +214,7 @@ impl Lookup {
         }
         let mut best: Option<(Fit, bool, MatchKind, &Value)> = None;
         for value in &self.values {
-            let text = &self.text[value.start..value.end];
+            let text = self.text_of(value);
             let fit = if value.kind == MatchKind::Mac {
                 word.mac.as_deref().and_then(|digits| fit(text, digits))
             } else {
@@ -215,7 +231,7 @@ impl Lookup {
             fit,
             past,
             kind,
-            value: value.shown.clone().into_string(),
+            value: self.shown(value).to_owned(),
         })
     }
 }

@@ -24,6 +24,7 @@ pub use entry::{Entry, OpenFindings};
 pub use inner::{Inner, TitleAsked};
 pub use title::TitleText;
 
+use crate::codec::ids::PackedSet;
 use crate::domain::{CycleMatch, Policy};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
@@ -64,8 +65,8 @@ pub struct Loaded {
     pub devices: Vec<DeviceRow>,
     /// Every title.
     pub titles: Vec<(u32, TitleText)>,
-    /// The sorted titles of each device, packed as `codec::ids` packs them.
-    pub sets: Vec<(DeviceKey, Box<[u8]>)>,
+    /// The sorted titles of each device.
+    pub sets: Vec<(DeviceKey, PackedSet)>,
     /// Values devices have or had.
     pub seen_values: Vec<(DeviceKey, SeenValue)>,
     /// Open findings.

@@ -2,11 +2,12 @@
 
 use roaring::{MultiOps as _, RoaringBitmap};
 
-use crate::codec::ids;
+use crate::codec::ids::PackedSet;
 use crate::store::device::DeviceKey;
 
-/// Devices transposed at once when building: one container of a bitmap.
-const BLOCK: u32 = 1 << 16;
+/// Devices transposed at once when building. All containers of the bitmaps begin at multiples of
+/// it; more at once would take hundreds of megabytes while the rest of the fleet is read.
+const BLOCK: u32 = 1 << 12;
 
 /// Who has which title.
 #[derive(Debug, Default)]
@@ -17,30 +18,34 @@ impl Postings {
     ///
     /// Pushing device by device searches every bitmap's end each time; sorting blocks of devices
     /// by title and appending runs is many times faster.
-    pub(super) fn build(sets: &mut [(DeviceKey, Box<[u8]>)]) -> Self {
-        let unpacked = |set: &[u8]| ids::decode(set).unwrap_or_default();
+    pub(super) fn build(sets: &mut [(DeviceKey, PackedSet)]) -> Self {
         sets.sort_unstable_by_key(|(device, _)| *device);
-        let highest = sets.iter().filter_map(|(_, set)| unpacked(set).last().copied()).max();
-        let titles = highest.map_or(0, |id| id as usize + 1);
-        let mut postings = vec![RoaringBitmap::new(); titles];
+        let mut postings: Vec<RoaringBitmap> = Vec::new();
         for block in sets.chunk_by(|(a, _), (b, _)| a.0 / BLOCK == b.0 / BLOCK) {
+            let block: Vec<(DeviceKey, Vec<u32>)> =
+                block.iter().map(|(device, set)| (*device, set.ids())).collect();
+            let highest = block.iter().filter_map(|(_, set)| set.last()).max();
+            let titles = highest.map_or(0, |&id| id as usize + 1);
+            if titles > postings.len() {
+                postings.resize(titles, RoaringBitmap::new());
+            }
             let mut starts = vec![0_usize; titles + 1];
-            for id in block.iter().flat_map(|(_, set)| unpacked(set)) {
-                starts[id as usize + 1] += 1;
+            for id in block.iter().flat_map(|(_, set)| set) {
+                starts[*id as usize + 1] += 1;
             }
             for at in 1..starts.len() {
                 starts[at] += starts[at - 1];
             }
             let mut next = starts.clone();
             let mut devices = vec![0_u32; starts[titles]];
-            for (device, set) in block {
-                for id in unpacked(set) {
-                    let slot = &mut next[id as usize];
+            for (device, set) in &block {
+                for id in set {
+                    let slot = &mut next[*id as usize];
                     devices[*slot] = device.0;
                     *slot += 1;
                 }
             }
-            for (title, bitmap) in postings.iter_mut().enumerate() {
+            for (title, bitmap) in postings.iter_mut().enumerate().take(titles) {
                 let run = &devices[starts[title]..starts[title + 1]];
                 if run.is_empty() {
                     continue;

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::facets::{Facets, sort_key};
 use super::lookup::{Fit, Query};
 use super::*;
-use crate::codec::ids;
 use crate::store::device::Summary;
 
 fn row(key: u32, hostname: &str) -> DeviceRow {
@@ -136,8 +135,8 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
         let mut row = row(key, &device.hostname);
         row.last_seen_at = device.seen.map(Timestamp);
         loaded.devices.push(row);
-        let titles: Arc<[u32]> = device.titles.iter().copied().collect();
-        loaded.sets.push((DeviceKey(key), ids::encode(&titles).into()));
+        let titles: Vec<u32> = device.titles.iter().copied().collect();
+        loaded.sets.push((DeviceKey(key), PackedSet::of(&titles)));
         for value in device.past.iter().filter(|past| !past.is_empty()) {
             let value = SeenValue {
                 kind: "hostname".to_owned(),

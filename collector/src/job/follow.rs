@@ -100,7 +100,8 @@ async fn tell_some(app: &App, devices: &[DeviceKey]) -> Result<(), store::Error>
             let os: Os = serde_json::from_str(text).ok()?;
             Some(Facts::built_in().cycle_of(&os))
         });
-        app.fleet.device_applied(row, sets.remove(&device).unwrap_or_default());
+        let titles = sets.remove(&device).unwrap_or_default();
+        app.fleet.device_applied(row, titles.ids().into());
         app.fleet.findings_changed(device, findings.remove(&device).unwrap_or_default());
         app.fleet.cycle_changed(device, cycle);
     }

@@ -38,7 +38,7 @@ fn fleet(app: &App) -> Vec<(String, usize, u64, bool)> {
         .map(|entry| {
             let row = &entry.row;
             let name = row.summary.hostname.clone();
-            (name, entry.titles.len(), entry.findings.count(), row.retired_at.is_some())
+            (name, entry.titles().len(), entry.findings.count(), row.retired_at.is_some())
         })
         .collect()
 }

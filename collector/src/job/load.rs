@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollcall_shared::section::Os;
 
 use crate::app::App;
+use crate::codec::ids::PackedSet;
 use crate::domain::{CycleMatch, Facts};
 use crate::fleet::{Loaded, OpenFindings, TitleText};
 use crate::store;
@@ -65,8 +66,8 @@ async fn cycles(app: &App) -> Result<Vec<(DeviceKey, CycleMatch)>, store::Error>
     }
 }
 
-async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, Box<[u8]>)>, store::Error> {
-    let mut sets: Vec<(DeviceKey, Box<[u8]>)> = Vec::new();
+async fn title_sets(app: &App) -> Result<Vec<(DeviceKey, PackedSet)>, store::Error> {
+    let mut sets: Vec<(DeviceKey, PackedSet)> = Vec::new();
     loop {
         let after = sets.last().map(|(device, _)| *device);
         let mut page = app.store.title_sets_after(after).await?;

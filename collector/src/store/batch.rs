@@ -20,12 +20,15 @@ pub(super) const LOAD_REPORTS: &str = "SELECT device, seq, report_id, observed_a
     clock_error_ms, vitals, agent, cost, hardware_ids FROM device_report WHERE device";
 pub(super) const LOAD_DOCUMENTS: &str =
     "SELECT device, name, at, digest, document FROM section WHERE device";
+/// Of devices whose documents do not change: what rules look at, read here for all of a batch.
+pub(super) const LOAD_JUDGED: &str = "SELECT device, name, at, digest, document FROM section
+    WHERE name IN ('os', 'volume', 'update') AND device";
 pub(super) const LOAD_SOFTWARE: &str =
     "SELECT device, first_at, at, digest, titles, extra FROM software WHERE device";
 
 /// What stands before the lists of keys, for the test that prepares every statement.
 #[cfg(test)]
-pub(super) const HEADS: &[&str] = &[LOAD_REPORTS, LOAD_DOCUMENTS, LOAD_SOFTWARE];
+pub(super) const HEADS: &[&str] = &[LOAD_REPORTS, LOAD_DOCUMENTS, LOAD_JUDGED, LOAD_SOFTWARE];
 
 /// What the tables say of the devices of some reports, read within the transaction.
 macro_rules! load_batch {
@@ -89,6 +92,13 @@ macro_rules! load_batch {
             &$crate::store::batch::numbers(&documents)
         );
         loaded.documents(rows)?;
+        let rows = $crate::store::statement::select_in!(
+            $tx,
+            $crate::store::batch::LoadedDocument,
+            $crate::store::batch::LOAD_JUDGED,
+            &$crate::store::batch::numbers(devices.difference(&documents))
+        );
+        loaded.judged(rows)?;
         software.extend(&devices);
         let rows = $crate::store::statement::select_in!(
             $tx,
@@ -120,6 +130,9 @@ impl Tables {
         let new = |section: &PreparedSection| match section {
             PreparedSection::Software { rows, .. } => {
                 rows.new.iter().any(|(text, _)| dictionary.id(text).is_none())
+            }
+            PreparedSection::Changed { change, .. } => {
+                change.come.iter().any(|(text, _)| dictionary.id(text).is_none())
             }
             _ => false,
         };
@@ -213,6 +226,13 @@ impl Loaded {
         for (device, name, at, digest, packed) in rows {
             let row = Document { at: Timestamp(at), digest: digest_of(&digest, device)?, packed };
             self.documents.entry(key_of(device)?).or_default().insert(name, row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn judged(&mut self, rows: Vec<LoadedDocument>) -> Result<(), Error> {
+        for (device, name, _, _, packed) in rows {
+            self.judged.entry(key_of(device)?).or_default().push((name, packed));
         }
         Ok(())
     }

@@ -83,6 +83,11 @@ impl Store {
         own || self.memory().holder(section, digest).is_some()
     }
 
+    /// The digest by which a section of this device is known.
+    pub(crate) fn known_by(&self, device: DeviceKey, section: &str) -> Option<Digest> {
+        lock(&self.memory().device(device)).sections.get(section).copied()
+    }
+
     /// When the device was last heard of, as far as memory knows without the tables.
     pub fn noted_at(&self, device: DeviceKey) -> Option<Timestamp> {
         self.memory().contacts().get(&device).map(|contact| contact.report.received_at)

@@ -228,7 +228,7 @@ impl Tables {
             on_backend!(self, read pool => sqlx::query_as(SETTINGS).fetch_all(pool).await?);
         let from: i64 = on_backend!(self, read pool =>
             sqlx::query_scalar(HISTORY_FROM).fetch_one(pool).await?);
-        self.memory().history_from.store(from, std::sync::atomic::Ordering::Relaxed);
+        self.memory().history_from.store(from, Ordering::Relaxed);
         let mut settings = Settings::default();
         let value = |key: &str| rows.iter().find(|row| row.0 == key).map(|row| row.1.as_str());
         if let Some(set) = value(AGENT_SETTINGS).and_then(|text| serde_json::from_str(text).ok()) {

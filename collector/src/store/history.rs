@@ -308,7 +308,9 @@ impl Store {
                     return Ok(());
                 }
                 let mut changes = Vec::new();
-                steps.back(self, at, rows.remove(&at).unwrap_or_default(), Some(&mut changes))?;
+                steps
+                    .back(self, at, rows.remove(&at).unwrap_or_default(), Some(&mut changes))
+                    .await?;
                 tell(at, changes);
             }
             if page.len() < PAGE {
@@ -356,7 +358,7 @@ impl Store {
             if let (Some(&newest), Some(&oldest)) = (page.first(), page.last()) {
                 let mut rows = self.rows_between(device, oldest, newest).await?;
                 for &at in &page {
-                    steps.back(self, at, rows.remove(&at).unwrap_or_default(), None)?;
+                    steps.back(self, at, rows.remove(&at).unwrap_or_default(), None).await?;
                 }
             }
             moments += page.len() as u64;
@@ -501,7 +503,7 @@ impl Steps {
     }
 
     /// Undoes what changed at this moment and says what it was.
-    fn back(
+    async fn back(
         &mut self,
         store: &Store,
         at: Timestamp,

@@ -225,6 +225,11 @@ fn set_of(
             }
             Some(set.into_iter().map(|(id, _)| id).collect())
         }
+        // A change is followed only where it is one of today's list.
+        PreparedSection::Changed { change, .. } => plan
+            .rebuild(tables.memory(), working, change, received_at)?
+            .filter(|_| plan.brought.1 == 0)
+            .map(|rows| rows.into_iter().map(|(id, _)| id).collect()),
         PreparedSection::Gone => Some(Vec::new()),
         PreparedSection::Claimed(digest) if working.state.sections.get(name) == Some(digest) => {
             Some(working.titles().to_vec())
@@ -260,7 +265,7 @@ fn text_of(
             let text = row.map(|row| document::decompress(&row.packed)).transpose();
             text.map_err(|why| damaged(working.row.key, &why))?
         }
-        PreparedSection::Software { .. } => None,
+        PreparedSection::Software { .. } | PreparedSection::Changed { .. } => None,
     })
 }
 

@@ -1,5 +1,8 @@
 //! Builds at start what the store remembers of the tables.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::state::StateRows;
 use super::{Error, Tables, on_backend, queries};
 use crate::store::title::{Title, TitleText};
@@ -23,26 +26,51 @@ queries! {
     HOLD = "UPDATE counter SET value = value WHERE name = 'title'";
 }
 
+/// How long to wait before the tables are asked again.
+const RETRY: Duration = Duration::from_secs(5);
+
 pub(super) const HOLD_TITLES: &str = HOLD;
 pub(super) const NEXT_TITLES: &str = TITLES;
 
 pub(super) type TitleRow = (i64, String, String, String, String, String, String, String);
 
 impl Tables {
-    /// Reads everything, in pages of devices.
+    /// Reads everything.
     pub(super) async fn load(&self) -> Result<(), Error> {
+        self.load_few().await?;
+        self.load_all_devices().await
+    }
+
+    /// Reads all but the states of devices, which are the most by far.
+    pub(super) async fn load_few(&self) -> Result<(), Error> {
         // What others change meanwhile is read again after it.
         self.start_following().await?;
         self.load_titles().await?;
         self.load_keys().await?;
         self.load_evidence().await?;
         self.load_suspected().await?;
-        self.follow_settings().await?;
+        self.follow_settings().await
+    }
+
+    /// Reads the states of all devices, in pages. No report may be taken before.
+    pub(super) async fn load_all_devices(&self) -> Result<(), Error> {
         let mut last = -1;
         while let Some(next) = self.load_devices(last).await? {
             last = next;
         }
+        self.memory().devices_known.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// The same; tries again until the tables answer.
+    pub(super) async fn load_devices_at_last(&self) {
+        while let Err(error) = self.load_all_devices().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "what devices reported could not be read; tried again in a few seconds"
+            );
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Reads the titles that are not remembered yet.

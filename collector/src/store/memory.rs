@@ -134,6 +134,8 @@ pub(crate) struct Memory {
     /// Reads of the history, to see that a page costs few.
     #[cfg(test)]
     pub(crate) reads: std::sync::atomic::AtomicU64,
+    /// The states of all devices were read.
+    pub(super) devices_known: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
     /// Held by the one who writes reports, and while everything is read anew.

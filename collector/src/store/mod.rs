@@ -50,6 +50,7 @@ mod working;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{PgPool, SqlitePool};
 
@@ -192,12 +193,35 @@ impl Store {
         Self::over(open::open(url).await?).await
     }
 
+    /// The same, but waits no longer than this for what is remembered of each device; until then
+    /// everything but reports is served ([`Store::takes_reports`]).
+    pub async fn open_soon(url: &str, patience: Duration) -> Result<Self, Error> {
+        let store = Self::knowing_few(open::open(url).await?).await?;
+        let tables = Arc::clone(&store.inner.tables);
+        let loading = tokio::spawn(async move { tables.load_devices_at_last().await });
+        // Dropping the handle leaves the task running.
+        let _ = tokio::time::timeout(patience, loading).await;
+        Ok(store)
+    }
+
     async fn over(database: Database) -> Result<Self, Error> {
+        let store = Self::knowing_few(database).await?;
+        store.tables().load_all_devices().await?;
+        Ok(store)
+    }
+
+    /// Over tables of which all but the devices' states is remembered.
+    async fn knowing_few(database: Database) -> Result<Self, Error> {
         let tables = Arc::new(Tables { database, memory: memory::Memory::default() });
-        tables.load().await?;
+        tables.load_few().await?;
         let writer = writer::start(Arc::clone(&tables));
         let name = uuid::Uuid::new_v4().to_string();
         Ok(Self { inner: Arc::new(Inner { tables, writer, name }) })
+    }
+
+    /// Whether what must be known of each device to take its report is in memory.
+    pub fn takes_reports(&self) -> bool {
+        self.memory().devices_known.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Opens the database without changing it: its tables must be those of this program.

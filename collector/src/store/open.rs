@@ -71,14 +71,14 @@ async fn open_sqlite(path: &Path) -> Result<Database, Error> {
                 Ok(!connection.is_in_transaction())
             })
         })
-        .connect_with(options.clone().pragma("cache_size", "-131072"))
+        .connect_with(options.clone().pragma("cache_size", "-65536"))
         .await?;
     copy_before_migrating(&writer, path).await?;
     SQLITE.run(&writer).await.map_err(|error| migration_error(error, &SQLITE))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE)
-        .connect_with(options.pragma("cache_size", "-32768").pragma("query_only", "ON"))
+        .connect_with(options.pragma("cache_size", "-8192").pragma("query_only", "ON"))
         .await?;
     Ok(Database::Sqlite { writer, readers })
 }

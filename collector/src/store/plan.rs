@@ -3,17 +3,18 @@
 //! Pure: loaded rows and reports in, rows to write and answers out. Reports of one device follow
 //! each other here as they came, each upon what the one before left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::section::software::Mark;
 use rollcall_shared::{Digest, Timestamp};
 
 use super::Error;
 use super::device::{DeviceKey, LastReport};
 use super::load::SOFTWARE_NAME;
 use super::memory::{Memory, lock};
-use super::report::{Applied, Outcome, Prepared, PreparedSection, TitleRows};
+use super::report::{Applied, Outcome, Prepared, PreparedSection, TitleChange, TitleRows};
 use super::row::{Decided, Document, Loaded, Past, SoftwareRow};
 use super::title::{Title, TitleText};
 use super::working::{Working, copied_document, copied_software, decode_ids, unpack};
@@ -21,6 +22,9 @@ use crate::codec::delta::Delta;
 use crate::codec::extra::{self, Extra};
 use crate::codec::{document, ids};
 use crate::domain::matching::{self, Identity, Order};
+
+/// Titles by number with what is of the device, sorted.
+type Rows = Vec<(u32, Extra)>;
 
 /// Everything a batch writes and answers.
 #[derive(Debug, Default)]
@@ -106,7 +110,18 @@ impl Plan {
             Some(false) => return Ok((working, Outcome::Conflict)),
             None => {}
         }
-        let want = working.missing(memory, prepared, loaded);
+        let mut want = working.missing(memory, prepared, loaded);
+        let rebuilt = match prepared.sections.get(SOFTWARE_NAME) {
+            Some(PreparedSection::Changed { change, .. }) => {
+                let at = prepared.report.received_at;
+                let rebuilt = self.rebuild(memory, &working, change, at)?;
+                if rebuilt.is_none() {
+                    want.push(SOFTWARE_NAME.to_owned());
+                }
+                rebuilt
+            }
+            _ => None,
+        };
         if !want.is_empty() {
             return Ok((working, Outcome::Want(want)));
         }
@@ -143,7 +158,7 @@ impl Plan {
             }
         }
         let at = working.moment(&prepared.report);
-        let changed = self.sections(memory, &mut working, prepared, loaded, at)?;
+        let changed = self.sections(memory, &mut working, prepared, loaded, at, rebuilt)?;
         if first || changed {
             working.state.changed_at = at;
         }
@@ -172,6 +187,7 @@ impl Plan {
         prepared: &Prepared,
         loaded: &Loaded,
         at: Timestamp,
+        mut rebuilt: Option<Rows>,
     ) -> Result<bool, Error> {
         let received_at = prepared.report.received_at;
         let device = prepared.device;
@@ -222,15 +238,16 @@ impl Plan {
                             (set, titles, extra::encode(&extras))
                         }
                     };
-                    let (brought, held) = std::mem::take(&mut self.brought);
-                    working.count_titles(received_at, brought);
-                    working.held = Some(held);
-                    // Known under a digest that nobody sends, so that the whole list is asked for.
-                    let digest = if held > 0 {
-                        Digest::of(format!("{digest} of {} without {held}", device.0).as_bytes())
-                    } else {
-                        *digest
-                    };
+                    let digest = self.counted(working, received_at, *digest);
+                    let row = SoftwareRow { first_at: at, at, digest, titles, extra };
+                    changed |= self.set(working, at, received_at, row, set);
+                    working.state.sections.insert(Arc::clone(name), digest);
+                }
+                PreparedSection::Changed { digest, .. } => {
+                    let Some(rows) = rebuilt.take() else { continue };
+                    let (set, extras): (Vec<u32>, Vec<Extra>) = rows.into_iter().unzip();
+                    let (titles, extra) = (ids::encode(&set), extra::encode(&extras));
+                    let digest = self.counted(working, received_at, *digest);
                     let row = SoftwareRow { first_at: at, at, digest, titles, extra };
                     changed |= self.set(working, at, received_at, row, set);
                     working.state.sections.insert(Arc::clone(name), digest);
@@ -285,6 +302,20 @@ impl Plan {
         moved
     }
 
+    /// Counts the titles that were numbered last; the digest by which the list is known. One of
+    /// which titles were held back is known under a digest that nobody sends, so that the whole
+    /// list is asked for.
+    fn counted(&mut self, working: &mut Working, received_at: Timestamp, digest: Digest) -> Digest {
+        let (brought, held) = std::mem::take(&mut self.brought);
+        working.count_titles(received_at, brought);
+        working.held = Some(held);
+        if held == 0 {
+            return digest;
+        }
+        let device = working.row.key.0;
+        Digest::of(format!("{digest} of {device} without {held}").as_bytes())
+    }
+
     /// Makes this the software of the device.
     fn set(
         &mut self,
@@ -314,6 +345,60 @@ impl Plan {
         working.software = Some(row);
         working.software_changed = true;
         moved
+    }
+
+    /// The software of a device after a change. `None` where the change is not of this list, or
+    /// does not lead to the list that the device means: then the whole list is asked for.
+    pub(super) fn rebuild(
+        &mut self,
+        memory: &Memory,
+        working: &Working,
+        change: &TitleChange,
+        received_at: Timestamp,
+    ) -> Result<Option<Rows>, Error> {
+        let held = working.state.sections.get(SOFTWARE_NAME);
+        let Some(row) = working.software.as_ref().filter(|row| Some(&row.digest) == held) else {
+            return Ok(None);
+        };
+        if !change.bases.contains(&row.digest) {
+            return Ok(None);
+        }
+        let dictionary = memory.titles();
+        let id_of = |text| dictionary.id(text).or_else(|| self.new_ids.get(text).copied());
+        let mut sum = Mark::default();
+        for &id in working.titles() {
+            let new = || self.titles.iter().find(|new| new.id == id).map(|new| new.text.mark());
+            let Some(mark) = dictionary.mark(id).or_else(new) else { return Ok(None) };
+            sum = sum.with(mark);
+        }
+        let has = |id: &u32| working.titles().binary_search(id).is_ok();
+        let mut touched = BTreeSet::new();
+        for text in &change.gone {
+            let Some(id) = id_of(text).filter(has).filter(|id| touched.insert(*id)) else {
+                return Ok(None);
+            };
+            sum = sum.without(dictionary.mark(id).unwrap_or_else(|| text.mark()));
+        }
+        for (text, _) in &change.come {
+            match id_of(text).filter(has) {
+                Some(id) if touched.insert(id) => {}
+                Some(_) => return Ok(None),
+                None => sum = sum.with(text.mark()),
+            }
+        }
+        if sum != change.mark {
+            return Ok(None);
+        }
+        drop(dictionary);
+        let come = TitleRows::unknown(&change.come);
+        let come = self.number(memory, working, &come, &[], received_at)?;
+        let extras = extra::decode(&row.extra, working.titles.len())
+            .map_err(|why| Error::Damaged(format!("device {}: {why}", working.row.key.0)))?;
+        let kept = working.titles().iter().copied().zip(extras);
+        let mut rows: Rows = kept.filter(|(id, _)| !touched.contains(id)).collect();
+        rows.extend(come);
+        rows.sort_unstable_by_key(|(id, _)| *id);
+        Ok(Some(rows))
     }
 
     /// The sorted numbers of these titles with their extras; new titles get numbers. Titles of

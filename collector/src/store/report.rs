@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rollcall_shared::section::software::Mark;
 use rollcall_shared::{Digest, Note, Timestamp};
 use uuid::Uuid;
 
@@ -53,8 +54,28 @@ pub enum PreparedSection {
         /// Sources that could not be read this time: what they said before stays.
         unread: Vec<String>,
     },
+    /// The software as it differs from a list that the device sent before.
+    Changed {
+        /// Digest by which the content is known.
+        digest: Digest,
+        /// What differs.
+        change: TitleChange,
+    },
     /// The agent looked, and there is none.
     Gone,
+}
+
+/// How a device's software differs from what it sent before.
+#[derive(Debug, Clone)]
+pub struct TitleChange {
+    /// Digests, one of which the device's list must be known by.
+    pub bases: [Digest; 2],
+    /// Titles that are no more.
+    pub gone: Vec<TitleText>,
+    /// Titles that are new, or of which something else is.
+    pub come: Vec<(TitleText, Extra)>,
+    /// Of all titles after it.
+    pub mark: Mark,
 }
 
 /// The titles of a device, looked up in the dictionary. Numbers never change, so what was found
@@ -88,6 +109,11 @@ impl TitleRows {
             rows.packed = Some(PackedTitles { titles, extra });
         }
         rows
+    }
+
+    /// Titles that nobody looked up.
+    pub(crate) fn unknown(rows: &[(TitleText, Extra)]) -> Self {
+        Self { new: rows.to_vec(), ..Self::default() }
     }
 
     pub(crate) fn numbers(&self) -> Vec<u32> {
@@ -130,8 +156,8 @@ pub struct Applied {
     pub at: Timestamp,
     /// The report without its sections.
     pub report: LastReport,
-    /// The texts of the sections that rules look at, when they were at hand.
-    pub judged: Option<BTreeMap<String, String>>,
+    /// The texts of the sections that rules look at.
+    pub judged: BTreeMap<String, String>,
     /// Set when the computer was turned back: the number to go on from.
     pub next_seq: Option<u64>,
 }

@@ -17,6 +17,8 @@ pub(super) struct Loaded {
     pub(super) reports: HashMap<DeviceKey, LastReport>,
     /// Of devices whose documents change and of those whose documents are copied.
     pub(super) documents: HashMap<DeviceKey, BTreeMap<String, Document>>,
+    /// Of the other devices: name and packed text of each document that rules look at.
+    pub(super) judged: HashMap<DeviceKey, Vec<(String, Vec<u8>)>>,
     pub(super) software: HashMap<DeviceKey, SoftwareRow>,
 }
 

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
+use rollcall_shared::report::limits;
 use rollcall_shared::section::Software;
-use rollcall_shared::section::software::SoftwareScope;
+use rollcall_shared::section::software::{Mark, SoftwareScope};
 use rollcall_shared::{Digest, Timestamp};
 use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 
+use super::memory::Memory;
 use super::report::TitleRows;
 use super::{Error, Store};
 use crate::codec::extra::Extra;
@@ -38,6 +42,16 @@ impl TitleText {
             *part = text;
         }
         parts
+    }
+
+    /// The title of one installation.
+    pub(crate) fn of(software: &Software) -> Self {
+        Self(software.title().into())
+    }
+
+    /// Its part in the mark of a list.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::of(&self.0)
     }
 
     /// What the table keeps unique: shorter than the texts.
@@ -105,14 +119,57 @@ struct Row<'a> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The titles that have a number and those that have none.
-type Found = (Vec<(u32, Extra)>, Vec<(TitleText, Extra)>);
+/// Rows that are looked up together. The dictionary is held as long as that takes, not for a whole
+/// list, and the rows have not left the processor's caches yet.
+const TOGETHER: usize = 32;
 
-/// Looks up every title.
-fn look_up(dictionary: &Dictionary, rows: Vec<Row<'_>>) -> Found {
-    let (mut known, mut new) = (Vec::with_capacity(rows.len()), Vec::new());
-    let mut text = String::new();
-    for row in rows {
+/// Reads a list of software and looks up every title as it is read.
+struct LookUp<'m> {
+    memory: &'m Memory,
+    known: Vec<(u32, Extra)>,
+    new: Vec<(TitleText, Extra)>,
+    text: String,
+}
+
+impl<'de> Visitor<'de> for LookUp<'_> {
+    type Value = TitleRows;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of software")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<TitleRows, A::Error> {
+        let mut rows: Vec<Row<'de>> = Vec::with_capacity(TOGETHER);
+        let mut count = 0;
+        while let Some(row) = list.next_element::<Row<'de>>()? {
+            count += 1;
+            if count > limits::SECTION_ROWS || row.texts().any(too_long) {
+                return Err(A::Error::custom("it must be sanitised first"));
+            }
+            rows.push(row);
+            if rows.len() == TOGETHER {
+                self.look_up(&mut rows);
+            }
+        }
+        self.look_up(&mut rows);
+        Ok(TitleRows::of(self.known, self.new))
+    }
+}
+
+fn too_long(text: &str) -> bool {
+    text.len() > limits::STRING_BYTES
+}
+
+impl LookUp<'_> {
+    fn look_up(&mut self, rows: &mut Vec<Row<'_>>) {
+        let dictionary = self.memory.titles();
+        for row in rows.drain(..) {
+            self.one(&dictionary, row);
+        }
+    }
+
+    fn one(&mut self, dictionary: &Dictionary, row: Row<'_>) {
+        let text = &mut self.text;
         text.clear();
         for part in [&row.source, &row.name, &row.version] {
             text.push_str(&part.0);
@@ -129,11 +186,42 @@ fn look_up(dictionary: &Dictionary, rows: Vec<Row<'_>>) -> Found {
         let origin = origin.map(|origin| origin.0.into_owned());
         let extra = Extra { installed_at, size_bytes, scope, origin };
         match dictionary.ids.get(text.as_str()) {
-            Some(id) => known.push((*id, extra)),
-            None => new.push((TitleText(text.as_str().into()), extra)),
+            Some(id) => self.known.push((*id, extra)),
+            None => self.new.push((TitleText(text.as_str().into()), extra)),
         }
     }
-    (known, new)
+}
+
+impl Row<'_> {
+    /// All its texts.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let scope = match &self.scope {
+            Some(SoftwareScope::Other(word)) => Some(word.as_str()),
+            _ => None,
+        };
+        let some = [
+            &self.architecture,
+            &self.publisher,
+            &self.source_package,
+            &self.source_version,
+            &self.origin,
+        ];
+        [&self.source, &self.name, &self.version]
+            .into_iter()
+            .chain(some.into_iter().flatten())
+            .map(|text| &*text.0)
+            .chain(scope)
+    }
+}
+
+fn look_up(memory: &Memory, json: &str) -> serde_json::Result<TitleRows> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    // What agents send takes about 150 bytes a row.
+    let known = Vec::with_capacity(json.len() / 128);
+    let rows = LookUp { memory, known, new: Vec::new(), text: String::new() };
+    let rows = reader.deserialize_seq(rows)?;
+    reader.end()?;
+    Ok(rows)
 }
 
 /// All titles in memory, both ways.
@@ -141,6 +229,8 @@ fn look_up(dictionary: &Dictionary, rows: Vec<Row<'_>>) -> Found {
 pub(crate) struct Dictionary {
     ids: HashMap<TitleText, u32>,
     texts: Vec<Option<TitleText>>,
+    /// By number; those of numbers that stand for nothing are never asked for.
+    marks: Vec<Mark>,
 }
 
 impl Dictionary {
@@ -152,6 +242,10 @@ impl Dictionary {
         self.texts.get(id as usize)?.as_ref()
     }
 
+    pub(crate) fn mark(&self, id: u32) -> Option<Mark> {
+        self.marks.get(id as usize).copied()
+    }
+
     pub(crate) fn next_id(&self) -> u32 {
         u32::try_from(self.texts.len()).unwrap_or(u32::MAX)
     }
@@ -160,7 +254,9 @@ impl Dictionary {
         let at = title.id as usize;
         if at >= self.texts.len() {
             self.texts.resize(at + 1, None);
+            self.marks.resize(at + 1, Mark::default());
         }
+        self.marks[at] = title.text.mark();
         self.texts[at] = Some(title.text.clone());
         self.ids.insert(title.text, title.id);
     }
@@ -180,12 +276,10 @@ impl Store {
         }
     }
 
-    /// Looks up every title of a list of software; `json` is the sanitised section.
+    /// Looks up every title of a list of software. A list whose sanitised form would be another
+    /// because it is too long, or a text in it, is an error.
     pub(crate) fn look_up_titles(&self, json: &str) -> serde_json::Result<TitleRows> {
-        // Read before the dictionary is held, packed after.
-        let rows: Vec<Row<'_>> = serde_json::from_str(json)?;
-        let (known, new) = look_up(&self.memory().titles(), rows);
-        Ok(TitleRows::of(known, new))
+        look_up(self.memory(), json)
     }
 
     /// Reads titles that another collector numbered, if one of these is among them.
@@ -230,24 +324,39 @@ mod tests {
             ..Software::default()
         };
         let json = serde_json::to_string(&[&whole, &bare, &whole]).unwrap();
-        let mut dictionary = Dictionary::default();
-        let find = |dictionary: &Dictionary, json: &str| {
-            let (known, new) = look_up(dictionary, serde_json::from_str(json)?);
-            serde_json::Result::Ok(TitleRows::of(known, new))
-        };
-        let found = find(&dictionary, &json).unwrap();
+        let memory = Memory::default();
+        let found = look_up(&memory, &json).unwrap();
         assert_eq!((found.known.len(), found.new.len()), (0, 3));
         assert!(found.packed.is_none());
         let read: Vec<Software> =
             found.new.iter().map(|(text, extra)| text.with(extra.clone())).collect();
         assert_eq!(read, [whole.clone(), bare, whole]);
         for (id, place) in [(7, 0), (3, 1)] {
-            dictionary.add(Title { id, text: found.new[place].0.clone() });
+            memory.titles_mut().add(Title { id, text: found.new[place].0.clone() });
         }
-        let found = find(&dictionary, &json).unwrap();
+        let found = look_up(&memory, &json).unwrap();
         assert_eq!(found.numbers(), [3, 7]);
         assert!(found.new.is_empty() && found.packed.is_some());
-        assert!(find(&dictionary, r#"[{"source":"dpkg"}]"#).is_err());
-        assert!(find(&dictionary, "{}").is_err());
+        assert!(look_up(&memory, r#"[{"source":"dpkg"}]"#).is_err());
+        assert!(look_up(&memory, "{}").is_err());
+        assert!(look_up(&memory, &format!("{json} 1")).is_err(), "nothing may follow");
+    }
+
+    #[test]
+    fn what_must_be_sanitised_first_is_not_looked_up() {
+        let memory = Memory::default();
+        let long = "x".repeat(limits::STRING_BYTES + 1);
+        let row = |field: &str, text: &str| {
+            let mut row = serde_json::json!({"source": "a", "name": "b", "version": "1"});
+            row[field] = text.into();
+            format!("[{row}]")
+        };
+        for field in ["source", "name", "publisher", "origin", "scope"] {
+            assert!(look_up(&memory, &row(field, &long)).is_err(), "{field}");
+            assert!(look_up(&memory, &row(field, &long[1..])).is_ok(), "{field}");
+        }
+        let list = row("name", "c");
+        let many = vec![&list[1..list.len() - 1]; limits::SECTION_ROWS + 1];
+        assert!(look_up(&memory, &format!("[{}]", many.join(","))).is_err());
     }
 }

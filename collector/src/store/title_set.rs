@@ -1,7 +1,6 @@
 //! The sets of titles of all devices, in pages, for building the fleet in memory.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rollcall_shared::Timestamp;
 
@@ -9,7 +8,7 @@ use super::device::{DeviceKey, key_of};
 use super::statement::select_in;
 use super::{Error, Store, on_backend, queries};
 use crate::codec::delta::Delta;
-use crate::codec::ids;
+use crate::codec::ids::{self, PackedSet};
 
 queries! {
     SETS = "SELECT device, titles FROM software
@@ -71,15 +70,10 @@ impl Store {
     pub async fn title_sets_after(
         &self,
         after: Option<DeviceKey>,
-    ) -> Result<Vec<(DeviceKey, Box<[u8]>)>, Error> {
+    ) -> Result<Vec<(DeviceKey, PackedSet)>, Error> {
         let after = after.map_or(-1, |key| i64::from(key.0));
         let rows: Vec<(i64, Vec<u8>)> = on_backend!(self, read pool =>
             sqlx::query_as(PAGE).bind(after).fetch_all(pool).await?);
-        let read = |(device, bytes): (i64, Vec<u8>)| {
-            ids::decode(&bytes)
-                .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
-            Ok((key_of(device)?, bytes.into()))
-        };
         rows.into_iter().map(read).collect()
     }
 
@@ -87,7 +81,7 @@ impl Store {
     pub async fn title_sets_of(
         &self,
         devices: &[DeviceKey],
-    ) -> Result<Vec<(DeviceKey, Arc<[u32]>)>, Error> {
+    ) -> Result<Vec<(DeviceKey, PackedSet)>, Error> {
         let keys = super::batch::numbers(devices);
         let rows = on_backend!(self, read pool => {
             let mut tx = pool.begin().await?;
@@ -97,8 +91,8 @@ impl Store {
     }
 }
 
-fn read((device, bytes): Blob) -> Result<(DeviceKey, Arc<[u32]>), Error> {
-    let ids = ids::decode(&bytes)
+fn read((device, bytes): Blob) -> Result<(DeviceKey, PackedSet), Error> {
+    let set = PackedSet::from_bytes(bytes)
         .map_err(|error| Error::Damaged(format!("titles of device {device}: {error}")))?;
-    Ok((key_of(device)?, ids.into()))
+    Ok((key_of(device)?, set))
 }

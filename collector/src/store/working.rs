@@ -32,6 +32,8 @@ pub(super) struct Working {
     pub(super) documents: BTreeMap<Arc<str>, Document>,
     pub(super) changed_documents: BTreeSet<Arc<str>>,
     pub(super) texts: BTreeMap<Arc<str>, String>,
+    /// The texts that rules look at, where no others are needed.
+    judged_alone: BTreeMap<String, String>,
     pub(super) software: Option<SoftwareRow>,
     pub(super) software_changed: bool,
     pub(super) titles: Arc<[u32]>,
@@ -84,13 +86,14 @@ impl Working {
             .collect()
     }
 
-    /// The texts that rules look at, when they are at hand.
-    pub(super) fn judged(&self) -> Option<BTreeMap<String, String>> {
+    /// The texts that rules look at.
+    pub(super) fn judged(&self) -> BTreeMap<String, String> {
+        if self.texts.is_empty() {
+            return self.judged_alone.clone();
+        }
         let text = |name: &str| Some((name.to_owned(), self.texts.get(name)?.clone()));
-        (!self.texts.is_empty()).then(|| {
-            let texts = JUDGED_SECTIONS.into_iter().filter_map(text);
-            texts.filter(|(_, text)| !text.is_empty()).collect()
-        })
+        let texts = JUDGED_SECTIONS.into_iter().filter_map(text);
+        texts.filter(|(_, text)| !text.is_empty()).collect()
     }
 
     pub(super) fn load(memory: &Memory, device: DeviceKey, loaded: &Loaded) -> Result<Self, Error> {
@@ -112,6 +115,12 @@ impl Working {
             texts.insert(Arc::clone(&name), unpack(&row.packed, device)?);
             documents.insert(name, row.clone());
         }
+        let mut judged_alone = BTreeMap::new();
+        for (name, packed) in loaded.judged.get(&device).into_iter().flatten() {
+            if !packed.is_empty() {
+                judged_alone.insert(name.clone(), unpack(packed, device)?);
+            }
+        }
         let known = loaded.reports.get(&device);
         Ok(Self {
             row,
@@ -121,6 +130,7 @@ impl Working {
             documents,
             changed_documents: BTreeSet::new(),
             texts,
+            judged_alone,
             software,
             software_changed: false,
             titles: titles.into(),

@@ -13,6 +13,7 @@ use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 use super::devices::Row;
 use super::{Error, cursor, past};
 use crate::app::App;
+use crate::codec::ids::PackedSet;
 use crate::domain::Facts;
 use crate::fleet::Entry;
 use crate::store::device::{DeviceKey, DeviceRow};
@@ -137,7 +138,7 @@ fn summary_now(app: &App, row: &DeviceRow) -> DeviceSummary {
     if let Some(entry) = fleet.entry(row.key) {
         return Row::new(entry, &policy, now).summary();
     }
-    let entry = Entry::new(row.clone(), Box::default(), Vec::new());
+    let entry = Entry::new(row.clone(), PackedSet::default(), Vec::new());
     Row::new(&entry, &policy, now).summary()
 }
 

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::devices::Row;
 use crate::app::App;
+use crate::codec::ids::PackedSet;
 use crate::domain::finding::Rule;
 use crate::domain::{CycleMatch, Facts, hardware};
 use crate::fleet::{Entry, OpenFindings};
@@ -138,7 +139,7 @@ async fn rebuilt(
         let (mut row, cycle) = then(row, &sections, &seen, at);
         row.summary.software_count = titles.len() as u64;
         let presence = presence(&row, missing, at);
-        let mut entry = Entry::new(row, Box::default(), Vec::new());
+        let mut entry = Entry::new(row, PackedSet::default(), Vec::new());
         entry.findings = open;
         entry.cycle = cycle;
         let has_software =

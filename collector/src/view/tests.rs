@@ -421,7 +421,7 @@ mod new_titles {
 async fn measure() {
     use std::time::Instant;
 
-    use crate::codec::ids;
+    use crate::codec::ids::PackedSet;
     use crate::fleet::Loaded;
     use rollcall_shared::api::finding::FindingFilter;
 
@@ -449,7 +449,7 @@ async fn measure() {
         one.summary.user = Some(format!("user{:05}", key % 70_000));
         loaded.devices.push(one);
         let set: Vec<u32> = (0..1_500).map(|at| at * 40 + key.wrapping_mul(at + 7) % 40).collect();
-        loaded.sets.push((DeviceKey(key), ids::encode(&set).into()));
+        loaded.sets.push((DeviceKey(key), PackedSet::of(&set)));
         let open =
             OpenFindings::of([("missing", Severity::Warning), ("reboot_pending", Severity::Info)]);
         loaded.findings.push((DeviceKey(key), open));

@@ -11,17 +11,20 @@
 mod measure;
 mod questions;
 mod reports;
+mod store_only;
+mod stored;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use measure::{Phase, bytes_in, clock, usage};
-use rollcall_shared::time::DAY_MS;
+use measure::{Phase, Watched, bytes_in, clock};
+use reports::{Lists, at, changed, made_at};
 use rollcall_tests::console::Console;
 use rollcall_tests::programs::Collector;
 use rollcall_tests::synthetic::{Computer, without_bodies};
 use rollcall_tests::wire::{Device, Wire};
+use stored::Expected;
 
 /// Measures a collector with a synthetic fleet.
 #[derive(Debug, Parser)]
@@ -29,9 +32,10 @@ struct Arguments {
     /// Computers of the fleet.
     #[arg(long, default_value_t = 1_000)]
     devices: u32,
-    /// Reports under way at once.
-    #[arg(long, default_value_t = 32)]
-    concurrency: usize,
+    /// Reports under way at once. Several numbers, as in `1,8,32,256`: changed reports are sent
+    /// with each of them; everything else is sent with the first.
+    #[arg(long, default_value = "32", value_delimiter = ',')]
+    concurrency: Vec<usize>,
     /// Days of changed reports.
     #[arg(long, default_value_t = 2)]
     days: u32,
@@ -47,6 +51,19 @@ struct Arguments {
     /// An empty PostgreSQL database to use instead of SQLite.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The exports are left out: they grow with the fleet.
+    #[arg(long)]
+    no_exports: bool,
+    /// Hands the reports to the store in this process: no HTTP, TLS and signatures, no judging, no
+    /// fleet in memory.
+    #[arg(long)]
+    store_only: bool,
+}
+
+impl Arguments {
+    fn first_concurrency(&self) -> usize {
+        self.concurrency.first().copied().unwrap_or(32)
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are this program's data")]
@@ -60,9 +77,15 @@ fn told((line, failures): (String, usize), failed: &mut usize) {
     *failed += failures;
 }
 
+/// Days of updates that a monthly patch day brings at once: about 103 titles.
+const PATCH_DAYS: u32 = 21;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.store_only {
+        return store_only::run(&arguments).await;
+    }
     let folder = tempfile::tempdir().expect("a folder for the collector");
     let data = folder.path().join("data");
     let start = |fresh| match &arguments.database {
@@ -70,24 +93,29 @@ async fn main() -> ExitCode {
         None => Collector::start(&data, &["--no-self"]),
     };
     let collector = start(true);
+    let watched = Watched { pid: collector.pid(), database: arguments.database.clone() };
     let console = Console::set_up(&collector).await;
     let devices = Arc::new(enrolled(&arguments, &collector).await);
     let mut failed = 0;
-    report(&arguments, &collector, &devices, &mut failed).await;
+    let expected = report(&arguments, &collector, &watched, &devices, &mut failed).await;
+    told(stored::check(&expected, &console, &data, &watched, &devices).await, &mut failed);
 
     for question in questions::questions(&devices) {
         let (count, readers) = (arguments.questions, arguments.readers);
-        let asked = questions::ask(&question, count, readers, &console, collector.pid()).await;
+        let asked = questions::ask(&question, count, readers, &console, &watched).await;
         told(asked, &mut failed);
     }
     let past = reports::now().plus_ms(-1);
     for path in ["devices.csv", "software.csv", "software.json"] {
         for moment in [String::new(), format!("?as_of={past}")] {
+            if arguments.no_exports {
+                continue;
+            }
             let path = format!("/api/v1/exports/{path}{moment}");
-            told(questions::export(&path, &console, collector.pid()).await, &mut failed);
+            told(questions::export(&path, &console, &watched).await, &mut failed);
         }
     }
-    let rss = usage(collector.pid()).map_or(0, |(_, rss)| rss);
+    let rss = watched.usage().map_or(0, |usage| usage.rss);
     say(&format!("memory           {} MiB", rss >> 20));
     assert!(collector.stop(), "the collector stops");
     let stored = bytes_in(&data);
@@ -99,7 +127,7 @@ async fn main() -> ExitCode {
         ));
     }
     let begun = clock();
-    restart(start(false), begun).await;
+    restart(start(false), begun, &arguments).await;
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -117,49 +145,64 @@ async fn enrolled(arguments: &Arguments, collector: &Collector) -> Vec<Device> {
         devices.push(device.expect("a device enrols"));
     }
     let rate = f64::from(arguments.devices) / enrolling.elapsed().as_secs_f64();
-    say(&format!("enrolled         {:>7} {rate:>9.0}/s, one after the other", arguments.devices));
+    say(&format!("{:<24} {:>7} {rate:>9.0}/s  one after the other", "enrolled", arguments.devices));
     devices
 }
 
+/// Sends all reports; what the collector must hold then.
 async fn report(
     arguments: &Arguments,
     collector: &Collector,
+    watched: &Watched,
     devices: &Arc<Vec<Device>>,
     failed: &mut usize,
-) {
+) -> Expected {
     let wire = Wire::new(&collector.url);
-    // The history ends now: the first report lies `days` days back.
-    let start = reports::now().plus_ms(-i64::from(arguments.days) * DAY_MS);
-    let send = async |name, requests| {
-        let phase = Phase::start(name, collector.pid());
-        reports::send(phase, requests, devices, &wire, arguments.concurrency).await
+    let send = async |name: String, requests, concurrency| {
+        let phase = Phase::start(name, watched);
+        reports::send(phase, requests, devices, &wire, concurrency).await
     };
-    let first = reports::prepared(arguments.devices, |computer| computer.report(1, 0, start));
-    told(send("first", first).await, failed);
-    for day in 1..=arguments.days {
-        let changed = reports::prepared(arguments.devices, |computer| {
-            let report = computer.report(1 + u64::from(day), day, start);
-            without_bodies(report, |section| section != "software")
-        });
-        told(send("changed", changed).await, failed);
+    let count = arguments.devices;
+    let usual = arguments.first_concurrency();
+    let mut held = Expected { seq: 1, day: 0, changes: 0 };
+    let first = reports::prepared(count, |computer| made_at(computer.report(1, 0, at(0)), at(1)));
+    told(send("first".to_owned(), first, usual).await, failed);
+    let mut phases = vec![("changed, whole list", Lists::Whole, 1, usual)];
+    for _ in 0..arguments.days {
+        phases.extend(
+            arguments.concurrency.iter().map(|at_once| ("changed", Lists::Changes, 1, *at_once)),
+        );
     }
-    for round in 1..=arguments.rounds {
-        let seq = 1 + u64::from(arguments.days) + u64::from(round);
-        let unchanged = reports::prepared(arguments.devices, |computer| {
-            without_bodies(computer.report(seq, arguments.days, start), |_| true)
-        });
-        told(send("unchanged", unchanged).await, failed);
+    phases.push(("patch day", Lists::Changes, PATCH_DAYS, usual));
+    for (name, lists, days, at_once) in phases {
+        let (seq, days) = (held.seq + 1, (held.day, held.day + days));
+        let requests = reports::prepared(count, |computer| changed(computer, seq, days, lists));
+        told(send(format!("{name}, {at_once} at once"), requests, at_once).await, failed);
+        held = Expected { seq, day: days.1, changes: held.changes + u64::from(count) };
     }
+    for _ in 0..arguments.rounds {
+        let (seq, day) = (held.seq + 1, held.day);
+        let unchanged = reports::prepared(count, |computer| {
+            made_at(without_bodies(computer.report(seq, day, at(0)), |_| true), at(seq))
+        });
+        told(send("unchanged".to_owned(), unchanged, usual).await, failed);
+        held.seq = seq;
+    }
+    held
 }
 
-/// How long a second start takes until the whole fleet is in memory.
-async fn restart(collector: Collector, begun: std::time::Instant) {
+/// How long a second start takes until it answers, and until the whole fleet is in memory.
+async fn restart(collector: Collector, begun: std::time::Instant, arguments: &Arguments) {
     let console = Console::sign_in(&collector.url).await;
     let answered = begun.elapsed().as_secs_f64();
     let total = console.json("/api/v1/devices?limit=1").await["total"].clone();
     let listed = begun.elapsed().as_secs_f64();
+    let watched = Watched { pid: collector.pid(), database: arguments.database.clone() };
+    let rss = watched.usage().map_or(0, |usage| usage.rss);
     say(&format!(
-        "second start     signed in after {answered:.2} s, {total} devices after {listed:.2} s"
+        "second start     signed in after {answered:.2} s, {total} devices after {listed:.2} s, \
+         {} MiB",
+        rss >> 20
     ));
     assert!(collector.stop(), "the collector stops");
 }

@@ -10,15 +10,51 @@ pub(crate) fn clock() -> Instant {
     Instant::now()
 }
 
-/// Processor time in milliseconds and resident memory in bytes of a process, from /proc.
-pub(crate) fn usage(pid: u32) -> Option<(u64, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let rss: u64 = rss.split_whitespace().next()?.parse().ok()?;
-    Some((ticks * 10, rss * 1_024))
+/// The collector that is watched.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// Its PostgreSQL database, if it uses one.
+    pub(crate) database: Option<String>,
+}
+
+/// What the collector has used since its start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Processor time in milliseconds.
+    pub(crate) cpu_ms: u64,
+    /// Resident memory in bytes.
+    pub(crate) rss: u64,
+    /// Bytes handed to the disk; with PostgreSQL the whole server's write-ahead log.
+    pub(crate) written: u64,
+}
+
+impl Watched {
+    /// What was used until now, from /proc and the server.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.pid)).ok();
+        let stat = read("stat")?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        let number = |text: &str, name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        let rss = number(&read("status")?, "VmRSS:")? * 1_024;
+        let written = match &self.database {
+            None => number(&read("io")?, "write_bytes:")?,
+            Some(url) => sql(url, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")?,
+        };
+        Some(Usage { cpu_ms: ticks * 10, rss, written })
+    }
+}
+
+/// One number from a PostgreSQL server, asked for through its own client.
+pub(crate) fn sql(url: &str, question: &str) -> Option<u64> {
+    let answer =
+        std::process::Command::new("psql").args([url, "-AtXqc", question]).output().ok()?;
+    String::from_utf8(answer.stdout).ok()?.trim().parse().ok()
 }
 
 /// Bytes of all files of a folder.
@@ -34,9 +70,9 @@ pub(crate) fn bytes_in(folder: &Path) -> u64 {
 
 /// One phase of requests, from its first to its last.
 pub(crate) struct Phase {
-    name: &'static str,
-    pid: u32,
-    before: Option<(u64, u64)>,
+    name: String,
+    watched: Watched,
+    before: Option<Usage>,
     start: Instant,
 }
 
@@ -65,14 +101,15 @@ impl Taken {
 
 impl Phase {
     /// Begins now.
-    pub(crate) fn start(name: &'static str, pid: u32) -> Self {
-        Self { name, pid, before: usage(pid), start: clock() }
+    pub(crate) fn start(name: impl Into<String>, watched: &Watched) -> Self {
+        let (name, watched) = (name.into(), watched.clone());
+        Self { name, before: watched.usage(), watched, start: clock() }
     }
 
     /// Its figures in one line, and how many requests failed.
     pub(crate) fn end(self, mut taken: Taken) -> (String, usize) {
         let wall = self.start.elapsed();
-        let after = usage(self.pid);
+        let after = self.watched.usage();
         let count = taken.times.len();
         taken.times.sort_unstable();
         let at = |part: f64| {
@@ -80,7 +117,7 @@ impl Phase {
             taken.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
         };
         let mut line = format!(
-            "{:<16} {count:>7} {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  {:>7} B each",
+            "{:<24} {count:>7} {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  {:>7} B each",
             self.name,
             count as f64 / wall.as_secs_f64(),
             at(0.5),
@@ -90,9 +127,14 @@ impl Phase {
         if taken.retries > 0 {
             let _ = write!(line, "  {} retries", taken.retries);
         }
-        if let (Some((cpu_before, _)), Some((cpu_after, rss))) = (self.before, after) {
-            let each = (cpu_after - cpu_before) as f64 / count.max(1) as f64;
-            let _ = write!(line, "  collector {each:.3} ms CPU each, {} MiB", rss >> 20);
+        if let (Some(before), Some(after)) = (self.before, after) {
+            let each = (after.cpu_ms - before.cpu_ms) as f64 / count.max(1) as f64;
+            let written = after.written.saturating_sub(before.written) / count.max(1) as u64;
+            let _ = write!(
+                line,
+                "  collector {each:.3} ms CPU and {written} B written each, {} MiB",
+                after.rss >> 20
+            );
         }
         for failure in taken.failures.iter().take(3) {
             let _ = write!(line, "\n           failed: {failure}");

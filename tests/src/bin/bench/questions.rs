@@ -8,7 +8,7 @@ use rollcall_tests::synthetic::{Computer, mix};
 use rollcall_tests::wire::Device;
 use tokio::task::JoinSet;
 
-use crate::measure::{Phase, Taken, clock};
+use crate::measure::{Phase, Taken, Watched, clock};
 
 /// A kind of question and how its addresses are made.
 type Question<'a> = (&'static str, Box<dyn Fn(u64) -> String + 'a>);
@@ -47,6 +47,18 @@ pub(crate) fn questions(devices: &[Device]) -> Vec<Question<'_>> {
             "who has it",
             Box::new(|n| format!("/devices?software=lib{:02}-package-{:04}", n % 4, 200 + n % 900)),
         ),
+        (
+            "who has it below",
+            Box::new(|n| {
+                let (image, title) = (n % 4, 200 + n % 900);
+                // Each computer has one of two versions of it on a day: below the newer one.
+                let newer = format!("{}.{}-2", title % 9, title % 31);
+                format!(
+                    "/api/v1/devices?limit=50&software=lib{image:02}-package-{title:04}\
+                     &software_below={newer}"
+                )
+            }),
+        ),
     ]
 }
 
@@ -56,11 +68,11 @@ pub(crate) async fn ask(
     count: u64,
     concurrency: usize,
     console: &Console,
-    pid: u32,
+    watched: &Watched,
 ) -> (String, usize) {
     let addresses: Arc<Vec<String>> = Arc::new((0..count).map(address).collect());
     let next = Arc::new(AtomicUsize::new(0));
-    let phase = Phase::start(name, pid);
+    let phase = Phase::start(*name, watched);
     let mut workers = JoinSet::new();
     for _ in 0..concurrency {
         let (addresses, next, console) =
@@ -87,14 +99,14 @@ pub(crate) async fn ask(
 }
 
 /// Streams one export to its end: its figures in one line, and whether it failed.
-pub(crate) async fn export(path: &str, console: &Console, pid: u32) -> (String, usize) {
-    let before = crate::measure::usage(pid);
+pub(crate) async fn export(path: &str, console: &Console, watched: &Watched) -> (String, usize) {
+    let before = watched.usage();
     let start = clock();
     let (status, bytes) = console.download(path).await;
     let wall = start.elapsed();
-    let after = crate::measure::usage(pid);
+    let after = watched.usage();
     let grown = match (before, after) {
-        (Some((_, before)), Some((_, after))) => after.saturating_sub(before) >> 20,
+        (Some(before), Some(after)) => after.rss.saturating_sub(before.rss) >> 20,
         _ => 0,
     };
     let line = format!(

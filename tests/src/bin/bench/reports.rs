@@ -1,11 +1,13 @@
 //! Signed reports of the synthetic fleet: first ones, changed ones, unchanged ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::report::CheckIn;
+use rollcall_shared::section::software::SoftwareChange;
+use rollcall_shared::time::{DAY_MS, MINUTE_MS};
 use rollcall_tests::synthetic::Computer;
 use rollcall_tests::wire::{Device, Wire, WireError, pack};
 use tokio::task::JoinSet;
@@ -44,6 +46,49 @@ pub(crate) fn prepared(devices: u32, make: impl Fn(Computer) -> CheckIn + Sync) 
         let workers: Vec<_> = (0..threads).map(|part| scope.spawn(pack_part(part))).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("packing ends")).collect()
     })
+}
+
+/// How a list of software that changed is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lists {
+    /// As the change since the list that was sent before.
+    Changes,
+    /// As a whole.
+    Whole,
+}
+
+/// What a computer sends that was as on one day and is as on another.
+pub(crate) fn changed(computer: Computer, seq: u64, days: (u32, u32), lists: Lists) -> CheckIn {
+    let (before, mut report) =
+        (computer.report(1, days.0, at(0)), computer.report(seq, days.1, at(0)));
+    for (name, state) in &mut report.sections {
+        if before.sections.get(name).and_then(|known| known.digest) == state.digest {
+            state.body = None;
+        }
+    }
+    if lists == Lists::Changes
+        && let Some(base) = before.sections["software"].digest
+        && let Some(state) = report.sections.get_mut("software")
+    {
+        let (held, now) = (computer.software(days.0), computer.software(days.1));
+        state.change = SoftwareChange::between(&held, &now, base);
+        if state.change.is_some() {
+            state.body = None;
+        }
+    }
+    made_at(report, at(seq))
+}
+
+/// The moment of a device's report of this number, so that the last one is of today.
+pub(crate) fn at(seq: u64) -> Timestamp {
+    static BEGIN: OnceLock<Timestamp> = OnceLock::new();
+    let begin = BEGIN.get_or_init(|| now().plus_ms(-DAY_MS));
+    begin.plus_ms(i64::try_from(seq).unwrap_or(0) * MINUTE_MS)
+}
+
+/// The report as one that was made and sent at this moment.
+pub(crate) fn made_at(report: CheckIn, at: Timestamp) -> CheckIn {
+    CheckIn { observed_at: at, sent_at: at, ..report }
 }
 
 /// Sends them all, `concurrency` at once.
