@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use parts::{Options, Part};
-use rollcall_tests::lost::puppet;
+use rollcall_tests::lost::{Told, puppet};
 
 /// Does to a collector and its agents what the field does, and holds the result against a ledger.
 #[derive(Debug, Parser)]
@@ -39,6 +39,21 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -51,7 +66,13 @@ async fn main() -> ExitCode {
             }
         };
     }
-    let told = parts::run(&arguments.options, &arguments.parts, say).await;
+    let told = tokio::select! {
+        told = parts::run(&arguments.options, &arguments.parts, say) => told,
+        // What was started ends with the part that is given up.
+        () = asked_to_stop() => {
+            Told { problems: vec!["it was stopped before its end".to_owned()], ..Told::default() }
+        }
+    };
     for line in &told.not_run {
         say(&format!("NOT RUN  {line}"));
     }
