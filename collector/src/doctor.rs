@@ -121,7 +121,7 @@ async fn look(app: &App) -> Result<Vec<Drift>, store::Error> {
     let mut found = app.store.memory_drift().await?;
     let tables = Inner::of_tables(load::read(app).await?);
     // Titles are told to the fleet when somebody asks.
-    let texts = app.store.set_titles(&app.fleet.read().unknown_titles().to_vec());
+    let texts = app.store.set_titles(app.fleet.read().unknown_titles());
     app.fleet.titles_added(texts.iter().map(load::title).collect());
     found.extend(app.fleet.read().differences(&tables));
     found.sort();

@@ -118,7 +118,9 @@ fn compare(found: &mut Vec<Drift>, memory: &Entry, tables: &Entry) {
     let sets = (&memory.titles(), &tables.titles());
     Drift::note(found, "sets of titles", &subject, sets, |set| format!("{} titles", set.len()));
     let mut open = [&memory.findings, &tables.findings].map(|open| open.0.clone());
-    open.iter_mut().for_each(|open| open.sort());
+    for open in &mut open {
+        open.sort();
+    }
     Drift::note(found, "open findings", &subject, (&open[0], &open[1]), |open| {
         let each =
             open.iter().map(|(rule, severity, n)| format!("{n} {} {rule}", severity.as_str()));

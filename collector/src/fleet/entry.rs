@@ -109,18 +109,15 @@ impl Entry {
         let mut news = false;
         for value in values {
             let same = |one: &&mut SeenValue| one.kind == value.kind && one.value == value.value;
-            match self.seen.iter_mut().find(same) {
-                Some(known) => {
-                    known.last_at = known.last_at.max(value.last_at);
-                    if value.label.is_some() && value.label != known.label {
-                        known.label = value.label;
-                        news = true;
-                    }
-                }
-                None => {
-                    self.seen.push(value);
+            if let Some(known) = self.seen.iter_mut().find(same) {
+                known.last_at = known.last_at.max(value.last_at);
+                if value.label.is_some() && value.label != known.label {
+                    known.label = value.label;
                     news = true;
                 }
+            } else {
+                self.seen.push(value);
+                news = true;
             }
         }
         if news {

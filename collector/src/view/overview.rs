@@ -64,9 +64,9 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
         facts_are_old: facts.are_old(now),
         ..Overview::default()
     };
-    let (verdicts, facets) = (Verdicts::new(Arc::clone(&policy), now), fleet.facets());
-    let service = facets.in_service();
-    for (presence, devices) in facets.presences(&policy, now) {
+    let (verdicts, columns) = (Verdicts::new(Arc::clone(&policy), now), fleet.facets());
+    let service = columns.in_service();
+    for (presence, devices) in columns.presences(&policy, now) {
         match presence {
             Presence::Fresh => found.fresh = devices.len(),
             Presence::Stale => found.stale = devices.len(),
@@ -76,17 +76,17 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
         }
     }
     found.devices = service.len();
-    found.demo = facets.demo.intersection_len(&service);
-    found.os_support_unknown = facets
+    found.demo = columns.demo.intersection_len(&service);
+    found.os_support_unknown = columns
         .cycles
         .iter()
         .filter(|(cycle, _)| verdicts.of_cycle(cycle.as_ref()) == SupportState::Unknown)
         .map(|(_, devices)| devices.intersection_len(&service))
         .sum();
-    let systems = facets.os.iter().filter(|(name, _)| !name.is_empty());
+    let systems = columns.os.iter().filter(|(name, _)| !name.is_empty());
     let systems = systems.map(|(name, of)| (name.to_string(), of.intersection_len(&service)));
     found.os = most_first(systems.filter(|(_, count)| *count > 0).collect());
-    for (at, keys) in facets.seen_newest_first() {
+    for (at, keys) in columns.seen_newest_first() {
         let hours_ago = usize::try_from(now.since(at).max(0) / HOUR_MS).unwrap_or(usize::MAX);
         if hours_ago >= HOURS {
             break;
@@ -96,7 +96,7 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
     }
     found.titles = fleet.group_total();
     found.rules = rule_counts(&fleet);
-    let newest = facets.newest().filter(|key| !facets.retired.contains(*key)).take(NEWEST);
+    let newest = columns.newest().filter(|key| !columns.retired.contains(*key)).take(NEWEST);
     let newest = newest.filter_map(|key| fleet.entry(DeviceKey(key)));
     found.newest = newest.map(|entry| Row::new(entry, &policy, now).summary()).collect();
     Ok(found)

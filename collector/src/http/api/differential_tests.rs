@@ -443,8 +443,9 @@ async fn compare(one: &Api, two: &Api, question: &str, wrong: &mut Vec<String>) 
         }
         let (path, query) = question.split_once('?').unwrap_or((question, ""));
         let kept = query.split('&').filter(|one| !one.is_empty() && !one.starts_with(name));
-        let kept: String = kept.map(|one| format!("{one}&")).collect();
-        next = format!("{path}?{kept}{name}={cursor}");
+        let cursor = format!("{name}={cursor}");
+        let all: Vec<&str> = kept.chain([cursor.as_str()]).collect();
+        next = format!("{path}?{}", all.join("&"));
     }
 }
 
