@@ -31,12 +31,12 @@ impl Held {
             .get(SOFTWARE)
             .filter(|state| !state.notes.iter().any(Note::leaves_open))?;
         let (digest, body) = (state.digest?, state.body.as_ref()?);
-        let changes = before.as_ref().map_or(0, |before| before.changes);
+        let in_a_row = before.as_ref().map_or(0, |before| before.changes);
         if let Some(before) = before.filter(|before| before.digest == digest) {
             return Some(before);
         }
         let packed = zstd::bulk::compress(body.get().as_bytes(), 1).ok()?;
-        Some(Self { digest, packed, changes: if changed { changes + 1 } else { 0 } })
+        Some(Self { digest, packed, changes: if changed { in_a_row + 1 } else { 0 } })
     }
 
     /// How a report's list differs from this one; `None` when the whole list must go.

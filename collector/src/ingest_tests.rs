@@ -280,11 +280,11 @@ store_test!(a_change_that_does_not_fit_is_answered_with_want, |store| {
     let held = software_beside(&[("bash", "5.2"), ("apt", "2.6")]);
     let now = software_beside(&[("bash", "5.3"), ("apt", "2.6")]);
     let later = software_beside(&[("bash", "5.4"), ("apt", "2.6")]);
-    let nothing_held = as_change(report(1, 1, &[held.clone()]), &now, &held);
+    let nothing_held = as_change(report(1, 1, std::slice::from_ref(&held)), &now, &held);
     assert_eq!(send(&store, device, nothing_held).await.unwrap().want, ["software"]);
-    send(&store, device, report(1, 1, &[held.clone()])).await.unwrap();
+    send(&store, device, report(1, 1, std::slice::from_ref(&held))).await.unwrap();
 
-    let good = as_change(report(1, 2, &[now.clone()]), &held, &now);
+    let good = as_change(report(1, 2, std::slice::from_ref(&now)), &held, &now);
     let with = |edit: &dyn Fn(&mut SoftwareChange)| {
         let mut check_in = good.clone();
         let state = check_in.sections.get_mut("software").unwrap();
@@ -306,8 +306,8 @@ store_test!(a_change_that_does_not_fit_is_answered_with_want, |store| {
     }
     assert_eq!(names(&store, device, None).await[..2], ["apt 2.6", "bash 5.2"]);
     // Asked for, the whole list heals whatever was wrong.
-    assert!(send(&store, device, report(1, 2, &[now.clone()])).await.unwrap().stored);
-    let third = as_change(report(1, 3, &[later.clone()]), &now, &later);
+    assert!(send(&store, device, report(1, 2, std::slice::from_ref(&now))).await.unwrap().stored);
+    let third = as_change(report(1, 3, std::slice::from_ref(&later)), &now, &later);
     assert!(send(&store, device, third).await.unwrap().stored);
     assert_eq!(names(&store, device, None).await[..2], ["apt 2.6", "bash 5.4"]);
 });
@@ -316,15 +316,15 @@ store_test!(a_list_made_from_a_change_is_given_to_no_other_device, |store| {
     let (liar, honest) = (enrolled(&store, 1).await, enrolled(&store, 2).await);
     let held = software_beside(&[("bash", "5.2")]);
     let (told, meant) = (software_beside(&[("evil", "1")]), software_beside(&[("bash", "5.3")]));
-    send(&store, liar, report(1, 1, &[held.clone()])).await.unwrap();
+    send(&store, liar, report(1, 1, std::slice::from_ref(&held))).await.unwrap();
     // It changes to one list and says the digest of another.
-    let mut lie = as_change(report(1, 2, &[told.clone()]), &held, &told);
+    let mut lie = as_change(report(1, 2, std::slice::from_ref(&told)), &held, &told);
     let digest = SectionState::collected(&meant).unwrap().digest;
     lie.sections.get_mut("software").unwrap().digest = digest;
     assert!(send(&store, liar, lie).await.unwrap().stored);
-    let claim = without_bodies(report(2, 1, &[meant.clone()]));
+    let claim = without_bodies(report(2, 1, std::slice::from_ref(&meant)));
     assert_eq!(send(&store, honest, claim).await.unwrap().want, ["software"]);
-    send(&store, honest, report(2, 1, &[meant.clone()])).await.unwrap();
+    send(&store, honest, report(2, 1, std::slice::from_ref(&meant))).await.unwrap();
     assert_eq!(names(&store, honest, None).await[0], "bash 5.3");
     assert_eq!(names(&store, liar, None).await[0], "evil 1");
 });

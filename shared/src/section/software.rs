@@ -127,8 +127,10 @@ impl Mark {
 
     /// Of a list of one title, given as [`Software::title`] does.
     pub fn of(title: &str) -> Self {
-        let [a, b, c, d, e, f, g, ..] = crate::digest::Digest::of(title.as_bytes()).0;
-        Self(u64::from_le_bytes([a, b, c, d, e, f, g, 0]) % Self::BELOW)
+        let digest = crate::digest::Digest::of(title.as_bytes()).0;
+        let mut start = [0; 8];
+        start[..7].copy_from_slice(&digest[..7]);
+        Self(u64::from_le_bytes(start) % Self::BELOW)
     }
 
     /// With the titles of the other list, of which it has none.

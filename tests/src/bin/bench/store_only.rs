@@ -19,6 +19,9 @@ use crate::measure::{Phase, Taken, Watched, clock};
 use crate::reports::{Lists, at, changed, made_at, now};
 use crate::{Arguments, PATCH_DAYS, told};
 
+/// Makes a computer's report of one phase.
+type Make = Box<dyn Fn(Computer) -> CheckIn + Sync>;
+
 /// Enrols and reports; the figures are those of this process, which also makes the reports before.
 pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
     let folder = tempfile::tempdir().expect("a folder for the tables");
@@ -32,7 +35,7 @@ pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
     }
     let devices = Arc::new(devices);
     let mut failed = 0;
-    let phases: [(&str, Box<dyn Fn(Computer) -> CheckIn + Sync>); 5] = [
+    let phases: [(&str, Make); 5] = [
         ("first", Box::new(|computer| made_at(computer.report(1, 0, at(0)), at(1)))),
         ("changed, whole list", Box::new(|one| changed(one, 2, (0, 1), Lists::Whole))),
         ("changed", Box::new(|one| changed(one, 3, (1, 2), Lists::Changes))),
