@@ -11,7 +11,8 @@ use rollcall_tests::lost::kills::{Place, begin};
 use rollcall_tests::lost::ledger::{history, present};
 use rollcall_tests::lost::postgres::Postgres;
 use rollcall_tests::lost::{
-    Told, commits, faults, full, herd, kills, kills_of_agent, now, overload, restarts,
+    Told, cluster, commits, dump, faults, full, herd, kills, kills_of_agent, now, overload,
+    restarts,
 };
 use rollcall_tests::wire::Wire;
 
@@ -42,6 +43,16 @@ async fn kills_of_postgres_lose_nothing_and_the_collector_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_answers_to_commits_lose_and_double_nothing() {
     on_postgres(async |server| commits::lost_answers(10, server).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_collectors_and_a_standby_are_taken_away_and_nothing_is_lost() {
+    cluster::parts_go_away(10, 1).await.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_dump_is_whole_and_agents_go_on() {
+    on_postgres(dump::restored).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

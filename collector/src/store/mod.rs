@@ -393,6 +393,46 @@ mod tests {
         store.ping().await.unwrap();
     });
 
+    /// What a distributed PostgreSQL asks of tables that are spread by device; the list stands in
+    /// the deployment's documentation.
+    #[tokio::test]
+    async fn tables_spread_by_device_keep_to_the_device() {
+        let Some(store) = testing::postgres().await else { return };
+        let text = include_str!("../../../packaging/cluster/README.md");
+        let row = text.lines().find(|line| line.starts_with("| distributed by `device`")).unwrap();
+        let spread: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
+        assert!(spread.len() > 5 && spread.contains(&"software"), "{spread:?}");
+        let Database::Postgres(pool) = store.database() else { panic!() };
+        for table in spread {
+            let told = |what: &str| format!("{table}: {what}");
+            let columns: Vec<String> = sqlx::query_scalar(
+                "SELECT string_agg(a.attname::text, ' ') FROM pg_index i
+                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                 WHERE i.indrelid = $1::text::regclass AND i.indisunique GROUP BY i.indexrelid",
+            )
+            .bind(table)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+            assert!(!columns.is_empty(), "{}", told("no key"));
+            for columns in columns {
+                assert!(columns.split(' ').any(|one| one == "device"), "{}", told(&columns));
+            }
+            let others: i64 = sqlx::query_scalar(
+                "SELECT (SELECT count(*) FROM pg_constraint WHERE contype = 'f'
+                           AND $1::text::regclass IN (conrelid, confrelid))
+                   + (SELECT count(*) FROM pg_trigger WHERE tgrelid = $1::text::regclass)
+                   + (SELECT count(*) FROM pg_attribute WHERE attrelid = $1::text::regclass
+                        AND attidentity <> '')",
+            )
+            .bind(table)
+            .fetch_one(pool)
+            .await
+            .unwrap();
+            assert_eq!(others, 0, "{}", told("a foreign key, trigger or sequence"));
+        }
+    }
+
     #[test]
     fn both_databases_have_equal_migrations() {
         let names = |folder: &str| {
