@@ -58,8 +58,8 @@ CREATE INDEX device_touched_number ON device_touched (number);
 
 -- Which of several collectors does what only one may do.
 CREATE TABLE lease (
-  name               TEXT PRIMARY KEY,
-  holder             TEXT NOT NULL,
+  name               TEXT COLLATE "C" PRIMARY KEY,
+  holder             TEXT COLLATE "C" NOT NULL,
   until              BIGINT NOT NULL
 );
 
@@ -166,7 +166,7 @@ CREATE TABLE decision (
   other_device       BIGINT REFERENCES device (key),
   actor              TEXT COLLATE "C",                         -- the person who decided, where one did
   undone_at          BIGINT,
-  undone_by          TEXT
+  undone_by          TEXT COLLATE "C"
 );
 CREATE INDEX decision_device ON decision (device, at);
 

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::{Facts, Policy};
 use crate::fleet::OpenFindings;
 use crate::store;
-use crate::store::device::DeviceKey;
+use crate::store::device::{DeviceKey, SeenValue};
 use crate::store::follow::Followed;
 
 /// How often the tables are asked for what is new.
@@ -93,6 +93,10 @@ async fn tell_some(app: &App, devices: &[DeviceKey]) -> Result<(), store::Error>
     for (device, rule, severity) in app.store.open_findings_of_devices(devices, now).await? {
         findings.entry(device).or_default().add(&rule, severity);
     }
+    let mut values: HashMap<DeviceKey, Vec<SeenValue>> = HashMap::new();
+    for (device, value) in app.store.seen_values_of(devices).await? {
+        values.entry(device).or_default().push(value);
+    }
     let systems: HashMap<_, _> = app.store.systems_of(devices).await?.into_iter().collect();
     for row in rows {
         let device = row.key;
@@ -102,6 +106,7 @@ async fn tell_some(app: &App, devices: &[DeviceKey]) -> Result<(), store::Error>
         });
         let titles = sets.remove(&device).unwrap_or_default();
         app.fleet.device_applied(row, titles.ids().into());
+        app.fleet.values_seen(device, values.remove(&device).unwrap_or_default());
         app.fleet.findings_changed(device, findings.remove(&device).unwrap_or_default());
         app.fleet.cycle_changed(device, cycle);
     }

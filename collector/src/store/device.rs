@@ -40,6 +40,8 @@ queries! {
 }
 
 /// What stands before a list of devices.
+pub(super) const VALUES_OF: &str =
+    "SELECT device, kind, value, label, first_at, last_at FROM seen_value WHERE device";
 pub(super) const ROWS_OF: &str = concat!(columns!(), "WHERE d.key");
 
 /// The dense number of a device inside one database; bitmaps are indexed by it.
@@ -351,6 +353,19 @@ impl Store {
         let rows: Vec<ValueRow> = on_backend!(self, read pool =>
             sqlx::query_as(SEEN_VALUES).bind(i64::from(device.0)).fetch_all(pool).await?);
         rows.into_iter().map(|row| Ok(SeenValue::from_row(row)?.1)).collect()
+    }
+
+    /// Values these devices have or had, in no order.
+    pub async fn seen_values_of(
+        &self,
+        devices: &[DeviceKey],
+    ) -> Result<Vec<(DeviceKey, SeenValue)>, Error> {
+        let keys = super::batch::numbers(devices);
+        let rows = on_backend!(self, read pool => {
+            let mut tx = pool.begin().await?;
+            select_in!(tx, ValueRow, VALUES_OF, &keys)
+        });
+        rows.into_iter().map(SeenValue::from_row).collect()
     }
 
     /// Values every device has or had, for the search: key, value.

@@ -375,6 +375,7 @@ mod tests {
             evidence::IDS_OF,
             decision::SUSPECTED_OF,
             device::ROWS_OF,
+            device::VALUES_OF,
             title_set::SETS_OF,
             judged::SYSTEMS_OF,
             finding::OPEN_OF,
