@@ -272,7 +272,8 @@ CREATE TABLE setting (
   value              TEXT NOT NULL                 -- JSON
 );
 
--- What people and the collector did. Each entry carries the hash of the one before.
+-- What people and the collector did. Each entry carries the hash of the one before; its number is
+-- counter `audit`, so that one that is gone leaves a gap.
 CREATE TABLE audit (
   id                 INTEGER PRIMARY KEY,
   at                 INTEGER NOT NULL,
@@ -281,8 +282,15 @@ CREATE TABLE audit (
   object             TEXT NOT NULL,
   detail             TEXT NOT NULL,
   previous_hash      BLOB NOT NULL UNIQUE,
-  hash               BLOB NOT NULL
+  hash               BLOB NOT NULL,
+  marks              BLOB NOT NULL                -- of each column eight bytes of its hash, to name one that was changed
 );
+CREATE INDEX audit_at ON audit (at);
+INSERT INTO counter (name, value) VALUES ('audit', 0);
+-- INSERT OR REPLACE would delete without asking the trigger below.
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id OR previous_hash = NEW.previous_hash)
+BEGIN SELECT RAISE(ABORT, 'audit entries are never replaced'); END;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit entries are never changed'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit

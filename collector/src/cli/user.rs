@@ -6,10 +6,12 @@ use clap::Subcommand;
 use rollcall_shared::api::account::Role;
 
 use super::{Where, say};
+use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::http::password;
 use crate::secret::Secret;
 use crate::store;
+use crate::store::audit::By;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -58,7 +60,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
                 .to_lowercase();
             let app = place.open().await?;
             let (text, hash) = new_password(&name, password_stdin)?;
-            let made = app.store.create_account(&name, role, &hash, app.clock.now()).await;
+            let made = app.store.create_account(&name, role, &hash, &by(&app)).await;
             if matches!(made, Err(store::Error::Conflict)) {
                 return Err(Failure::new(Exit::Conflict, format!("`{name}` exists already"))
                     .next(format!("Give it a new password with `rollcall user reset {name}`.")));
@@ -74,7 +76,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
             };
             let name = found.account.name;
             let (text, hash) = new_password(&name, password_stdin)?;
-            app.store.set_password(found.account.id, &hash).await?;
+            app.store.set_password(found.account.id, &hash, &by(&app)).await?;
             told(&name, text.as_deref());
         }
         Command::List { json, place } => {
@@ -91,6 +93,10 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn by(app: &App) -> By {
+    By::new("command line", app.clock.now())
 }
 
 /// A password (when it was made here) and its hash.

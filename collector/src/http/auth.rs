@@ -13,6 +13,7 @@ use super::routes::Access;
 use super::session::{self, SessionId};
 use crate::app::App;
 use crate::secret::Secret;
+use crate::store::audit::By;
 
 /// The start of every API token.
 pub const API_TOKEN_PREFIX: &str = "rcl_api_";
@@ -46,6 +47,11 @@ impl Caller {
             Credential::Session(_) => self.name.clone(),
             Credential::ApiToken(id) => format!("{} (API token {id})", self.name),
         }
+    }
+
+    /// Who changes something now, for the audit log.
+    pub fn by(&self, app: &App) -> By {
+        By::new(self.label(), app.clock.now())
     }
 
     /// Reads the credentials of a request. `None` when there are none or they are not valid.

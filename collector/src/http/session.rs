@@ -12,6 +12,8 @@ use super::Error;
 use super::auth::{Caller, Credential};
 use crate::app::App;
 use crate::secret::Secret;
+use crate::store::account::account_words;
+use crate::store::audit::By;
 use crate::store::session::NewSession;
 
 const COOKIE_NAME: &str = "__Host-rollcall";
@@ -80,12 +82,14 @@ pub async fn sign_in(
         .attempt(name, client, now)
         .map_err(|retry_after_s| SignInError::TooMany { retry_after_s })?;
     let found = app.store.account_by_name(name.trim()).await.map_err(Error::from)?;
+    let known = found.as_ref().map(|found| found.account.name.clone());
     let account = found.filter(|found| found.account.disabled_at.is_none());
     // An unknown name costs the same time as a wrong password.
     let hash = account.as_ref().map(|found| found.password_hash.clone());
     let right = app.guard.passwords.verify(password, hash).await.map_err(|_| SignInError::Busy)?;
     let Some(account) = account.filter(|_| right) else {
         tracing::info!(client.address = %client, "a sign-in was refused");
+        refused(app, known.as_deref(), client).await;
         return Err(SignInError::Refused);
     };
     app.guard.throttle.succeeded(name, client);
@@ -96,15 +100,29 @@ pub async fn sign_in(
         created_at: now,
         expires_at: now.plus_ms(ABSOLUTE_MS),
     };
-    app.store.create_session(&session).await.map_err(Error::from)?;
+    let name = &account.account.name;
+    let entry = By::new(name, now).did("sign_in", account_words(name), format!("from {client}"));
+    app.store.create_session(&session, &entry).await.map_err(Error::from)?;
     tracing::info!(account.name = account.account.name, client.address = %client, "signed in");
     Ok(SessionCookie(Some(secret)))
+}
+
+/// Writes a refused sign-in down. A name that nobody has may be a password in the wrong field: it is
+/// not kept. Nor does a full disk change the answer.
+async fn refused(app: &App, account: Option<&str>, client: IpAddr) {
+    let by = By::new("nobody", app.clock.now());
+    let object = account.map_or_else(|| "no account".to_owned(), account_words);
+    let entry = by.did("sign_in_refused", object, format!("from {client}"));
+    if let Err(error) = app.store.audit(&entry).await {
+        tracing::error!(%error, "a refused sign-in could not be written into the audit log");
+    }
 }
 
 /// Ends the caller's session and removes its cookie.
 pub async fn sign_out(app: &App, caller: &Caller) -> Result<SessionCookie, Error> {
     if let Credential::Session(id) = caller.by {
-        app.store.end_session(id).await?;
+        let entry = caller.by(app).did("sign_out", account_words(&caller.name), "");
+        app.store.sign_out(id, &entry).await?;
     }
     Ok(SessionCookie(None))
 }

@@ -33,12 +33,17 @@ use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::issue;
 use crate::store::Store;
+use crate::store::audit::By;
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 const PASSWORD: &str = "violet harbour tin";
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 mod agents;
+
+fn by() -> By {
+    By::new("test", NOW)
+}
 
 struct Collector {
     app: App,
@@ -66,7 +71,7 @@ impl Collector {
     async fn ready() -> Self {
         let collector = Self::new().await;
         let hash = super::password::hash_now(PASSWORD).unwrap();
-        collector.app.store.create_account("anna", Role::Admin, &hash, NOW).await.unwrap();
+        collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
         collector
     }
 
@@ -88,7 +93,7 @@ impl Collector {
         let name = format!("owner-{}", role.as_str());
         let account = match self.app.store.account_by_name(&name).await.unwrap() {
             Some(found) => found.account,
-            None => self.app.store.create_account(&name, role, "none", NOW).await.unwrap(),
+            None => self.app.store.create_account(&name, role, "none", &by()).await.unwrap(),
         };
         let caller = Caller { name, role, account: account.id, by: Credential::ApiToken(0) };
         let new = NewApiToken { label: "test".into(), ..NewApiToken::default() };
@@ -252,7 +257,7 @@ async fn a_session_ends_by_rest_by_age_and_by_a_new_password() {
     let cookie = collector.cookie().await;
     let anna = collector.app.store.account_by_name("anna").await.unwrap().unwrap().account.id;
     let hash = super::password::hash_now(PASSWORD).unwrap();
-    collector.app.store.set_password(anna, &hash).await.unwrap();
+    collector.app.store.set_password(anna, &hash, &by()).await.unwrap();
     assert_eq!(me(&cookie).await, StatusCode::SEE_OTHER, "a new password");
 }
 
@@ -480,7 +485,7 @@ async fn every_bad_token_is_refused_alike() {
     assert_eq!((first.status, first.kind.as_str()), (403, kind::TOKEN_REFUSED));
     let revoked = collector.enrollment_token().await;
     let id = collector.app.store.tokens().await.unwrap()[0].id;
-    collector.app.store.revoke_token(id, NOW).await.unwrap();
+    collector.app.store.revoke_token(id, &by()).await.unwrap();
     let ended = collector.enrollment_token().await;
     assert_eq!(enroll(&collector, &new_key(2), &revoked, "A1B2C3D4").await.unwrap_err(), first);
     collector.app.clock.advance_ms(8 * 24 * HOUR_MS);

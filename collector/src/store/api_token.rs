@@ -4,7 +4,8 @@ use rollcall_shared::api::account::{ApiToken, Role};
 use rollcall_shared::time::MINUTE_MS;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store, on_backend, queries};
+use super::audit::{By, record};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
     FIND = "SELECT t.id, t.role, a.role, a.id, a.name FROM api_token t \
@@ -96,15 +97,28 @@ impl Store {
 
     /// Makes a token.
     pub async fn create_api_token(&self, token: &NewApiTokenRow) -> Result<ApiToken, Error> {
-        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
-            .bind(&token.digest.0[..])
-            .bind(token.account)
-            .bind(&token.label)
-            .bind(token.role.as_str())
-            .bind(token.created_at.0)
-            .bind(token.expires_at.0)
-            .fetch_one(pool)
-            .await?);
+        let id: i64 = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let id: i64 = sqlx::query_scalar(INSERT)
+                .bind(&token.digest.0[..])
+                .bind(token.account)
+                .bind(&token.label)
+                .bind(token.role.as_str())
+                .bind(token.created_at.0)
+                .bind(token.expires_at.0)
+                .fetch_one(&mut *tx)
+                .await?;
+            let by = By::new(&token.account_name, token.created_at);
+            let may = format!(
+                "{}; may {} until {}",
+                token.label,
+                token.role.as_str(),
+                token.expires_at
+            );
+            record!(tx, &by.did("api_token_made", format!("API token {id}"), may));
+            tx.commit().await?;
+            id
+        });
         Ok(ApiToken {
             id,
             label: token.label.clone(),
@@ -144,14 +158,20 @@ impl Store {
         &self,
         token: i64,
         account: Option<i64>,
-        now: Timestamp,
+        by: &By,
     ) -> Result<bool, Error> {
         let changed = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
             let query = match account {
-                Some(account) => sqlx::query(REVOKE_OF).bind(token).bind(now.0).bind(account),
-                None => sqlx::query(REVOKE).bind(token).bind(now.0),
+                Some(account) => sqlx::query(REVOKE_OF).bind(token).bind(by.at.0).bind(account),
+                None => sqlx::query(REVOKE).bind(token).bind(by.at.0),
             };
-            query.execute(pool).await?.rows_affected()
+            let changed = query.execute(&mut *tx).await?.rows_affected();
+            if changed > 0 {
+                record!(tx, &by.did("api_token_revoked", format!("API token {token}"), ""));
+            }
+            tx.commit().await?;
+            changed
         });
         Ok(changed > 0)
     }
@@ -164,8 +184,9 @@ mod tests {
 
     store_test!(a_token_never_does_more_than_its_owner, |store| {
         let now = Timestamp(1_795_000_000_000);
-        let anna = store.create_account("anna", Role::Admin, "hash", now).await.unwrap().id;
-        store.create_account("ben", Role::Admin, "hash", now).await.unwrap();
+        let by = By::new("test", now);
+        let anna = store.create_account("anna", Role::Admin, "hash", &by).await.unwrap().id;
+        store.create_account("ben", Role::Admin, "hash", &by).await.unwrap();
         let digest = Digest::of(b"secret");
         let new = NewApiTokenRow {
             digest,
@@ -183,12 +204,12 @@ mod tests {
         store.touch_api_token(made.id, now).await.unwrap();
         assert_eq!(store.api_tokens(Some(anna)).await.unwrap()[0].last_used_at, Some(now));
 
-        store.set_role(anna, Role::Auditor).await.unwrap();
+        store.set_role(anna, Role::Auditor, &by).await.unwrap();
         assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
-        store.set_role(anna, Role::It).await.unwrap();
+        store.set_role(anna, Role::It, &by).await.unwrap();
         assert!(store.api_token_by_digest(digest, now).await.unwrap().is_some());
-        assert!(!store.revoke_api_token(made.id, Some(anna + 1), now).await.unwrap());
-        assert!(store.revoke_api_token(made.id, Some(anna), now).await.unwrap());
+        assert!(!store.revoke_api_token(made.id, Some(anna + 1), &by).await.unwrap());
+        assert!(store.revoke_api_token(made.id, Some(anna), &by).await.unwrap());
         assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
         assert_eq!(store.api_tokens(None).await.unwrap().len(), 1);
     });

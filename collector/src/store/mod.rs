@@ -7,6 +7,7 @@
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod audit_chain;
 pub mod decision;
 pub mod device;
 pub mod enroll;
@@ -260,6 +261,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("audit", audit::QUERIES),
+    ("audit_chain", audit_chain::QUERIES),
     ("decision", decision::QUERIES),
     ("device", device::QUERIES),
     ("enroll", enroll::QUERIES),

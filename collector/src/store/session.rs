@@ -3,7 +3,8 @@
 use rollcall_shared::api::account::Role;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store, on_backend, queries};
+use super::audit::{AuditEntry, record};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
     INSERT = "INSERT INTO session (digest, account, created_at, used_at, expires_at) \
@@ -50,16 +51,23 @@ type Row = (i64, String, String, i64, i64, i64);
 
 impl Store {
     /// Begins a session, and forgets those that ended.
-    pub async fn create_session(&self, session: &NewSession) -> Result<(), Error> {
+    pub async fn create_session(
+        &self,
+        session: &NewSession,
+        entry: &AuditEntry,
+    ) -> Result<(), Error> {
         on_backend!(self, write pool => {
-            sqlx::query(SWEEP).bind(session.created_at.0).execute(pool).await?;
+            let mut tx = pool.begin_write().await?;
+            sqlx::query(SWEEP).bind(session.created_at.0).execute(&mut *tx).await?;
             sqlx::query(INSERT)
                 .bind(&session.id.0[..])
                 .bind(session.account)
                 .bind(session.created_at.0)
                 .bind(session.expires_at.0)
-                .execute(pool)
+                .execute(&mut *tx)
                 .await?;
+            record!(tx, entry);
+            tx.commit().await?;
         });
         Ok(())
     }
@@ -88,7 +96,20 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session.
+    /// A person ends their session.
+    pub async fn sign_out(&self, id: Digest, entry: &AuditEntry) -> Result<(), Error> {
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let ended = sqlx::query(END).bind(&id.0[..]).execute(&mut *tx).await?;
+            if ended.rows_affected() > 0 {
+                record!(tx, entry);
+            }
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// Ends a session whose time is over.
     pub async fn end_session(&self, id: Digest) -> Result<(), Error> {
         on_backend!(self, write pool =>
             sqlx::query(END).bind(&id.0[..]).execute(pool).await.map(|_| ()))?;
@@ -103,23 +124,28 @@ mod tests {
 
     store_test!(a_session_ends_with_its_account, |store| {
         let now = Timestamp(1_795_000_000_000);
-        let anna = store.create_account("anna", Role::It, "hash", now).await.unwrap().id;
+        let by = crate::store::audit::By::new("anna", now);
+        let entry = by.did("sign_in", "account anna", "");
+        let anna = store.create_account("anna", Role::It, "hash", &by).await.unwrap().id;
         let session = |id: &[u8]| NewSession {
             id: Digest::of(id),
             account: anna,
             created_at: now,
             expires_at: now.plus_ms(10),
         };
-        store.create_session(&session(b"one")).await.unwrap();
+        store.create_session(&session(b"one"), &entry).await.unwrap();
         let found = store.session(Digest::of(b"one")).await.unwrap().unwrap();
         assert_eq!((found.account_name.as_str(), found.role), ("anna", Role::It));
         store.touch_session(Digest::of(b"one"), now.plus_ms(5)).await.unwrap();
         assert_eq!(store.session(Digest::of(b"one")).await.unwrap().unwrap().used_at.0, now.0 + 5);
 
-        store.set_password(anna, "other").await.unwrap();
+        store.set_password(anna, "other", &by).await.unwrap();
         assert_eq!(store.session(Digest::of(b"one")).await.unwrap(), None);
-        store.create_session(&session(b"two")).await.unwrap();
-        store.end_session(Digest::of(b"two")).await.unwrap();
+        store.create_session(&session(b"two"), &entry).await.unwrap();
+        store.sign_out(Digest::of(b"two"), &by.did("sign_out", "account anna", "")).await.unwrap();
+        let newest = store.newest_audit_entries(3).await.unwrap();
+        let actions: Vec<&str> = newest.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(actions, ["sign_out", "sign_in", "password_set"]);
         assert_eq!(store.session(Digest::of(b"two")).await.unwrap(), None);
     });
 }

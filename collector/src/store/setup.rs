@@ -3,6 +3,8 @@
 use rollcall_shared::api::account::Role;
 use rollcall_shared::{Digest, Timestamp};
 
+use super::account::account_words;
+use super::audit::{By, record};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
@@ -47,6 +49,8 @@ impl Store {
                 .bind(until.0)
                 .execute(&mut *transaction)
                 .await?;
+            let by = By::new("collector", now);
+            record!(transaction, &by.did("set_up_link_made", "set-up", format!("until {until}")));
             transaction.commit().await?;
         });
         Ok(())
@@ -78,6 +82,10 @@ impl Store {
                 .bind(admin.now.0)
                 .execute(&mut *transaction)
                 .await?;
+            let name = admin.name.to_lowercase();
+            let by = By::new(&name, admin.now);
+            let said = "the first administrator, through the set-up link";
+            record!(transaction, &by.did("account_made", account_words(&name), said));
             transaction.commit().await?;
             Ok(true)
         })

@@ -20,6 +20,7 @@ use crate::http::client::percent_encode;
 use crate::http::{Guard, openapi, router};
 use crate::secret::Secret;
 use crate::store::api_token::NewApiTokenRow;
+use crate::store::audit::By;
 use crate::store::session::NewSession;
 
 /// Devices of the small fleet.
@@ -69,9 +70,10 @@ impl Api {
             past_being_told: std::sync::Arc::default(),
         });
         let (mut secrets, mut accounts) = (BTreeMap::new(), BTreeMap::new());
+        let by = By::new("test", NOW);
         for &role in Role::ALL {
             let name = role.as_str();
-            let account = app.store.create_account(name, role, "hash", NOW).await.unwrap();
+            let account = app.store.create_account(name, role, "hash", &by).await.unwrap();
             let secret = Secret::random(API_TOKEN_PREFIX).unwrap();
             let token = NewApiTokenRow {
                 digest: secret.digest(),
@@ -118,7 +120,8 @@ impl Api {
             created_at: NOW,
             expires_at: NOW.plus_ms(DAY_MS),
         };
-        self.app.store.create_session(&session).await.unwrap();
+        let entry = By::new(role.as_str(), NOW).did("sign_in", "test", "");
+        self.app.store.create_session(&session, &entry).await.unwrap();
         format!("__Host-rollcall={}", secret.reveal())
     }
 

@@ -174,7 +174,7 @@ pub(super) async fn revoke(
     Helpdesk(caller): Helpdesk,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
-    app.store.revoke_api_token(id, Some(caller.account), app.clock.now()).await?;
+    app.store.revoke_api_token(id, Some(caller.account), &caller.by(&app)).await?;
     Ok(Redirect::to("/account"))
 }
 
