@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and which function answers.
 
+mod audit;
 mod backup;
 mod health;
 mod token;
@@ -43,6 +44,9 @@ enum Command {
     /// Make accounts, list them, give new passwords
     #[command(subcommand)]
     User(user::Command),
+    /// Hold the audit log against its own chain
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask whether a collector works
     Health(health::Options),
     /// Copy a running collector on SQLite into a new folder
@@ -138,6 +142,7 @@ async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Config(settings) => show_config(&settings, matches.subcommand_matches("config")),
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Health(options) => health::run(&options).await,
         Command::Backup(options) => backup::make(&options).await,
         Command::Verify(options) => backup::verify(&options).await,

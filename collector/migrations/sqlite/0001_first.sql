@@ -235,7 +235,9 @@ CREATE TABLE account (
   password_hash      TEXT NOT NULL,                -- argon2id, PHC form
   totp_secret        BLOB,
   created_at         INTEGER NOT NULL,
-  disabled_at        INTEGER
+  disabled_at        INTEGER,
+  totp_step          INTEGER,                      -- the newest code that was used, by its number
+  totp_due_at        INTEGER                       -- until when an administrator may go without
 );
 
 CREATE TABLE session (
@@ -243,9 +245,19 @@ CREATE TABLE session (
   account            INTEGER NOT NULL REFERENCES account (id),
   created_at         INTEGER NOT NULL,
   used_at            INTEGER NOT NULL,
-  expires_at         INTEGER NOT NULL
+  expires_at         INTEGER NOT NULL,
+  client             TEXT NOT NULL DEFAULT '',     -- from where, in words
+  awaits             TEXT                          -- what must come before it opens anything
 );
 CREATE INDEX session_account ON session (account);
+
+-- What lets a person in whose authenticator app is gone, each once; only hashes.
+CREATE TABLE recovery_code (
+  digest             BLOB PRIMARY KEY,
+  account            INTEGER NOT NULL REFERENCES account (id),
+  used_at            INTEGER
+);
+CREATE INDEX recovery_code_account ON recovery_code (account);
 
 CREATE TABLE api_token (
   id                 INTEGER PRIMARY KEY,
@@ -256,7 +268,8 @@ CREATE TABLE api_token (
   created_at         INTEGER NOT NULL,
   expires_at         INTEGER NOT NULL,
   last_used_at       INTEGER,
-  revoked_at         INTEGER
+  revoked_at         INTEGER,
+  read_only          BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX api_token_account ON api_token (account);
 

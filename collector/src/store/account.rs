@@ -2,28 +2,32 @@
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::account::{Account, Role};
+use rollcall_shared::time::DAY_MS;
 
 use super::audit::{By, record};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
-    BY_NAME = "SELECT id, name, role, created_at, disabled_at, password_hash \
+    BY_NAME = "SELECT id, name, role, created_at, disabled_at, password_hash, totp_secret IS NOT NULL \
                FROM account WHERE name = $1";
-    BY_ID = "SELECT id, name, role, created_at, disabled_at, password_hash \
+    BY_ID = "SELECT id, name, role, created_at, disabled_at, password_hash, totp_secret IS NOT NULL \
              FROM account WHERE id = $1";
-    ALL = "SELECT id, name, role, created_at, disabled_at, password_hash \
+    ALL = "SELECT id, name, role, created_at, disabled_at, password_hash, totp_secret IS NOT NULL \
            FROM account ORDER BY name";
     HAS_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
                  WHERE role = 'admin' AND disabled_at IS NULL)";
     OTHER_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
                    WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1)";
-    INSERT = "INSERT INTO account (name, role, password_hash, created_at) \
-              VALUES ($1, $2, $3, $4) RETURNING id";
+    INSERT = "INSERT INTO account (name, role, password_hash, created_at, totp_due_at) \
+              VALUES ($1, $2, $3, $4, $5) RETURNING id";
     SET_PASSWORD = "UPDATE account SET password_hash = $2 WHERE id = $1";
-    SET_ROLE = "UPDATE account SET role = $2 WHERE id = $1";
+    SET_ROLE = "UPDATE account SET role = $2, totp_due_at = $3 WHERE id = $1";
     SET_DISABLED = "UPDATE account SET disabled_at = $2 WHERE id = $1";
     END_SESSIONS = "DELETE FROM session WHERE account = $1";
 }
+
+/// How long an administrator may go without a second factor.
+pub const GRACE_MS: i64 = DAY_MS;
 
 /// An account with the hash of its password.
 #[derive(Debug, Clone)]
@@ -34,9 +38,11 @@ pub struct AccountRow {
     pub password_hash: String,
 }
 
-type Row = (i64, String, String, i64, Option<i64>, String);
+type Row = (i64, String, String, i64, Option<i64>, String, bool);
 
-fn row((id, name, role, created_at, disabled_at, password_hash): Row) -> Result<AccountRow, Error> {
+fn row(
+    (id, name, role, created_at, disabled_at, password_hash, second_factor): Row,
+) -> Result<AccountRow, Error> {
     let role = super::role(&role)?;
     let account = Account {
         id,
@@ -44,6 +50,7 @@ fn row((id, name, role, created_at, disabled_at, password_hash): Row) -> Result<
         role,
         created_at: Timestamp(created_at),
         disabled_at: disabled_at.map(Timestamp),
+        second_factor,
     };
     Ok(AccountRow { account, password_hash })
 }
@@ -100,13 +107,14 @@ impl Store {
                 .bind(role.as_str())
                 .bind(password_hash)
                 .bind(by.at.0)
+                .bind(by.at.plus_ms(GRACE_MS).0)
                 .fetch_one(&mut *tx)
                 .await?;
             record!(tx, &entry);
             tx.commit().await?;
             id
         });
-        Ok(Account { id, name, role, created_at: by.at, disabled_at: None })
+        Ok(Account { id, name, role, created_at: by.at, disabled_at: None, second_factor: false })
     }
 
     /// Sets a password and ends all sessions of the account. `false` when there is none.
@@ -126,12 +134,7 @@ impl Store {
 
     /// Disables an account or enables it again, and ends its sessions. `Conflict` for the last
     /// administrator.
-    pub async fn set_disabled(
-        &self,
-        account: i64,
-        disabled: bool,
-        by: &By,
-    ) -> Result<bool, Error> {
+    pub async fn set_disabled(&self, account: i64, disabled: bool, by: &By) -> Result<bool, Error> {
         let at = disabled.then_some(by.at);
         self.change_account(account, Change::Disabled(at), by).await
     }
@@ -162,7 +165,10 @@ impl Store {
             }
             let query = match change {
                 Change::Password(hash) => sqlx::query(SET_PASSWORD).bind(account).bind(hash),
-                Change::Role(role) => sqlx::query(SET_ROLE).bind(account).bind(role.as_str()),
+                Change::Role(role) => sqlx::query(SET_ROLE)
+                    .bind(account)
+                    .bind(role.as_str())
+                    .bind(by.at.plus_ms(GRACE_MS).0),
                 Change::Disabled(at) => {
                     sqlx::query(SET_DISABLED).bind(account).bind(at.map(|at| at.0))
                 }

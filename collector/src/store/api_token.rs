@@ -8,7 +8,7 @@ use super::audit::{By, record};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
-    FIND = "SELECT t.id, t.role, a.role, a.id, a.name FROM api_token t \
+    FIND = "SELECT t.id, t.role, a.role, a.id, a.name, t.read_only FROM api_token t \
             JOIN account a ON a.id = t.account \
             WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 \
             AND a.disabled_at IS NULL";
@@ -16,13 +16,13 @@ queries! {
              WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
     UNTOUCHED = "SELECT EXISTS (SELECT 1 FROM api_token \
                  WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2))";
-    INSERT = "INSERT INTO api_token (digest, account, label, role, created_at, expires_at) \
-              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    INSERT = "INSERT INTO api_token (digest, account, label, role, created_at, expires_at, \
+              read_only) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
     LIST = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
-            t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+            t.revoked_at, t.read_only FROM api_token t JOIN account a ON a.id = t.account \
             ORDER BY t.id DESC";
     LIST_OF = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
-               t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+               t.revoked_at, t.read_only FROM api_token t JOIN account a ON a.id = t.account \
                WHERE t.account = $1 ORDER BY t.id DESC";
     REVOKE = "UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     REVOKE_OF = "UPDATE api_token SET revoked_at = $2 \
@@ -40,6 +40,8 @@ pub struct UsableApiToken {
     pub account: i64,
     /// Its owner's sign-in name.
     pub account_name: String,
+    /// It changes nothing.
+    pub read_only: bool,
 }
 
 /// A token to make.
@@ -59,9 +61,11 @@ pub struct NewApiTokenRow {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// It changes nothing.
+    pub read_only: bool,
 }
 
-type Row = (i64, String, String, String, i64, i64, Option<i64>, Option<i64>);
+type Row = (i64, String, String, String, i64, i64, Option<i64>, Option<i64>, bool);
 
 impl Store {
     /// The token with this hash, unless it ended, was revoked or its owner is disabled or may no
@@ -71,11 +75,14 @@ impl Store {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<UsableApiToken>, Error> {
-        let found: Option<(i64, String, String, i64, String)> = on_backend!(self, read pool =>
+        let found: Option<(i64, String, String, i64, String, bool)> = on_backend!(self, read pool =>
             sqlx::query_as(FIND).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
-        let Some((token, role, owner, account, account_name)) = found else { return Ok(None) };
+        let Some((token, role, owner, account, account_name, read_only)) = found else {
+            return Ok(None);
+        };
         let (role, owner) = (super::role(&role)?, super::role(&owner)?);
-        Ok(owner.includes(role).then_some(UsableApiToken { token, role, account, account_name }))
+        let usable = UsableApiToken { token, role, account, account_name, read_only };
+        Ok(owner.includes(role).then_some(usable))
     }
 
     /// Notes that a token was used; written at most once a minute.
@@ -106,13 +113,15 @@ impl Store {
                 .bind(token.role.as_str())
                 .bind(token.created_at.0)
                 .bind(token.expires_at.0)
+                .bind(token.read_only)
                 .fetch_one(&mut *tx)
                 .await?;
             let by = By::new(&token.account_name, token.created_at);
             let may = format!(
-                "{}; may {} until {}",
+                "{}; may {}{} until {}",
                 token.label,
                 token.role.as_str(),
+                if token.read_only { ", reading only," } else { "" },
                 token.expires_at
             );
             record!(tx, &by.did("api_token_made", format!("API token {id}"), may));
@@ -128,6 +137,7 @@ impl Store {
             expires_at: token.expires_at,
             last_used_at: None,
             revoked_at: None,
+            read_only: token.read_only,
         })
     }
 
@@ -138,7 +148,17 @@ impl Store {
             None => sqlx::query_as(LIST).fetch_all(pool).await?,
         });
         let row = |row: Row| -> Result<ApiToken, Error> {
-            let (id, label, role, owner, created_at, expires_at, last_used_at, revoked_at) = row;
+            let (
+                id,
+                label,
+                role,
+                owner,
+                created_at,
+                expires_at,
+                last_used_at,
+                revoked_at,
+                read_only,
+            ) = row;
             Ok(ApiToken {
                 id,
                 label,
@@ -148,6 +168,7 @@ impl Store {
                 expires_at: Timestamp(expires_at),
                 last_used_at: last_used_at.map(Timestamp),
                 revoked_at: revoked_at.map(Timestamp),
+                read_only,
             })
         };
         found.into_iter().map(row).collect()
@@ -196,6 +217,7 @@ mod tests {
             account_name: "anna".into(),
             created_at: now,
             expires_at: now.plus_ms(100),
+            read_only: false,
         };
         let made = store.create_api_token(&new).await.unwrap();
         let usable = store.api_token_by_digest(digest, now).await.unwrap().unwrap();

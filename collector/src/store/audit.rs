@@ -227,11 +227,10 @@ pub(super) use record;
 /// A device as the log names it, read within the transaction.
 macro_rules! device_named {
     ($tx:ident, $number:expr) => {{
-        let found: Option<(String, String)> =
-            sqlx::query_as($crate::store::audit::DEVICE_NAME)
-                .bind($number)
-                .fetch_optional(&mut *$tx)
-                .await?;
+        let found: Option<(String, String)> = sqlx::query_as($crate::store::audit::DEVICE_NAME)
+            .bind($number)
+            .fetch_optional(&mut *$tx)
+            .await?;
         $crate::store::audit::device_words($number, found)
     }};
 }

@@ -187,9 +187,8 @@ impl Store {
                 sqlx::query_scalar(FOLLOWING).bind(newest + 1).fetch_optional(pool).await?);
             let mut rows = page.into_iter().peekable();
             while let Some(row) = rows.next() {
-                held |= kept.is_some_and(|kept| {
-                    kept.number == row.id && kept.hash.0[..] == row.hash[..]
-                });
+                held |= kept
+                    .is_some_and(|kept| kept.number == row.id && kept.hash.0[..] == row.hash[..]);
                 let next = rows.peek().map(|next| next.previous_hash.clone());
                 let next = next.or_else(|| following.clone());
                 chain.entry(row, next.as_deref());

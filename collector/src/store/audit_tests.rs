@@ -150,11 +150,7 @@ store_test!(pages_of_a_past_range_stay_as_they_are, |store| {
         };
         store.audit(&entry).await.unwrap();
     }
-    let range = AuditQuery {
-        from: Timestamp(2),
-        before: Timestamp(8),
-        ..AuditQuery::default()
-    };
+    let range = AuditQuery { from: Timestamp(2), before: Timestamp(8), ..AuditQuery::default() };
     let numbers = async |query: &AuditQuery, below: Option<i64>, limit: u32| {
         let found = store.audit_entries(query, below, limit).await.unwrap();
         found.iter().map(|one| one.head.number).collect::<Vec<_>>()

@@ -16,6 +16,7 @@ pub mod feed;
 pub mod finding;
 pub mod history;
 pub mod report;
+pub mod second_factor;
 pub mod session;
 pub mod setting;
 pub mod setup;
@@ -278,6 +279,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("load", load::QUERIES),
     ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
+    ("second_factor", second_factor::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),

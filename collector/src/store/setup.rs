@@ -3,7 +3,7 @@
 use rollcall_shared::api::account::Role;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::account::account_words;
+use super::account::{GRACE_MS, account_words};
 use super::audit::{By, record};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
@@ -15,8 +15,8 @@ queries! {
     USE = "UPDATE setup_link SET used_at = $2 \
            WHERE digest = $1 AND used_at IS NULL AND expires_at > $2 \
            AND NOT EXISTS (SELECT 1 FROM account WHERE role = 'admin' AND disabled_at IS NULL)";
-    INSERT_ADMIN = "INSERT INTO account (name, role, password_hash, created_at) \
-                    VALUES ($1, $2, $3, $4)";
+    INSERT_ADMIN = "INSERT INTO account (name, role, password_hash, created_at, totp_due_at) \
+                    VALUES ($1, $2, $3, $4, $5)";
 }
 
 /// The first administrator to make.
@@ -80,6 +80,7 @@ impl Store {
                 .bind(Role::Admin.as_str())
                 .bind(&admin.password_hash)
                 .bind(admin.now.0)
+                .bind(admin.now.plus_ms(GRACE_MS).0)
                 .execute(&mut *transaction)
                 .await?;
             let name = admin.name.to_lowercase();

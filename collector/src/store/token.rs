@@ -4,8 +4,8 @@
 use rollcall_shared::api::token::EnrollmentToken;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::enroll::TokenGrant;
 use super::audit::{By, record};
+use super::enroll::TokenGrant;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {

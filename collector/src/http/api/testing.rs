@@ -83,6 +83,7 @@ impl Api {
                 account_name: name.to_owned(),
                 created_at: NOW,
                 expires_at: NOW.plus_ms(DAY_MS),
+                read_only: false,
             };
             app.store.create_api_token(&token).await.unwrap();
             secrets.insert(role, secret.reveal().to_owned());
@@ -119,9 +120,11 @@ impl Api {
             account: self.accounts[&role],
             created_at: NOW,
             expires_at: NOW.plus_ms(DAY_MS),
+            client: String::new(),
+            awaits: None,
         };
         let entry = By::new(role.as_str(), NOW).did("sign_in", "test", "");
-        self.app.store.create_session(&session, &entry).await.unwrap();
+        self.app.store.create_session(&session, Some(&entry)).await.unwrap();
         format!("__Host-rollcall={}", secret.reveal())
     }
 
