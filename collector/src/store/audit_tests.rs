@@ -5,6 +5,9 @@ use super::*;
 use crate::store::audit_chain::{Tampered, Verified};
 use crate::store::testing::{another, store_test};
 
+/// Entries of the log that is tampered with.
+const ROWS: i64 = 12;
+
 fn entry(at: i64) -> AuditEntry {
     AuditEntry {
         at: Timestamp(at),
@@ -60,7 +63,6 @@ store_test!(any_changed_column_is_named, |store| {
         let strategy = proptest::string::string_regex(pattern).unwrap();
         strategy.new_tree(&mut runner).unwrap().current()
     };
-    const ROWS: i64 = 12;
     for at in 1..=ROWS {
         let (actor, object, detail) = (any("[a-z]{0,9}"), any(".{0,20}"), any(".{0,40}"));
         let entry = AuditEntry { at: Timestamp(at * 7), actor, action: "x".into(), object, detail };

@@ -140,21 +140,16 @@ fn token_words(id: i64) -> String {
 /// What a token gives, for the audit log.
 fn told(token: &EnrollmentToken) -> String {
     let uses = token.uses_allowed.map_or_else(|| "any number".to_owned(), |uses| uses.to_string());
-    let mut told = format!("{}; {uses} of uses until {}", token.label, token.expires_at);
-    for (what, given) in [("site", &token.site), ("department", &token.department)] {
-        if let Some(given) = given {
-            told.push_str(&format!("; {what} {given}"));
-        }
-    }
-    for (what, given) in [
-        ("needs approval", token.needs_approval),
-        ("may continue known devices", token.allows_reenrollment),
-    ] {
-        if given {
-            told.push_str(&format!("; {what}"));
-        }
-    }
-    told
+    let given =
+        |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what} {value}"));
+    let parts = [
+        Some(format!("{}; {uses} of uses until {}", token.label, token.expires_at)),
+        given("site", &token.site),
+        given("department", &token.department),
+        token.needs_approval.then(|| "needs approval".to_owned()),
+        token.allows_reenrollment.then(|| "may continue known devices".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ mod tests {
             assert!(answer.text.len() > 100, "{file}");
             let entry = &api.app.store.newest_audit_entries(1).await.unwrap()[0];
             assert_eq!((entry.action.as_str(), entry.object.as_str()), ("export", *file));
-            if file.ends_with(".json") {
+            if answer.json.is_object() {
                 let rows = answer.json["rows"].as_array().unwrap().len();
                 assert_eq!(answer.json["row_count"], rows, "{file}");
                 let number = &answer.json["export"]["audit_entry"];
