@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and which function answers.
 
+mod audit;
 mod backup;
 mod doctor;
 mod health;
@@ -45,6 +46,9 @@ enum Command {
     /// Make accounts, list them, give new passwords
     #[command(subcommand)]
     User(user::Command),
+    /// Hold the audit log against its own chain
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask whether a collector works
     Health(health::Options),
     /// Look whether the tables and the certificate are well; changes nothing
@@ -144,6 +148,7 @@ async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Config(settings) => show_config(&settings, matches.subcommand_matches("config")),
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Health(options) => health::run(&options).await,
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,

@@ -55,6 +55,9 @@ pub struct Raw {
     /// Connections at the same time from one address
     #[arg(long, value_name = "NUMBER", env = "ROLLCALL_CONNECTIONS_PER_ADDRESS")]
     pub connections_per_address: Option<usize>,
+    /// Address and port for figures in the form of Prometheus; of this computer only
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ROLLCALL_METRICS")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Who speaks TLS.
@@ -100,6 +103,8 @@ pub struct Config {
     pub connections: usize,
     /// Connections at the same time from one address.
     pub connections_per_address: usize,
+    /// Where figures are served; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Where TLS comes from.
@@ -124,7 +129,7 @@ impl Raw {
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
         layered!(self, lower; listen, data, database, public_url, certificate, certificate_key,
-            tls, trusted_proxies, log_format, log_level, connections, connections_per_address)
+            tls, trusted_proxies, log_format, log_level, connections, connections_per_address, metrics)
     }
 
     /// The defaults of `rollcall serve`.
@@ -186,6 +191,7 @@ impl Raw {
             "log_level",
             "connections",
             "connections_per_address",
+            "metrics",
         ]
     }
 
@@ -211,6 +217,10 @@ impl Raw {
             (_, None, None) => Tls::Own,
             _ => return Err(usage("certificate and certificate_key come together")),
         };
+        if let Some(address) = raw.metrics.filter(|address| !address.ip().is_loopback()) {
+            return Err(usage(&format!("figures are not served on {address}"))
+                .next("Give an address of this computer only, e.g. 127.0.0.1:9464."));
+        }
         let public_url = raw.public_url.map(|url| check_public_url(&url)).transpose()?;
         Ok(Config {
             listen,
@@ -223,6 +233,7 @@ impl Raw {
             log_level: raw.log_level.unwrap_or_default(),
             connections: raw.connections.unwrap_or(8192).max(16),
             connections_per_address: raw.connections_per_address.unwrap_or(256).max(1),
+            metrics: raw.metrics,
         })
     }
 }
@@ -319,6 +330,8 @@ mod tests {
         assert_eq!(config.database, "sqlite:/var/lib/rollcall/rollcall.db");
         let half = Raw { certificate: Some("a.pem".into()), ..Raw::default() };
         assert!(half.resolve().is_err());
+        let open = Raw { metrics: Some(([0, 0, 0, 0], 9464).into()), ..Raw::default() };
+        assert!(open.resolve().is_err(), "figures stay on this computer");
         let bad = Raw { public_url: Some("http://example.org".into()), ..Raw::default() };
         assert!(bad.resolve().is_err());
         let good = Raw { public_url: Some("https://example.org/".into()), ..Raw::default() };

@@ -72,7 +72,7 @@ pub async fn api_token(
     caller: &Caller,
     new: NewApiToken,
 ) -> Result<CreatedApiToken, Error> {
-    let NewApiToken { label, role, valid_days } = new;
+    let NewApiToken { label, role, valid_days, read_only } = new;
     let label = self::label(&label)?;
     let role: Role = role.unwrap_or(caller.role);
     if !caller.role.includes(role) {
@@ -92,6 +92,7 @@ pub async fn api_token(
         account_name: caller.name.clone(),
         created_at: now,
         expires_at: now.plus_ms(i64::from(valid_days) * DAY_MS),
+        read_only,
     };
     let token: ApiToken = app.store.create_api_token(&row).await?;
     tracing::info!(token.id, by = caller.label(), "an API token was made");

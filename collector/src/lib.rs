@@ -25,5 +25,6 @@ pub mod server;
 pub mod start;
 pub mod store;
 pub mod tls;
+pub mod totp;
 pub mod up;
 pub mod view;

@@ -37,6 +37,7 @@ pub struct Started {
     /// Where it listens.
     pub bound: SocketAddr,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     certificate: Option<Arc<Certificate>>,
     authority: Option<(Authority, Vec<String>)>,
     limits: Limits,
@@ -46,6 +47,10 @@ pub struct Started {
 pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
     let store = Store::open_soon(&config.database, PATIENCE).await?;
     let listener = bind(config.listen).await?;
+    let metrics = match config.metrics {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let bound = listener.local_addr().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let computer = computer_name();
     let public_url = public_url(config, bound, computer.as_deref());
@@ -84,7 +89,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
         connections_per_address: config.connections_per_address,
         ..Limits::default()
     };
-    Ok(Started { app, bound, listener, certificate, authority, limits })
+    Ok(Started { app, bound, listener, metrics, certificate, authority, limits })
 }
 
 /// The settings under which other programs of this computer find what the running one decided.
@@ -114,15 +119,19 @@ pub async fn beside(config: &Config, store: Store) -> Result<App, Failure> {
 impl Started {
     /// Serves until `stop` is ready, then finishes what is being answered.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { app, bound: _, listener, certificate, authority, limits } = self;
+        let Self { app, bound: _, listener, metrics, certificate, authority, limits } = self;
         let tls = certificate
             .as_ref()
             .map(Certificate::server_config)
             .transpose()
             .map_err(|error| Failure::of(Exit::Internal, &error))?;
+        http::session::recall_failures(&app)
+            .await
+            .map_err(|error| Failure::of(Exit::Internal, &error))?;
         let fleet = crate::job::spawn(&app);
         let (stopping, stopped) = watch::channel(false);
         let certificates = tokio::spawn(certificates(app.clone(), certificate, authority, stopped));
+        let figures = metrics.map(|listener| tokio::spawn(figures(app.clone(), listener)));
         let listening = Listening {
             listener,
             tls,
@@ -134,11 +143,26 @@ impl Started {
         let _ = stopping.send(true);
         let _ = certificates.await;
         fleet.abort();
+        if let Some(figures) = figures {
+            figures.abort();
+        }
         // What was only noted in memory is written; reports are durable already.
         app.store.flush().await?;
         app.store.give_leases().await?;
         Ok(())
     }
+}
+
+/// Serves figures on an address of this computer only, to a few at a time.
+async fn figures(app: App, listener: TcpListener) {
+    let listening = Listening {
+        listener,
+        tls: None,
+        router: http::figures::router(app),
+        limits: Limits { connections: 16, connections_per_address: 16, ..Limits::default() },
+        proxies: Vec::new(),
+    };
+    server::serve(listening, std::future::pending()).await;
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

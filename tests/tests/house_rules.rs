@@ -244,3 +244,52 @@ fn the_project_speaks_of_itself_alone() {
     }
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
+
+#[test]
+fn every_named_test_of_the_threat_model_exists() {
+    let page = fs::read_to_string(root().join("shared/security/threat-model.md")).unwrap();
+    let mut tests = BTreeSet::new();
+    for folder in ["agent", "collector", "shared", "tests"] {
+        for (_, text) in files(folder, "rs") {
+            for line in text.lines() {
+                let line = line.trim_start().trim_start_matches("async ");
+                let named = line.strip_prefix("fn ").or_else(|| line.strip_prefix("store_test!("));
+                let Some(rest) = named else { continue };
+                tests.insert(rest.split(['(', ',', '<']).next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    let mut promises = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [code, _, _, named] = cells[..] else { panic!("four columns: {line}") };
+        if code == "Promise" || code.starts_with("---") {
+            continue;
+        }
+        assert!(promises.insert(code, ()).is_none(), "{code} stands twice");
+        let names: Vec<&str> =
+            named.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')).collect();
+        assert!(
+            !names.is_empty() || named.starts_with("none: "),
+            "{code}: say why no test holds it"
+        );
+        for name in names {
+            assert!(
+                tests.contains(name),
+                "{code}: there is no test `{name}`; name the one that is"
+            );
+        }
+    }
+    let codes = |letter: char, numbers: &[u32]| -> Vec<String> {
+        numbers.iter().map(|number| format!("{letter}{number}")).collect()
+    };
+    let all = [
+        codes('S', &(1..=22).collect::<Vec<_>>()),
+        codes('A', &[1, 2, 3, 4, 6, 7, 8, 9, 10]),
+        codes('D', &(1..=12).collect::<Vec<_>>()),
+        codes('B', &[1, 2, 4]),
+    ];
+    for code in all.concat() {
+        assert!(promises.contains_key(code.as_str()), "{code} is missing");
+    }
+}

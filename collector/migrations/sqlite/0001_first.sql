@@ -246,7 +246,9 @@ CREATE TABLE account (
   password_hash      TEXT NOT NULL,                -- argon2id, PHC form
   totp_secret        BLOB,
   created_at         INTEGER NOT NULL,
-  disabled_at        INTEGER
+  disabled_at        INTEGER,
+  totp_step          INTEGER,                      -- the newest code that was used, by its number
+  totp_due_at        INTEGER                       -- until when an administrator may go without
 );
 
 CREATE TABLE session (
@@ -254,9 +256,19 @@ CREATE TABLE session (
   account            INTEGER NOT NULL REFERENCES account (id),
   created_at         INTEGER NOT NULL,
   used_at            INTEGER NOT NULL,
-  expires_at         INTEGER NOT NULL
+  expires_at         INTEGER NOT NULL,
+  client             TEXT NOT NULL DEFAULT '',     -- from where, in words
+  awaits             TEXT                          -- what must come before it opens anything
 );
 CREATE INDEX session_account ON session (account);
+
+-- What lets a person in whose authenticator app is gone, each once; only hashes.
+CREATE TABLE recovery_code (
+  digest             BLOB PRIMARY KEY,
+  account            INTEGER NOT NULL REFERENCES account (id),
+  used_at            INTEGER
+);
+CREATE INDEX recovery_code_account ON recovery_code (account);
 
 CREATE TABLE api_token (
   id                 INTEGER PRIMARY KEY,
@@ -267,7 +279,8 @@ CREATE TABLE api_token (
   created_at         INTEGER NOT NULL,
   expires_at         INTEGER NOT NULL,
   last_used_at       INTEGER,
-  revoked_at         INTEGER
+  revoked_at         INTEGER,
+  read_only          BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX api_token_account ON api_token (account);
 
@@ -283,7 +296,8 @@ CREATE TABLE setting (
   value              TEXT NOT NULL                 -- JSON
 );
 
--- What people and the collector did. Each entry carries the hash of the one before.
+-- What people and the collector did. Each entry carries the hash of the one before; its number is
+-- counter `audit`, so that one that is gone leaves a gap.
 CREATE TABLE audit (
   id                 INTEGER PRIMARY KEY,
   at                 INTEGER NOT NULL,
@@ -292,8 +306,15 @@ CREATE TABLE audit (
   object             TEXT NOT NULL,
   detail             TEXT NOT NULL,
   previous_hash      BLOB NOT NULL UNIQUE,
-  hash               BLOB NOT NULL
+  hash               BLOB NOT NULL,
+  marks              BLOB NOT NULL                -- of each column eight bytes of its hash, to name one that was changed
 );
+CREATE INDEX audit_at ON audit (at);
+INSERT INTO counter (name, value) VALUES ('audit', 0);
+-- INSERT OR REPLACE would delete without asking the trigger below.
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id OR previous_hash = NEW.previous_hash)
+BEGIN SELECT RAISE(ABORT, 'audit entries are never replaced'); END;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit entries are never changed'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit

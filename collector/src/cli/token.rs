@@ -7,6 +7,7 @@ use rollcall_shared::api::token::{EnrollmentToken, NewEnrollmentToken};
 use super::{Where, say};
 use crate::failure::{Exit, Failure};
 use crate::issue;
+use crate::store::audit::By;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -62,7 +63,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         Command::List { json, place } => list(json, &place).await,
         Command::Revoke { id, place } => {
             let app = place.open().await?;
-            if app.store.revoke_token(id, app.clock.now()).await? {
+            if app.store.revoke_token(id, &By::new("command line", app.clock.now())).await? {
                 say(format_args!("Token {id} is revoked."));
                 return Ok(());
             }

@@ -3,13 +3,15 @@
 use std::io::Read as _;
 
 use clap::Subcommand;
-use rollcall_shared::api::account::Role;
+use rollcall_shared::api::account::{Account, Role};
 
 use super::{Where, say};
+use crate::app::App;
 use crate::failure::{Exit, Failure};
 use crate::http::password;
 use crate::secret::Secret;
 use crate::store;
+use crate::store::audit::By;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -26,13 +28,27 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Where,
     },
-    /// Give an account a new password and end its sessions
+    /// Give an account a new password, take its second factor away and end its sessions
     Reset {
         /// Sign-in name
         name: String,
         /// Read the password from standard input instead of making one
         #[arg(long)]
         password_stdin: bool,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Close an account and end its sessions
+    Disable {
+        /// Sign-in name
+        name: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Open a closed account again
+    Enable {
+        /// Sign-in name
+        name: String,
         #[command(flatten)]
         place: Where,
     },
@@ -58,7 +74,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
                 .to_lowercase();
             let app = place.open().await?;
             let (text, hash) = new_password(&name, password_stdin)?;
-            let made = app.store.create_account(&name, role, &hash, app.clock.now()).await;
+            let made = app.store.create_account(&name, role, &hash, &by(&app)).await;
             if matches!(made, Err(store::Error::Conflict)) {
                 return Err(Failure::new(Exit::Conflict, format!("`{name}` exists already"))
                     .next(format!("Give it a new password with `rollcall user reset {name}`.")));
@@ -68,15 +84,15 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Reset { name, password_stdin, place } => {
             let app = place.open().await?;
-            let Some(found) = app.store.account_by_name(&name).await? else {
-                return Err(Failure::new(Exit::Usage, format!("there is no account `{name}`"))
-                    .next("See `rollcall user list`."));
-            };
-            let name = found.account.name;
+            let account = named(&app, &name).await?;
+            let name = account.name;
             let (text, hash) = new_password(&name, password_stdin)?;
-            app.store.set_password(found.account.id, &hash).await?;
+            app.store.turn_off_second_factor(account.id, &by(&app)).await?;
+            app.store.set_password(account.id, &hash, &by(&app)).await?;
             told(&name, text.as_deref());
         }
+        Command::Disable { name, place } => set_disabled(&name, &place, true).await?,
+        Command::Enable { name, place } => set_disabled(&name, &place, false).await?,
         Command::List { json, place } => {
             let app = place.open().await?;
             let accounts = app.store.accounts().await?;
@@ -86,11 +102,40 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
             }
             for account in accounts {
                 let disabled = if account.disabled_at.is_some() { "  disabled" } else { "" };
-                say(format_args!("{:<9} {}{disabled}", account.role.as_str(), account.name));
+                let factor = if account.second_factor { "  second factor" } else { "" };
+                let role = account.role.as_str();
+                say(format_args!("{role:<9} {}{factor}{disabled}", account.name));
             }
         }
     }
     Ok(())
+}
+
+async fn named(app: &App, name: &str) -> Result<Account, Failure> {
+    match app.store.account_by_name(name).await? {
+        Some(found) => Ok(found.account),
+        None => Err(Failure::new(Exit::Usage, format!("there is no account `{name}`"))
+            .next("See `rollcall user list`.")),
+    }
+}
+
+async fn set_disabled(name: &str, place: &Where, disabled: bool) -> Result<(), Failure> {
+    let app = place.open().await?;
+    let account = named(&app, name).await?;
+    let done = app.store.set_disabled(account.id, disabled, &by(&app)).await;
+    if matches!(done, Err(store::Error::Conflict)) {
+        let text = format!("{} is the last administrator who can sign in", account.name);
+        return Err(Failure::new(Exit::Conflict, text)
+            .next("Make another first: `rollcall user add NAME --role admin`."));
+    }
+    done?;
+    let state = if disabled { "closed" } else { "open" };
+    say(format_args!("The account {} is {state}.", account.name));
+    Ok(())
+}
+
+fn by(app: &App) -> By {
+    By::new("command line", app.clock.now())
 }
 
 /// A password (when it was made here) and its hash.

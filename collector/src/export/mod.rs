@@ -3,12 +3,14 @@
 //! Rows are made page by page while they are sent, so the memory used does not grow with the
 //! fleet. Each page is a short read of its own.
 
+mod audit;
 mod csv;
 mod record;
 
 use std::collections::HashMap;
 use std::task::{Context, Poll};
 
+use rollcall_shared::api::audit::ExportReceipt;
 use rollcall_shared::api::device::DeviceSummary;
 use rollcall_shared::{DeviceId, Timestamp};
 use tokio::sync::mpsc;
@@ -16,6 +18,7 @@ use tokio::sync::mpsc;
 use self::csv::CsvWriter;
 use self::record::Record;
 use crate::app::App;
+use crate::store::audit::AuditQuery;
 use crate::store::device::DeviceKey;
 use crate::store::history::Past;
 use crate::view::{self, past};
@@ -69,7 +72,7 @@ words! {
     Format {
         /// Comma-separated values, RFC 4180.
         Csv "csv",
-        /// One JSON array.
+        /// One JSON object: what the export is, its rows, how many there are.
         Json "json",
         /// One JSON object a line.
         JsonLines "jsonl",
@@ -129,9 +132,9 @@ pub fn rows(
     format: Format,
     profile: Profile,
     as_of: Option<Timestamp>,
+    receipt: Option<&ExportReceipt>,
 ) -> Rows {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let mut sink = Sink { sender, buffer: Vec::new(), form: Form::new(kind, format, profile) };
+    let (mut sink, receiver) = sink(record::columns(kind), format, profile, receipt);
     let app = app.clone();
     tokio::spawn(async move {
         if let Err(Stop::Failed(error)) = write(&app, kind, as_of, &mut sink).await {
@@ -140,6 +143,41 @@ pub fn rows(
         }
     });
     Rows(receiver)
+}
+
+/// Begins an export of the audit log, newest first, up to the export's own entry.
+pub fn audit_rows(
+    app: &App,
+    query: AuditQuery,
+    format: Format,
+    profile: Profile,
+    receipt: &ExportReceipt,
+) -> Rows {
+    let (mut sink, receiver) = sink(audit::COLUMNS, format, profile, Some(receipt));
+    let (app, below) = (app.clone(), receipt.audit_entry);
+    tokio::spawn(async move {
+        if let Err(Stop::Failed(error)) = audit::write(&app, &query, below, &mut sink).await {
+            tracing::warn!(%error, kind = "audit", "an export broke off");
+            let _ = sink.sender.send(Err(error)).await;
+        }
+    });
+    Rows(receiver)
+}
+
+fn sink(
+    columns: &'static [&'static str],
+    format: Format,
+    profile: Profile,
+    receipt: Option<&ExportReceipt>,
+) -> (Sink, mpsc::Receiver<Result<Vec<u8>, view::Error>>) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let receipt = serde_json::to_string(&receipt).unwrap_or_default();
+    let form = match format {
+        Format::Csv => Form::Csv(CsvWriter::new(columns, profile)),
+        Format::Json => Form::Json { rows: 0, receipt },
+        Format::JsonLines => Form::JsonLines,
+    };
+    (Sink { sender, buffer: Vec::new(), form }, receiver)
 }
 
 /// Why an export ends early.
@@ -157,18 +195,8 @@ impl<E: Into<view::Error>> From<E> for Stop {
 
 enum Form {
     Csv(CsvWriter),
-    Json { first: bool },
+    Json { rows: u64, receipt: String },
     JsonLines,
-}
-
-impl Form {
-    fn new(kind: Kind, format: Format, profile: Profile) -> Self {
-        match format {
-            Format::Csv => Self::Csv(CsvWriter::new(record::columns(kind), profile)),
-            Format::Json => Self::Json { first: true },
-            Format::JsonLines => Self::JsonLines,
-        }
-    }
 }
 
 struct Sink {
@@ -181,7 +209,10 @@ impl Sink {
     fn begin(&mut self) {
         match &mut self.form {
             Form::Csv(csv) => csv.header(&mut self.buffer),
-            Form::Json { .. } => self.buffer.push(b'['),
+            Form::Json { receipt, .. } => {
+                let head = format!("{{\"export\":{receipt},\n\"rows\":[");
+                self.buffer.extend_from_slice(head.as_bytes());
+            }
             Form::JsonLines => {}
         }
     }
@@ -189,9 +220,9 @@ impl Sink {
     async fn row(&mut self, record: &Record<'_>) -> Result<(), Stop> {
         match &mut self.form {
             Form::Csv(csv) => csv.row(&record.cells(), &mut self.buffer),
-            Form::Json { first } => {
-                self.buffer.extend_from_slice(if *first { b"\n" } else { b",\n" });
-                *first = false;
+            Form::Json { rows, .. } => {
+                self.buffer.extend_from_slice(if *rows == 0 { b"\n" } else { b",\n" });
+                *rows += 1;
                 record.json(&mut self.buffer)?;
             }
             Form::JsonLines => {
@@ -203,8 +234,9 @@ impl Sink {
     }
 
     async fn finish(&mut self) -> Result<(), Stop> {
-        if matches!(self.form, Form::Json { .. }) {
-            self.buffer.extend_from_slice(b"\n]\n");
+        if let Form::Json { rows, .. } = &self.form {
+            let tail = format!("\n],\n\"row_count\":{rows}}}\n");
+            self.buffer.extend_from_slice(tail.as_bytes());
         }
         self.flush().await
     }

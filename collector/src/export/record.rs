@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use rollcall_shared::api::audit::AuditLine;
 use rollcall_shared::api::device::{DeviceSummary, Presence};
 use rollcall_shared::api::finding::{Finding, Severity};
 use rollcall_shared::section::Software;
@@ -17,6 +18,7 @@ pub(super) enum Record<'a> {
     Device(&'a DeviceSummary),
     Software { device: &'a DeviceSummary, title: &'a Software },
     Finding(&'a Finding),
+    Audit(&'a AuditLine),
 }
 
 /// The names of the columns. Times are UTC in RFC 3339.
@@ -100,6 +102,7 @@ impl Record<'_> {
             Self::Device(summary) => device(summary),
             Self::Software { device, title } => software(device, title),
             Self::Finding(found) => finding(found),
+            Self::Audit(line) => super::audit::cells(line),
         }
     }
 
@@ -114,6 +117,7 @@ impl Record<'_> {
                 serde_json::to_writer(out, &Installation { device_id, hostname, presence, title })
             }
             Self::Finding(found) => serde_json::to_writer(out, found),
+            Self::Audit(line) => serde_json::to_writer(out, line),
         }
         .map_err(|error| store::Error::Damaged(format!("a row for an export: {error}")).into())
     }

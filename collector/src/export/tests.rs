@@ -21,7 +21,7 @@ fn title(version: &str) -> Section {
 }
 
 async fn text(app: &App, kind: Kind, at: Timestamp) -> Vec<String> {
-    let mut rows = rows(app, kind, Format::Csv, Profile::Raw, Some(at));
+    let mut rows = rows(app, kind, Format::Csv, Profile::Raw, Some(at), None);
     let mut bytes = Vec::new();
     while let Some(chunk) = rows.next().await {
         bytes.extend(chunk.unwrap());

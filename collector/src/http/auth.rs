@@ -3,6 +3,7 @@
 //! People come with a session cookie, programs with `Authorization: Bearer rcl_api_…`.
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use rollcall_shared::api::account::Role;
@@ -13,6 +14,7 @@ use super::routes::Access;
 use super::session::{self, SessionId};
 use crate::app::App;
 use crate::secret::Secret;
+use crate::store::audit::By;
 
 /// The start of every API token.
 pub const API_TOKEN_PREFIX: &str = "rcl_api_";
@@ -48,25 +50,43 @@ impl Caller {
         }
     }
 
+    /// Who changes something now, for the audit log.
+    pub fn by(&self, app: &App) -> By {
+        By::new(self.label(), app.clock.now())
+    }
+
     /// Reads the credentials of a request. `None` when there are none or they are not valid.
     async fn of(parts: &Parts, app: &App) -> Result<Option<Self>, Error> {
+        // Pages are for people: a token reads and changes what the API offers, and nothing else.
         if let Some(header) = parts.headers.get(AUTHORIZATION) {
+            if !parts.uri.path().starts_with("/api/") {
+                return Ok(None);
+            }
             let secret = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
             let Some(secret) = secret.filter(|text| text.starts_with(API_TOKEN_PREFIX)) else {
                 return Ok(None);
             };
-            return by_api_token(app, &Secret::presented(secret)).await;
+            let reads = parts.method.is_safe();
+            return by_api_token(app, &Secret::presented(secret), reads).await;
         }
         let Some(id) = session::presented(&parts.headers) else { return Ok(None) };
         session::caller(app, id).await
     }
 }
 
-async fn by_api_token(app: &App, secret: &Secret) -> Result<Option<Caller>, Error> {
+async fn by_api_token(app: &App, secret: &Secret, reads: bool) -> Result<Option<Caller>, Error> {
     let now = app.clock.now();
     let Some(found) = app.store.api_token_by_digest(secret.digest(), now).await? else {
         return Ok(None);
     };
+    if found.read_only && !reads {
+        return Err(Error::Refused {
+            status: StatusCode::FORBIDDEN,
+            kind: "read-only-token",
+            detail: "this API token may only read; make one that may change things".to_owned(),
+            field: None,
+        });
+    }
     session::not_noted(app.store.touch_api_token(found.token, now).await);
     Ok(Some(Caller {
         name: found.account_name,

@@ -63,6 +63,7 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    app.guard.figures.request(uri.path(), response.status().as_u16(), started.elapsed());
     // The query may carry secrets and names of people: never logged.
     tracing::debug!(
         request.id = request_id,

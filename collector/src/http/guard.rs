@@ -11,6 +11,7 @@ use rollcall_shared::time::HOUR_MS;
 use tokio::sync::Semaphore;
 
 use super::agent::Refusals;
+use super::figures::Figures;
 use super::password::Passwords;
 use super::throttle::Throttle;
 use crate::store::device::DeviceKey;
@@ -34,6 +35,7 @@ pub struct Guard {
     /// Enrolments that were refused.
     pub(crate) enrolments: Refusals,
     rekeys: Mutex<HashMap<DeviceKey, (Timestamp, u32)>>,
+    pub(crate) figures: Figures,
     admin_exists: AtomicBool,
 }
 
@@ -48,6 +50,7 @@ impl Guard {
             agent_requests: Arc::new(Semaphore::new(AGENT_REQUESTS)),
             enrolments: Refusals::default(),
             rekeys: Mutex::default(),
+            figures: Figures::default(),
             admin_exists: AtomicBool::new(false),
         }
     }

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod client;
 mod door;
 pub mod error;
+pub mod figures;
 mod guard;
 pub mod input;
 mod openapi;

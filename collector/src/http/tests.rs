@@ -32,13 +32,21 @@ use crate::app::{App, Inner};
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::issue;
+use crate::secret::Secret;
 use crate::store::Store;
+use crate::store::audit::By;
+use crate::store::session::NewSession;
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 const PASSWORD: &str = "violet harbour tin";
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 mod agents;
+mod people;
+
+fn by() -> By {
+    By::new("test", NOW)
+}
 
 struct Collector {
     app: App,
@@ -66,7 +74,7 @@ impl Collector {
     async fn ready() -> Self {
         let collector = Self::new().await;
         let hash = super::password::hash_now(PASSWORD).unwrap();
-        collector.app.store.create_account("anna", Role::Admin, &hash, NOW).await.unwrap();
+        collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
         collector
     }
 
@@ -76,7 +84,7 @@ impl Collector {
 
     async fn cookie(&self) -> String {
         let signed_in = session::sign_in(&self.app, "anna", PASSWORD, HERE).await.unwrap();
-        let answer = axum::response::IntoResponse::into_response((signed_in, ()));
+        let answer = axum::response::IntoResponse::into_response((signed_in.cookie, ()));
         let header = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
         for part in ["__Host-rollcall=", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
             assert!(header.contains(part), "{header}");
@@ -88,11 +96,33 @@ impl Collector {
         let name = format!("owner-{}", role.as_str());
         let account = match self.app.store.account_by_name(&name).await.unwrap() {
             Some(found) => found.account,
-            None => self.app.store.create_account(&name, role, "none", NOW).await.unwrap(),
+            None => self.app.store.create_account(&name, role, "none", &by()).await.unwrap(),
         };
         let caller = Caller { name, role, account: account.id, by: Credential::ApiToken(0) };
         let new = NewApiToken { label: "test".into(), ..NewApiToken::default() };
         issue::api_token(&self.app, &caller, new).await.unwrap().secret
+    }
+
+    /// The cookie of a session, and whose it is.
+    async fn session(&self, role: Role) -> (String, i64) {
+        let name = format!("owner-{}", role.as_str());
+        let owner = self.app.store.account_by_name(&name).await.unwrap().unwrap().account.id;
+        let cookie = format!("__Host-rollcall={}", Secret::random("").unwrap().reveal());
+        self.session_of(owner, &cookie).await;
+        (cookie, owner)
+    }
+
+    async fn session_of(&self, account: i64, cookie: &str) {
+        let secret = Secret::presented(cookie.split_once('=').unwrap().1);
+        let session = NewSession {
+            id: secret.digest(),
+            account,
+            created_at: NOW,
+            expires_at: NOW.plus_ms(HOUR_MS),
+            client: String::new(),
+            awaits: None,
+        };
+        self.app.store.create_session(&session, None).await.unwrap();
     }
 
     async fn enrollment_token(&self) -> String {
@@ -137,6 +167,10 @@ const PUBLIC: &[&str] = &[
     "POST /set-up",
     "GET /sign-in",
     "POST /sign-in",
+    "GET /sign-in/code",
+    "POST /sign-in/code",
+    "GET /sign-in/second-factor",
+    "POST /sign-in/second-factor",
     "POST /theme",
     "GET /assets/{version}/{name}",
 ];
@@ -166,17 +200,24 @@ async fn every_route_without_credentials_is_closed_or_declared() {
 async fn every_route_keeps_what_it_declares_for_every_role() {
     let collector = Collector::ready().await;
     for role in Role::ALL {
-        let token = collector.api_token(*role).await;
+        let token = format!("Bearer {}", collector.api_token(*role).await);
+        let (cookie, account) = collector.session(*role).await;
         let closed = |access| !matches!(access, Access::Agent | Access::Public);
         for route in routes().iter().filter(|route| closed(route.access)) {
-            let request = Request::builder()
-                .method(route.method.clone())
-                .uri(filled(route.path))
-                .header("authorization", format!("Bearer {token}"))
-                .body(Body::empty())
-                .unwrap();
-            let status = collector.send(request).await.status();
+            let request = Request::builder().method(route.method.clone()).uri(filled(route.path));
+            // Programs use the API, people the pages.
+            let request = if route.path.starts_with("/api/") {
+                request.header("authorization", &token)
+            } else {
+                request.header(COOKIE, &cookie).header("sec-fetch-site", "same-origin")
+            };
+            let answer = collector.send(request.body(Body::empty()).unwrap()).await;
+            let status = answer.status();
             let refused = matches!(status.as_u16(), 401 | 403);
+            if answer.headers().contains_key(SET_COOKIE) {
+                // Signing out ended it.
+                collector.session_of(account, &cookie).await;
+            }
             let name = format!("{} {} as {}", route.method, route.path, role.as_str());
             assert_eq!(refused, !route.access.allows(*role), "{name}: {status}");
             assert!(!status.is_server_error(), "{name}: {status}");
@@ -252,7 +293,7 @@ async fn a_session_ends_by_rest_by_age_and_by_a_new_password() {
     let cookie = collector.cookie().await;
     let anna = collector.app.store.account_by_name("anna").await.unwrap().unwrap().account.id;
     let hash = super::password::hash_now(PASSWORD).unwrap();
-    collector.app.store.set_password(anna, &hash).await.unwrap();
+    collector.app.store.set_password(anna, &hash, &by()).await.unwrap();
     assert_eq!(me(&cookie).await, StatusCode::SEE_OTHER, "a new password");
 }
 
@@ -480,7 +521,7 @@ async fn every_bad_token_is_refused_alike() {
     assert_eq!((first.status, first.kind.as_str()), (403, kind::TOKEN_REFUSED));
     let revoked = collector.enrollment_token().await;
     let id = collector.app.store.tokens().await.unwrap()[0].id;
-    collector.app.store.revoke_token(id, NOW).await.unwrap();
+    collector.app.store.revoke_token(id, &by()).await.unwrap();
     let ended = collector.enrollment_token().await;
     assert_eq!(enroll(&collector, &new_key(2), &revoked, "A1B2C3D4").await.unwrap_err(), first);
     collector.app.clock.advance_ms(8 * 24 * HOUR_MS);

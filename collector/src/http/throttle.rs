@@ -16,7 +16,7 @@ const FREE_ATTEMPTS_ADDRESS: u32 = 20;
 /// The longest wait.
 const LONGEST_WAIT_MS: i64 = 5 * MINUTE_MS;
 /// After this much quiet the failures are forgotten.
-const FORGET_AFTER_MS: i64 = 30 * MINUTE_MS;
+pub(super) const FORGET_AFTER_MS: i64 = 30 * MINUTE_MS;
 /// Names and addresses remembered; beyond it the quiet ones go first.
 const REMEMBERED: usize = 20_000;
 
@@ -62,6 +62,16 @@ impl Throttle {
         count(&self.accounts, name, now);
         count(&self.addresses, client, now);
         Ok(())
+    }
+
+    /// Counts a failure of the past that this process did not see.
+    pub(crate) fn recall(&self, name: Option<&str>, client: Option<IpAddr>, at: Timestamp) {
+        if let Some(name) = name {
+            count(&self.accounts, account_key(name), at);
+        }
+        if let Some(client) = client {
+            count(&self.addresses, network(client), at);
+        }
     }
 
     /// The attempt was right: the account starts afresh, and this attempt of the address did not

@@ -1,5 +1,6 @@
 //! What happens by itself: each job is a function of the app and the time.
 
+mod audit_head;
 pub mod evaluate;
 pub mod follow;
 pub mod load;
@@ -35,7 +36,7 @@ pub fn spawn(app: &App) -> JoinHandle<()> {
             load::until_loaded(&app).await;
             judge(&app).await;
         };
-        tokio::join!(judged, follow::run(&app));
+        tokio::join!(judged, follow::run(&app), audit_head::run(&app));
     })
 }
 

@@ -4,10 +4,11 @@ use rollcall_shared::api::account::{ApiToken, Role};
 use rollcall_shared::time::MINUTE_MS;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::{Error, Store, on_backend, queries};
+use super::audit::{By, record};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
-    FIND = "SELECT t.id, t.role, a.role, a.id, a.name FROM api_token t \
+    FIND = "SELECT t.id, t.role, a.role, a.id, a.name, t.read_only FROM api_token t \
             JOIN account a ON a.id = t.account \
             WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 \
             AND a.disabled_at IS NULL";
@@ -15,13 +16,13 @@ queries! {
              WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
     UNTOUCHED = "SELECT EXISTS (SELECT 1 FROM api_token \
                  WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2))";
-    INSERT = "INSERT INTO api_token (digest, account, label, role, created_at, expires_at) \
-              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    INSERT = "INSERT INTO api_token (digest, account, label, role, created_at, expires_at, \
+              read_only) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
     LIST = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
-            t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+            t.revoked_at, t.read_only FROM api_token t JOIN account a ON a.id = t.account \
             ORDER BY t.id DESC";
     LIST_OF = "SELECT t.id, t.label, t.role, a.name, t.created_at, t.expires_at, t.last_used_at, \
-               t.revoked_at FROM api_token t JOIN account a ON a.id = t.account \
+               t.revoked_at, t.read_only FROM api_token t JOIN account a ON a.id = t.account \
                WHERE t.account = $1 ORDER BY t.id DESC";
     REVOKE = "UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     REVOKE_OF = "UPDATE api_token SET revoked_at = $2 \
@@ -39,6 +40,8 @@ pub struct UsableApiToken {
     pub account: i64,
     /// Its owner's sign-in name.
     pub account_name: String,
+    /// It changes nothing.
+    pub read_only: bool,
 }
 
 /// A token to make.
@@ -58,9 +61,11 @@ pub struct NewApiTokenRow {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// It changes nothing.
+    pub read_only: bool,
 }
 
-type Row = (i64, String, String, String, i64, i64, Option<i64>, Option<i64>);
+type Row = (i64, String, String, String, i64, i64, Option<i64>, Option<i64>, bool);
 
 impl Store {
     /// The token with this hash, unless it ended, was revoked or its owner is disabled or may no
@@ -70,11 +75,14 @@ impl Store {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<UsableApiToken>, Error> {
-        let found: Option<(i64, String, String, i64, String)> = on_backend!(self, read pool =>
+        let found: Option<(i64, String, String, i64, String, bool)> = on_backend!(self, read pool =>
             sqlx::query_as(FIND).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
-        let Some((token, role, owner, account, account_name)) = found else { return Ok(None) };
+        let Some((token, role, owner, account, account_name, read_only)) = found else {
+            return Ok(None);
+        };
         let (role, owner) = (super::role(&role)?, super::role(&owner)?);
-        Ok(owner.includes(role).then_some(UsableApiToken { token, role, account, account_name }))
+        let usable = UsableApiToken { token, role, account, account_name, read_only };
+        Ok(owner.includes(role).then_some(usable))
     }
 
     /// Notes that a token was used; written at most once a minute.
@@ -96,15 +104,30 @@ impl Store {
 
     /// Makes a token.
     pub async fn create_api_token(&self, token: &NewApiTokenRow) -> Result<ApiToken, Error> {
-        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
-            .bind(&token.digest.0[..])
-            .bind(token.account)
-            .bind(&token.label)
-            .bind(token.role.as_str())
-            .bind(token.created_at.0)
-            .bind(token.expires_at.0)
-            .fetch_one(pool)
-            .await?);
+        let id: i64 = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let id: i64 = sqlx::query_scalar(INSERT)
+                .bind(&token.digest.0[..])
+                .bind(token.account)
+                .bind(&token.label)
+                .bind(token.role.as_str())
+                .bind(token.created_at.0)
+                .bind(token.expires_at.0)
+                .bind(token.read_only)
+                .fetch_one(&mut *tx)
+                .await?;
+            let by = By::new(&token.account_name, token.created_at);
+            let may = format!(
+                "{}; may {}{} until {}",
+                token.label,
+                token.role.as_str(),
+                if token.read_only { ", reading only," } else { "" },
+                token.expires_at
+            );
+            record!(tx, &by.did("api_token_made", format!("API token {id}"), may));
+            tx.commit().await?;
+            id
+        });
         Ok(ApiToken {
             id,
             label: token.label.clone(),
@@ -114,6 +137,7 @@ impl Store {
             expires_at: token.expires_at,
             last_used_at: None,
             revoked_at: None,
+            read_only: token.read_only,
         })
     }
 
@@ -124,7 +148,17 @@ impl Store {
             None => sqlx::query_as(LIST).fetch_all(pool).await?,
         });
         let row = |row: Row| -> Result<ApiToken, Error> {
-            let (id, label, role, owner, created_at, expires_at, last_used_at, revoked_at) = row;
+            let (
+                id,
+                label,
+                role,
+                owner,
+                created_at,
+                expires_at,
+                last_used_at,
+                revoked_at,
+                read_only,
+            ) = row;
             Ok(ApiToken {
                 id,
                 label,
@@ -134,6 +168,7 @@ impl Store {
                 expires_at: Timestamp(expires_at),
                 last_used_at: last_used_at.map(Timestamp),
                 revoked_at: revoked_at.map(Timestamp),
+                read_only,
             })
         };
         found.into_iter().map(row).collect()
@@ -144,14 +179,20 @@ impl Store {
         &self,
         token: i64,
         account: Option<i64>,
-        now: Timestamp,
+        by: &By,
     ) -> Result<bool, Error> {
         let changed = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
             let query = match account {
-                Some(account) => sqlx::query(REVOKE_OF).bind(token).bind(now.0).bind(account),
-                None => sqlx::query(REVOKE).bind(token).bind(now.0),
+                Some(account) => sqlx::query(REVOKE_OF).bind(token).bind(by.at.0).bind(account),
+                None => sqlx::query(REVOKE).bind(token).bind(by.at.0),
             };
-            query.execute(pool).await?.rows_affected()
+            let changed = query.execute(&mut *tx).await?.rows_affected();
+            if changed > 0 {
+                record!(tx, &by.did("api_token_revoked", format!("API token {token}"), ""));
+            }
+            tx.commit().await?;
+            changed
         });
         Ok(changed > 0)
     }
@@ -164,8 +205,9 @@ mod tests {
 
     store_test!(a_token_never_does_more_than_its_owner, |store| {
         let now = Timestamp(1_795_000_000_000);
-        let anna = store.create_account("anna", Role::Admin, "hash", now).await.unwrap().id;
-        store.create_account("ben", Role::Admin, "hash", now).await.unwrap();
+        let by = By::new("test", now);
+        let anna = store.create_account("anna", Role::Admin, "hash", &by).await.unwrap().id;
+        store.create_account("ben", Role::Admin, "hash", &by).await.unwrap();
         let digest = Digest::of(b"secret");
         let new = NewApiTokenRow {
             digest,
@@ -175,6 +217,7 @@ mod tests {
             account_name: "anna".into(),
             created_at: now,
             expires_at: now.plus_ms(100),
+            read_only: false,
         };
         let made = store.create_api_token(&new).await.unwrap();
         let usable = store.api_token_by_digest(digest, now).await.unwrap().unwrap();
@@ -183,12 +226,12 @@ mod tests {
         store.touch_api_token(made.id, now).await.unwrap();
         assert_eq!(store.api_tokens(Some(anna)).await.unwrap()[0].last_used_at, Some(now));
 
-        store.set_role(anna, Role::Auditor).await.unwrap();
+        store.set_role(anna, Role::Auditor, &by).await.unwrap();
         assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
-        store.set_role(anna, Role::It).await.unwrap();
+        store.set_role(anna, Role::It, &by).await.unwrap();
         assert!(store.api_token_by_digest(digest, now).await.unwrap().is_some());
-        assert!(!store.revoke_api_token(made.id, Some(anna + 1), now).await.unwrap());
-        assert!(store.revoke_api_token(made.id, Some(anna), now).await.unwrap());
+        assert!(!store.revoke_api_token(made.id, Some(anna + 1), &by).await.unwrap());
+        assert!(store.revoke_api_token(made.id, Some(anna), &by).await.unwrap());
         assert_eq!(store.api_token_by_digest(digest, now).await.unwrap(), None);
         assert_eq!(store.api_tokens(None).await.unwrap().len(), 1);
     });

@@ -7,6 +7,7 @@ use rollcall_shared::report::{AgentInfo, Cost, Vitals};
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::audit::{By, device_named, record};
 use super::statement::select_in;
 use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
@@ -383,14 +384,25 @@ impl Store {
     }
 
     /// Stores what a person wrote about a device.
-    pub async fn set_notes_text(&self, device: DeviceKey, text: &str) -> Result<(), Error> {
-        on_backend!(self, write pool =>
+    pub async fn set_notes_text(
+        &self,
+        device: DeviceKey,
+        text: &str,
+        by: &By,
+    ) -> Result<(), Error> {
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
             sqlx::query(SET_NOTES_TEXT)
                 .bind(i64::from(device.0))
                 .bind(text)
-                .execute(pool)
-                .await
-                .map(|_| ()))?;
+                .execute(&mut *tx)
+                .await?;
+            let object = device_named!(tx, i64::from(device.0));
+            // The log is never emptied; what people write about people can be.
+            let detail = format!("{} letters", text.chars().count());
+            record!(tx, &by.did("notes_set", object, detail));
+            tx.commit().await?;
+        });
         Ok(())
     }
 
@@ -401,7 +413,11 @@ impl Store {
         site: Option<&str>,
         department: Option<&str>,
         asset_tag: Option<&str>,
+        by: &By,
     ) -> Result<(), Error> {
+        let said = [("asset tag", asset_tag), ("site", site), ("department", department)]
+            .map(|(what, value)| format!("{what}: {}", value.unwrap_or("none")))
+            .join(", ");
         let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             sqlx::query(SET_ASSET)
@@ -411,6 +427,8 @@ impl Store {
                 .bind(asset_tag)
                 .execute(&mut *tx)
                 .await?;
+            let object = device_named!(tx, i64::from(device.0));
+            record!(tx, &by.did("asset_set", object, &said));
             let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;
             touched

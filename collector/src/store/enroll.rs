@@ -3,6 +3,7 @@
 use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::{DeviceId, Digest, HardwareIds, Timestamp};
 
+use super::audit::{By, device_named, record};
 use super::device::{DeviceKey, DeviceRow, Summary};
 use super::key::KeyState;
 use super::touch::touch;
@@ -239,7 +240,7 @@ impl Store {
     /// Revokes the key of a device; it is refused from its next request on.
     pub async fn revoke(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
         let _order = self.memory().key_order.lock().await;
-        self.step(REVOKE_KEYS, device, Some(decision.at), decision).await?;
+        self.step(REVOKE_KEYS, device, Some(decision.at), decision, "key_revoked").await?;
         self.change_key(device, |state| state.revoked = true);
         Ok(())
     }
@@ -247,7 +248,7 @@ impl Store {
     /// Takes a device out of service.
     pub async fn retire(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
         let _order = self.memory().key_order.lock().await;
-        self.step(RETIRE, device, Some(decision.at), decision).await?;
+        self.step(RETIRE, device, Some(decision.at), decision, "device_retired").await?;
         self.change_key(device, |state| state.retired = true);
         Ok(())
     }
@@ -259,7 +260,7 @@ impl Store {
         decision: &Decision,
     ) -> Result<(), Error> {
         let _order = self.memory().key_order.lock().await;
-        self.step(RETURN_TO_SERVICE, device, None, decision).await?;
+        self.step(RETURN_TO_SERVICE, device, None, decision, "device_returned").await?;
         self.change_key(device, |state| state.retired = false);
         Ok(())
     }
@@ -267,7 +268,7 @@ impl Store {
     /// A person lets a waiting device in.
     pub async fn approve(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
         let _order = self.memory().key_order.lock().await;
-        self.step(APPROVE, device, None, decision).await?;
+        self.step(APPROVE, device, None, decision, "device_approved").await?;
         // It is not the device that it looked like.
         let by = decision.actor.as_deref().unwrap_or_default();
         self.undo_decisions(device, DecisionKind::LooksLike, by, decision.at).await?;
@@ -278,7 +279,7 @@ impl Store {
     /// Makes a device wait for a person, e.g. when an approval is taken back.
     pub async fn set_pending(&self, device: DeviceKey, decision: &Decision) -> Result<(), Error> {
         let _order = self.memory().key_order.lock().await;
-        self.step(SET_PENDING, device, None, decision).await?;
+        self.step(SET_PENDING, device, None, decision, "device_held").await?;
         self.change_key(device, |state| state.pending = true);
         Ok(())
     }
@@ -306,6 +307,7 @@ impl Store {
         device: DeviceKey,
         at: Option<Timestamp>,
         decision: &Decision,
+        action: &str,
     ) -> Result<(), Error> {
         let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
@@ -316,6 +318,12 @@ impl Store {
             };
             if query.execute(&mut *tx).await?.rows_affected() > 0 {
                 decide!(tx, device, decision);
+                // What the collector decides by itself stands among the device's decisions.
+                if let Some(actor) = &decision.actor {
+                    let object = device_named!(tx, i64::from(device.0));
+                    let by = By::new(actor, decision.at);
+                    record!(tx, &by.did(action, object, &decision.evidence));
+                }
             }
             let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;

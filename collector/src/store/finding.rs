@@ -13,6 +13,7 @@ use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
 use sqlx::FromRow;
 
+use super::audit::{By, device_named, record};
 use super::device::DeviceKey;
 use super::finding_list::FindingPosition;
 use super::statement::select_in;
@@ -376,6 +377,12 @@ impl Store {
                     .execute(&mut *transaction)
                     .await?;
             }
+            if let Some(device) = held {
+                let object = finding_words(id, &device_named!(transaction, device));
+                let said = format!("until {}: {}", waiver.until.date(), waiver.reason);
+                let by = By::new(&waiver.by, now);
+                record!(transaction, &by.did("finding_waived", object, said));
+            }
             let touched = touch!(transaction, held.into_iter().collect());
             transaction.commit().await?;
             touched
@@ -385,15 +392,19 @@ impl Store {
     }
 
     /// Ends a waiver now. `false` when there is none in force.
-    pub async fn unwaive_finding(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
+    pub async fn unwaive_finding(&self, id: i64, by: &By) -> Result<bool, Error> {
         let (ended, touched) = on_backend!(self, write pool => {
             let mut transaction = pool.begin_write().await?;
             let held: Option<i64> =
                 sqlx::query_scalar(HOLD).bind(id).fetch_optional(&mut *transaction).await?;
             let mut ended = 0;
             if held.is_some() {
-                let done = sqlx::query(END_WAIVER).bind(id).bind(now.0);
+                let done = sqlx::query(END_WAIVER).bind(id).bind(by.at.0);
                 ended = done.execute(&mut *transaction).await?.rows_affected();
+            }
+            if let Some(device) = held.filter(|_| ended > 0) {
+                let object = finding_words(id, &device_named!(transaction, device));
+                record!(transaction, &by.did("finding_unwaived", object, ""));
             }
             let touched = touch!(transaction, held.into_iter().collect());
             transaction.commit().await?;
@@ -402,6 +413,11 @@ impl Store {
         self.tables().touched(&touched);
         Ok(ended > 0)
     }
+}
+
+/// A finding as the audit log names it.
+fn finding_words(id: i64, device: &str) -> String {
+    format!("finding {id} of {device}")
 }
 
 impl Tables {

@@ -110,8 +110,8 @@ store_test!(a_waiver_lasts_until_its_end, |store| {
     let ended = store.expired_waivers(Timestamp(499), Timestamp(500)).await.unwrap();
     assert_eq!(ended, [device]);
     assert_eq!(store.expired_waivers(Timestamp(500), Timestamp(600)).await.unwrap(), []);
-    assert!(store.unwaive_finding(id, Timestamp(300)).await.unwrap());
-    assert!(!store.unwaive_finding(id, Timestamp(301)).await.unwrap());
+    assert!(store.unwaive_finding(id, &By::new("anna", Timestamp(300))).await.unwrap());
+    assert!(!store.unwaive_finding(id, &By::new("anna", Timestamp(301))).await.unwrap());
     assert_eq!(ids(&store, &asked(300, FindingState::Open)).await.len(), 1);
 });
 
@@ -243,7 +243,7 @@ store_test!(each_waiver_is_kept, |store| {
     };
     assert!(store.waive_finding(id, &waiver("anna", 500), Timestamp(200)).await.unwrap());
     assert!(store.waive_finding(id, &waiver("bob", 900), Timestamp(300)).await.unwrap());
-    assert!(store.unwaive_finding(id, Timestamp(400)).await.unwrap());
+    assert!(store.unwaive_finding(id, &By::new("anna", Timestamp(400))).await.unwrap());
     assert!(store.waive_finding(id, &waiver("clara", 600), Timestamp(450)).await.unwrap());
     let by = async |at| {
         let finding = store.finding(id, Timestamp(at)).await.unwrap().unwrap();

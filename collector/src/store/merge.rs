@@ -4,6 +4,7 @@
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::DecisionKind;
 
+use super::audit::{By, device_named, record};
 use super::device::{DeviceKey, DeviceRow};
 use super::memory::lock;
 use super::touch::touch;
@@ -85,6 +86,9 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
+            let (object, other) = (device_named!(tx, from), device_named!(tx, to));
+            let by = By::new(actor, at);
+            record!(tx, &by.did("device_merged", object, format!("it is {other}")));
             let touched = touch!(tx, both);
             tx.commit().await?;
             touched
@@ -126,6 +130,9 @@ impl Store {
             if let Some(sql) = step {
                 sqlx::query(sql).bind(number).execute(&mut *tx).await?;
             }
+            let object = device_named!(tx, number);
+            let detail = format!("decision {id}: {}", kind.as_str());
+            record!(tx, &By::new(by, now).did("decision_undone", object, detail));
             let touched = touch!(tx, vec![number]);
             tx.commit().await?;
             (kind, touched)

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod audit_chain;
 pub mod decision;
 pub mod device;
 pub mod enroll;
@@ -17,6 +18,7 @@ pub mod finding_list;
 pub mod history;
 pub mod report;
 pub mod retain;
+pub mod second_factor;
 pub mod session;
 pub mod setting;
 pub mod setup;
@@ -308,6 +310,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("account", account::QUERIES),
     ("api_token", api_token::QUERIES),
     ("audit", audit::QUERIES),
+    ("audit_chain", audit_chain::QUERIES),
     ("decision", decision::QUERIES),
     ("device", device::QUERIES),
     ("enroll", enroll::QUERIES),
@@ -326,6 +329,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
     ("retain", retain::QUERIES),
+    ("second_factor", second_factor::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Error, Store, on_backend, queries};
+use super::audit::{AuditEntry, record};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
     GET = "SELECT value FROM setting WHERE key = $1";
@@ -26,7 +27,7 @@ impl Store {
         found.map(read).transpose()
     }
 
-    /// Sets it.
+    /// Notes something that the collector decided by itself.
     pub async fn put_setting<T: Serialize + Sync>(
         &self,
         key: &str,
@@ -36,6 +37,24 @@ impl Store {
             .map_err(|error| Error::Damaged(format!("setting `{key}`: {error}")))?;
         on_backend!(self, write pool =>
             sqlx::query(PUT).bind(key).bind(text).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// A person changes it.
+    pub async fn change_setting<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+        entry: &AuditEntry,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| Error::Damaged(format!("setting `{key}`: {error}")))?;
+        on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            sqlx::query(PUT).bind(key).bind(text).execute(&mut *tx).await?;
+            record!(tx, entry);
+            tx.commit().await?;
+        });
         Ok(())
     }
 }

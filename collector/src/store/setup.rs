@@ -3,6 +3,8 @@
 use rollcall_shared::api::account::Role;
 use rollcall_shared::{Digest, Timestamp};
 
+use super::account::{GRACE_MS, account_words};
+use super::audit::{By, record};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
@@ -13,8 +15,8 @@ queries! {
     USE = "UPDATE setup_link SET used_at = $2 \
            WHERE digest = $1 AND used_at IS NULL AND expires_at > $2 \
            AND NOT EXISTS (SELECT 1 FROM account WHERE role = 'admin' AND disabled_at IS NULL)";
-    INSERT_ADMIN = "INSERT INTO account (name, role, password_hash, created_at) \
-                    VALUES ($1, $2, $3, $4)";
+    INSERT_ADMIN = "INSERT INTO account (name, role, password_hash, created_at, totp_due_at) \
+                    VALUES ($1, $2, $3, $4, $5)";
 }
 
 /// The first administrator to make.
@@ -47,6 +49,8 @@ impl Store {
                 .bind(until.0)
                 .execute(&mut *transaction)
                 .await?;
+            let by = By::new("collector", now);
+            record!(transaction, &by.did("set_up_link_made", "set-up", format!("until {until}")));
             transaction.commit().await?;
         });
         Ok(())
@@ -76,8 +80,13 @@ impl Store {
                 .bind(Role::Admin.as_str())
                 .bind(&admin.password_hash)
                 .bind(admin.now.0)
+                .bind(admin.now.plus_ms(GRACE_MS).0)
                 .execute(&mut *transaction)
                 .await?;
+            let name = admin.name.to_lowercase();
+            let by = By::new(&name, admin.now);
+            let said = "the first administrator, through the set-up link";
+            record!(transaction, &by.did("account_made", account_words(&name), said));
             transaction.commit().await?;
             Ok(true)
         })

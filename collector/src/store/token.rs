@@ -4,8 +4,9 @@
 use rollcall_shared::api::token::EnrollmentToken;
 use rollcall_shared::{Digest, Timestamp};
 
+use super::audit::{By, record};
 use super::enroll::TokenGrant;
-use super::{Error, Store, on_backend, queries};
+use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
     INSERT = "INSERT INTO enrollment_token (digest, label, site, department, created_at, \
@@ -69,7 +70,9 @@ impl Store {
     /// Makes a token.
     pub async fn create_token(&self, new: &NewTokenRow) -> Result<EnrollmentToken, Error> {
         let token = &new.token;
-        let id: i64 = on_backend!(self, write pool => sqlx::query_scalar(INSERT)
+        let id: i64 = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let id: i64 = sqlx::query_scalar(INSERT)
             .bind(&new.digest.0[..])
             .bind(&token.label)
             .bind(token.site.as_deref())
@@ -80,8 +83,13 @@ impl Store {
             .bind(token.uses_allowed.map(i64::from))
             .bind(token.needs_approval)
             .bind(token.allows_reenrollment)
-            .fetch_one(pool)
-            .await?);
+            .fetch_one(&mut *tx)
+            .await?;
+            let by = By::new(&token.created_by, token.created_at);
+            record!(tx, &by.did("enrollment_token_made", token_words(id), told(token)));
+            tx.commit().await?;
+            id
+        });
         Ok(EnrollmentToken { id, uses: 0, revoked_at: None, ..token.clone() })
     }
 
@@ -110,11 +118,38 @@ impl Store {
     }
 
     /// Revokes a token. `false` when there is none that could still be used.
-    pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool, Error> {
-        let changed = on_backend!(self, write pool =>
-            sqlx::query(REVOKE).bind(id).bind(now.0).execute(pool).await?.rows_affected());
+    pub async fn revoke_token(&self, id: i64, by: &By) -> Result<bool, Error> {
+        let changed = on_backend!(self, write pool => {
+            let mut tx = pool.begin_write().await?;
+            let changed =
+                sqlx::query(REVOKE).bind(id).bind(by.at.0).execute(&mut *tx).await?.rows_affected();
+            if changed > 0 {
+                record!(tx, &by.did("enrollment_token_revoked", token_words(id), ""));
+            }
+            tx.commit().await?;
+            changed
+        });
         Ok(changed > 0)
     }
+}
+
+fn token_words(id: i64) -> String {
+    format!("enrolment token {id}")
+}
+
+/// What a token gives, for the audit log.
+fn told(token: &EnrollmentToken) -> String {
+    let uses = token.uses_allowed.map_or_else(|| "any number".to_owned(), |uses| uses.to_string());
+    let given =
+        |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what} {value}"));
+    let parts = [
+        Some(format!("{}; {uses} of uses until {}", token.label, token.expires_at)),
+        given("site", &token.site),
+        given("department", &token.department),
+        token.needs_approval.then(|| "needs approval".to_owned()),
+        token.allows_reenrollment.then(|| "may continue known devices".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -141,8 +176,8 @@ mod tests {
         let new = NewTokenRow { digest: Digest::of(b"secret"), token };
         let made = store.create_token(&new).await.unwrap();
         assert_eq!(store.tokens().await.unwrap(), std::slice::from_ref(&made));
-        assert!(store.revoke_token(made.id, now).await.unwrap());
-        assert!(!store.revoke_token(made.id, now).await.unwrap());
+        assert!(store.revoke_token(made.id, &By::new("anna", now)).await.unwrap());
+        assert!(!store.revoke_token(made.id, &By::new("anna", now)).await.unwrap());
         assert_eq!(store.tokens().await.unwrap()[0].revoked_at, Some(now));
     });
 }

@@ -19,6 +19,9 @@ pub struct Account {
     /// When it was disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// Whether a code is asked for besides the password.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 /// One API token, without its secret.
@@ -43,6 +46,9 @@ pub struct ApiToken {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
+    /// It changes nothing, whatever its role may.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// The body that makes an API token.
@@ -58,6 +64,9 @@ pub struct NewApiToken {
     /// Days until it ends, 1 to 365; 90 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_days: Option<u32>,
+    /// It may only read: every request but `GET` is refused.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A new API token, shown once.

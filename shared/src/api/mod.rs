@@ -1,6 +1,7 @@
 //! Requests and answers of the API, one file per resource. The pages show the same values.
 
 pub mod account;
+pub mod audit;
 pub mod change;
 pub mod device;
 pub mod enroll;

@@ -45,7 +45,7 @@ pub(super) async fn revoke(
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Error> {
-    if app.store.revoke_api_token(id, Some(caller.account), app.clock.now()).await? {
+    if app.store.revoke_api_token(id, Some(caller.account), &caller.by(&app)).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Error::NotFound)

@@ -47,6 +47,25 @@ mod tests {
     }
 
     #[test]
+    fn every_body_refuses_unknown_fields() {
+        let document = openapi::document(&operations());
+        let mut bodies = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let content = &operation["requestBody"]["content"]["application/json"];
+                let Some(mut schema) = content.get("schema") else { continue };
+                if let Some(reference) = schema["$ref"].as_str() {
+                    schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+                }
+                let closed = schema["additionalProperties"] == Value::Bool(false);
+                assert!(closed, "{method} {path} takes fields that nobody knows");
+                bodies += 1;
+            }
+        }
+        assert!(bodies > 5, "{bodies}");
+    }
+
+    #[test]
     fn every_operation_is_described_whole() {
         let document = openapi::document(&operations());
         let mut ids = BTreeSet::new();

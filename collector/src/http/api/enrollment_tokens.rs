@@ -32,11 +32,11 @@ pub(super) async fn create(
 
 /// Revokes a token; one that is revoked already is not found.
 pub(super) async fn revoke(
-    _: It,
+    It(caller): It,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Error> {
-    if app.store.revoke_token(id, app.clock.now()).await? {
+    if app.store.revoke_token(id, &caller.by(&app)).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Error::NotFound)

@@ -3,19 +3,21 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use rollcall_shared::Timestamp;
+use rollcall_shared::api::audit::ExportReceipt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::export::{self, Format, Kind, Profile, Rows};
 use crate::http::Error;
-use crate::http::auth::Reader;
+use crate::http::auth::{Caller, Reader};
 use crate::http::input::{Path, Query};
 use crate::view;
 
@@ -40,7 +42,7 @@ pub(super) struct Parameters {
 
 /// Sends one export; `file` is e.g. `devices.csv`.
 pub(super) async fn get(
-    _: Reader,
+    Reader(caller): Reader,
     State(app): State<App>,
     Path(file): Path<String>,
     Query(parameters): Query<Parameters>,
@@ -48,11 +50,10 @@ pub(super) async fn get(
     let (kind, format) = file.split_once('.').ok_or(Error::NotFound)?;
     let kind = Kind::from_word(kind).ok_or(Error::NotFound)?;
     let format = Format::from_word(format).ok_or(Error::NotFound)?;
-    let profile = match parameters.profile.as_deref() {
-        None | Some("") => Profile::Spreadsheet,
-        Some(word) => Profile::from_word(word)
-            .ok_or_else(|| Error::invalid("profile", "write `spreadsheet` or `raw`"))?,
-    };
+    if !FILES.contains(&file.as_str()) {
+        return Err(Error::NotFound);
+    }
+    let profile = profile(parameters.profile.as_deref())?;
     let now = app.clock.now();
     let as_of = match parameters.as_of.as_deref() {
         None | Some("") => None,
@@ -65,15 +66,95 @@ pub(super) async fn get(
     view::told(&app, as_of)?;
     let at = as_of.unwrap_or(now);
     let name = export::file_name(kind, format, at);
+    let asked = [("as_of", Some(at.to_string())), ("profile", Some(profile.as_str().to_owned()))];
+    let receipt = receipt(&app, &caller, &file, &asked).await?;
+    let rows = export::rows(&app, kind, format, profile, as_of, Some(&receipt));
+    Ok(send(rows, format, &name, &receipt, at))
+}
+
+/// For whom CSV is written, by the word in the query.
+pub(super) fn profile(word: Option<&str>) -> Result<Profile, Error> {
+    match word {
+        None | Some("") => Ok(Profile::Spreadsheet),
+        Some(word) => Profile::from_word(word)
+            .ok_or_else(|| Error::invalid("profile", "write `spreadsheet` or `raw`")),
+    }
+}
+
+/// Writes an export into the audit log before its first byte is sent: what cannot be written down
+/// is not given out.
+pub(super) async fn receipt(
+    app: &App,
+    caller: &Caller,
+    file: &str,
+    asked: &[(&str, Option<String>)],
+) -> Result<ExportReceipt, Error> {
+    let asked: Vec<String> = asked
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref().filter(|v| !v.is_empty())?)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let by = caller.by(app);
+    let entry = by.did(EXPORT, file, asked.join(" "));
+    let head = app.store.audit(&entry).await?;
+    Ok(ExportReceipt {
+        file: entry.object,
+        asked: entry.detail,
+        made_at: by.at,
+        made_by: by.actor,
+        audit_entry: head.number,
+        audit_hash: head.hash,
+    })
+}
+
+/// Sends an export with its receipt in the headers.
+pub(super) fn send(
+    rows: Rows,
+    format: Format,
+    name: &str,
+    receipt: &ExportReceipt,
+    as_of: Timestamp,
+) -> Response {
+    let ExportReceipt { audit_entry, audit_hash, .. } = receipt;
     let headers = [
         (CONTENT_TYPE, format.media_type().to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
         (CACHE_CONTROL, "no-store".to_owned()),
+        (
+            LINK,
+            format!(
+                "</api/v1/export-receipts/{audit_entry}>; rel=\"describedby\"; \
+                 type=\"application/json\""
+            ),
+        ),
     ];
-    let known = [("x-rollcall-as-of", at.to_string())];
-    let rows = export::rows(&app, kind, format, profile, as_of);
-    Ok((headers, known, Body::new(Streamed(rows))).into_response())
+    let known = [
+        ("x-rollcall-as-of", as_of.to_string()),
+        ("x-rollcall-audit", format!("{audit_entry}:{audit_hash}")),
+    ];
+    (headers, known, Body::new(Streamed(rows))).into_response()
 }
+
+/// What stands beside a CSV export: what was asked, when, by whom, and where the audit log stood.
+pub(super) async fn get_receipt(
+    _: Reader,
+    State(app): State<App>,
+    Path(number): Path<i64>,
+) -> Result<Json<ExportReceipt>, Error> {
+    let placed = app.store.audit_entry(number).await?;
+    let placed = placed.filter(|placed| placed.entry.action == EXPORT).ok_or(Error::NotFound)?;
+    Ok(Json(ExportReceipt {
+        file: placed.entry.object,
+        asked: placed.entry.detail,
+        made_at: placed.entry.at,
+        made_by: placed.entry.actor,
+        audit_entry: placed.head.number,
+        audit_hash: placed.head.hash,
+    }))
+}
+
+/// What the audit log calls an export.
+const EXPORT: &str = "export";
 
 /// A moment, or the last millisecond of a day; of the day that is not over yet, the present.
 fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
@@ -118,7 +199,20 @@ mod tests {
             let answer = api.get(Role::Auditor, &format!("/api/v1/exports/{file}")).await;
             assert_eq!(answer.status, 200, "{file}");
             assert!(answer.text.len() > 100, "{file}");
+            let entry = &api.app.store.newest_audit_entries(1).await.unwrap()[0];
+            assert_eq!((entry.action.as_str(), entry.object.as_str()), ("export", *file));
+            if answer.json.is_object() {
+                let rows = answer.json["rows"].as_array().unwrap().len();
+                assert_eq!(answer.json["row_count"], rows, "{file}");
+                let number = &answer.json["export"]["audit_entry"];
+                let path = format!("/api/v1/export-receipts/{number}");
+                let receipt = api.get(Role::It, &path).await.json;
+                assert_eq!(receipt, answer.json["export"], "{file}");
+            }
         }
+        let head = api.app.store.audit_head().await.unwrap().unwrap();
+        let other = format!("/api/v1/export-receipts/{}", head.number + 1);
+        assert_eq!(api.get(Role::It, &other).await.status, 404);
         let csv = api.get(Role::It, "/api/v1/exports/devices.csv?profile=raw").await.text;
         assert!(csv.lines().count() > DEVICES);
     }

@@ -62,13 +62,13 @@ pub(super) async fn waive(
 
 /// Ends a waiver now.
 pub(super) async fn unwaive(
-    _: It,
+    It(caller): It,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<Finding>, Error> {
     let now = app.clock.now();
     let finding = view::findings::get(&app, id).await?.ok_or(Error::NotFound)?;
-    if !app.store.unwaive_finding(id, now).await? {
+    if !app.store.unwaive_finding(id, &caller.by(&app)).await? {
         return Err(Error::Conflict("no waiver of this finding is in force".to_owned()));
     }
     changed(&app, &finding, now).await

@@ -2,6 +2,7 @@
 
 mod answer;
 mod api_tokens;
+pub(super) mod audit;
 mod changes;
 pub(super) mod devices;
 mod doctor;
@@ -25,6 +26,7 @@ mod testing;
 
 use rollcall_shared::api::Page;
 use rollcall_shared::api::account::{ApiToken, CreatedApiToken};
+use rollcall_shared::api::audit::{AuditLine, ExportReceipt};
 use rollcall_shared::api::change::Change;
 use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, DeviceSummary, Person};
 use rollcall_shared::api::finding::Finding;
@@ -48,7 +50,7 @@ pub fn routes() -> Routes {
 
 /// Every operation, in the order of the document. Rights stand in the handlers' signatures.
 pub(super) fn operations() -> Vec<Operation> {
-    [devices(), fleet(), policy(), secrets(), about()].into_iter().flatten().collect()
+    [devices(), fleet(), policy(), secrets(), audit(), about()].into_iter().flatten().collect()
 }
 
 fn devices() -> Vec<Operation> {
@@ -147,6 +149,27 @@ fn fleet() -> Vec<Operation> {
         Operation::get("/api/v1/exports/{file}", exports::get)
             .summary("Devices, software or findings as one file, streamed")
             .words(exports::FILES)
+            .details(
+                "Written into the audit log. `X-Rollcall-Audit` names that entry and its hash, \
+                 `Link` the export's receipt; a JSON export has its receipt as `export`.",
+            )
+            .sends(&["text/csv", "application/json"]),
+        Operation::get("/api/v1/export-receipts/{number}", exports::get_receipt)
+            .summary("What an export was, and where the audit log stood")
+            .details("Keep it beside a CSV export: the file itself holds rows only.")
+            .returns::<ExportReceipt>(),
+    ]
+}
+
+fn audit() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/audit", audit::list)
+            .summary("What people and the collector did, newest first")
+            .details("Entries that come later never move those of a page.")
+            .returns::<Page<AuditLine>>(),
+        Operation::get("/api/v1/audit/{file}", audit::file)
+            .summary("The audit log as one file, streamed")
+            .words(audit::FILES)
             .sends(&["text/csv", "application/json"]),
     ]
 }

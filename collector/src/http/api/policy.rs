@@ -10,7 +10,6 @@ use crate::http::Error;
 use crate::http::auth::{Caller, It, Reader};
 use crate::http::input::Body;
 use crate::job::evaluate::{self, POLICY_SETTING};
-use crate::store::audit::AuditEntry;
 use crate::view;
 use crate::view::policy::PolicyPreview;
 
@@ -50,15 +49,9 @@ pub(super) async fn preview(
 pub(in crate::http) async fn set(app: &App, caller: &Caller, policy: Policy) -> Result<(), Error> {
     policy.validate()?;
     app.fleet.ready().await;
-    let entry = AuditEntry {
-        at: app.clock.now(),
-        actor: caller.label(),
-        action: "policy_set".to_owned(),
-        object: "policy".to_owned(),
-        detail: differences(&app.fleet.policy(), &policy),
-    };
-    app.store.put_setting(POLICY_SETTING, &policy).await?;
-    app.store.audit(&entry).await?;
+    let changes = differences(&app.fleet.policy(), &policy);
+    let entry = caller.by(app).did("policy_set", "policy", changes);
+    app.store.change_setting(POLICY_SETTING, &policy, &entry).await?;
     evaluate::load_policy(app).await?;
     // Agents are told the interval with their next check-in.
     app.store.follow().await?;

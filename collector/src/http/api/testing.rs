@@ -21,6 +21,7 @@ use crate::http::{Guard, openapi, router};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::api_token::NewApiTokenRow;
+use crate::store::audit::By;
 use crate::store::session::NewSession;
 
 /// Devices of the small fleet.
@@ -76,9 +77,10 @@ impl Api {
             past_being_told: std::sync::Arc::default(),
         });
         let (mut secrets, mut accounts) = (BTreeMap::new(), BTreeMap::new());
+        let by = By::new("test", NOW);
         for &role in Role::ALL {
             let name = role.as_str();
-            let account = app.store.create_account(name, role, "hash", now).await.unwrap();
+            let account = app.store.create_account(name, role, "hash", &by).await.unwrap();
             let secret = Secret::random(API_TOKEN_PREFIX).unwrap();
             let token = NewApiTokenRow {
                 digest: secret.digest(),
@@ -88,6 +90,7 @@ impl Api {
                 account_name: name.to_owned(),
                 created_at: now,
                 expires_at: now.plus_ms(100 * DAY_MS),
+                read_only: false,
             };
             app.store.create_api_token(&token).await.unwrap();
             secrets.insert(role, secret.reveal().to_owned());
@@ -124,8 +127,11 @@ impl Api {
             account: self.accounts[&role],
             created_at: NOW,
             expires_at: NOW.plus_ms(DAY_MS),
+            client: String::new(),
+            awaits: None,
         };
-        self.app.store.create_session(&session).await.unwrap();
+        let entry = By::new(role.as_str(), NOW).did("sign_in", "test", "");
+        self.app.store.create_session(&session, Some(&entry)).await.unwrap();
         format!("__Host-rollcall={}", secret.reveal())
     }
 

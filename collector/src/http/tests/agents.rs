@@ -313,8 +313,8 @@ async fn a_report_with_two_contents_is_written_down() {
         let refused = problem(post_json(&collector, path, &key, &id, 1, &other).await).await;
         assert_eq!((refused.status, refused.kind.as_str()), (409, kind::REPORT_CONFLICT));
     }
-    let entries = collector.app.store.newest_audit_entries(10).await.unwrap();
+    let mut entries = collector.app.store.newest_audit_entries(10).await.unwrap();
+    entries.retain(|entry| entry.action == "report_conflict");
     assert_eq!(entries.len(), 1, "not once for each attempt");
-    assert_eq!(entries[0].action, "report_conflict");
     assert_eq!(entries[0].actor, format!("device {id}"));
 }

@@ -1,22 +1,30 @@
-//! One's own account: API tokens, signing out.
+//! One's own account: password, second factor, sessions, API tokens, signing out.
+
+use std::net::IpAddr;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use rollcall_shared::Timestamp;
 use rollcall_shared::api::account::{ApiToken, Role};
 use rollcall_shared::time::DAY_MS;
+use rollcall_shared::{Digest, Timestamp};
 
 use super::filters;
 use super::once::{self, Fresh};
+use super::second_factor::{RecoveryCodesPage, new_codes};
 use super::shell::Shell;
+use super::sign_in::told;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
-use crate::http::auth::{API_TOKEN_PREFIX, Caller, Helpdesk};
-use crate::http::{Error, session};
+use crate::http::auth::{API_TOKEN_PREFIX, Caller, Credential, Helpdesk};
+use crate::http::client::Client;
+use crate::http::session::{self, SessionCookie, SignInError, Visitor};
+use crate::http::{Error, password};
 use crate::secret::Secret;
+use crate::store::account::account_words;
 use crate::store::api_token::NewApiTokenRow;
+use crate::store::session::OpenSession;
 
 /// The secrets that were just made.
 static SECRETS: Fresh = Fresh::new();
@@ -30,6 +38,42 @@ pub(super) struct AccountPage {
     form: NewToken,
     secret: Option<ShownSecret>,
     problem: Option<String>,
+    own: Own,
+}
+
+/// What one sees of one's own account besides the API tokens.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Own {
+    /// Whether the second factor is on, and how many recovery codes are left.
+    pub(super) second_factor: Option<u32>,
+    /// Where one is signed in, and whether it is here.
+    pub(super) sessions: Vec<(OpenSession, bool)>,
+    /// What was just done.
+    pub(super) done: Option<&'static str>,
+}
+
+async fn own(app: &App, caller: &Caller, done: Option<&str>) -> Result<Own, Error> {
+    let now = app.clock.now();
+    let factor = app.store.second_factor(caller.account).await?;
+    let on = factor.filter(|factor| factor.secret.is_some()).map(|factor| factor.codes_left);
+    let sessions = app.store.sessions_of(caller.account, now).await?;
+    let here = |id: Digest| matches!(caller.by, Credential::Session(own) if own == id);
+    Ok(Own {
+        second_factor: on,
+        sessions: sessions
+            .into_iter()
+            .filter(|open| now.since(open.used_at) < session::IDLE_MS)
+            .map(|open| {
+                let here = here(open.id);
+                (open, here)
+            })
+            .collect(),
+        done: match done {
+            Some("password") => Some("The password is changed. Every other session has ended."),
+            Some("second-factor") => Some("The second factor is off."),
+            _ => None,
+        },
+    })
 }
 
 struct TokenRow {
@@ -50,6 +94,7 @@ pub(super) struct NewToken {
     label: String,
     role: String,
     days: String,
+    read_only: bool,
     once: String,
 }
 
@@ -59,6 +104,7 @@ impl NewToken {
             label: String::new(),
             role: role.as_str().to_owned(),
             days: "90".to_owned(),
+            read_only: false,
             once: once::nonce().map_err(Error::internal)?,
         })
     }
@@ -83,6 +129,7 @@ impl AccountPage {
         form: NewToken,
         secret: Option<ShownSecret>,
         problem: Option<String>,
+        own: Own,
     ) -> Self {
         let row = |token: ApiToken| {
             let state = if token.revoked_at.is_some() {
@@ -94,8 +141,9 @@ impl AccountPage {
             };
             TokenRow { usable: state == "usable", state, token }
         };
-        let roles = Role::ALL.iter().copied().filter(|role| shell.may(*role)).collect();
-        Self { tokens: tokens.into_iter().map(row).collect(), roles, shell, form, secret, problem }
+        let roles: Vec<Role> = Role::ALL.iter().copied().filter(|role| shell.may(*role)).collect();
+        let tokens = tokens.into_iter().map(row).collect();
+        Self { shell, tokens, roles, form, secret, problem, own }
     }
 }
 
@@ -108,7 +156,125 @@ pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visi
         Some(ShownSecret { label, text: secret.reveal().to_owned() })
     });
     let form = NewToken::empty(caller.role)?;
-    page(&AccountPage::new(visit.shell(&app, &caller, "account"), tokens, form, shown, None))
+    let own = own(&app, &caller, visit.params.get("done")).await?;
+    page(&AccountPage::new(visit.shell(&app, &caller, "account"), tokens, form, shown, None, own))
+}
+
+/// The page again with what to mend.
+async fn again(
+    app: &App,
+    caller: &Caller,
+    visit: &Visit,
+    status: StatusCode,
+    problem: String,
+) -> Result<Response, Error> {
+    let tokens = app.store.api_tokens(Some(caller.account)).await?;
+    let form = NewToken::empty(caller.role)?;
+    let own = own(app, caller, None).await?;
+    let shell = visit.shell(app, caller, "account");
+    let page = page(&AccountPage::new(shell, tokens, form, None, Some(problem), own))?;
+    Ok((status, page).into_response())
+}
+
+/// Asks for the password once more; what to tell when it is not right.
+async fn confirmed(
+    app: &App,
+    caller: &Caller,
+    client: IpAddr,
+    password: &str,
+) -> Result<Result<(), String>, Error> {
+    match session::confirms(app, caller, password, client).await {
+        Ok(()) => Ok(Ok(())),
+        Err(SignInError::Refused) => Ok(Err("That is not your present password.".to_owned())),
+        Err(other) => Ok(Err(told(other)?.problem)),
+    }
+}
+
+/// `POST /account/password`
+pub(super) async fn password(
+    State(app): State<App>,
+    Helpdesk(caller): Helpdesk,
+    Client(client): Client,
+    visit: Visit,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Error> {
+    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
+    let new = fields.exact("password");
+    if new != fields.exact("again") {
+        let problem = "The two new passwords differ. Type the same one twice.".to_owned();
+        return again(&app, &caller, &visit, unfit, problem).await;
+    }
+    if let Err(why) = password::check_password(new, &caller.name) {
+        return again(&app, &caller, &visit, unfit, format!("Choose another: {why}.")).await;
+    }
+    if let Err(problem) = confirmed(&app, &caller, client, fields.exact("present")).await? {
+        return again(&app, &caller, &visit, unfit, problem).await;
+    }
+    let hash = app.guard.passwords.hash(new).await;
+    let hash = hash.map_err(|_| Error::Busy { retry_after_s: 3 })?;
+    app.store.set_password(caller.account, &hash, &caller.by(&app)).await?;
+    let visitor = Visitor::new(client, &headers);
+    let how = ", with a new password";
+    let cookie = session::begin(&app, caller.account, &caller.name, &visitor, how).await?;
+    Ok((cookie, Redirect::to("/account?done=password")).into_response())
+}
+
+/// `POST /account/second-factor/off`
+pub(super) async fn second_factor_off(
+    State(app): State<App>,
+    Helpdesk(caller): Helpdesk,
+    Client(client): Client,
+    visit: Visit,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Error> {
+    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
+    if caller.role == Role::Admin {
+        let problem = "Administrators keep a second factor. Set another one up in its place.";
+        return again(&app, &caller, &visit, unfit, problem.to_owned()).await;
+    }
+    if let Err(problem) = confirmed(&app, &caller, client, fields.exact("present")).await? {
+        return again(&app, &caller, &visit, unfit, problem).await;
+    }
+    app.store.turn_off_second_factor(caller.account, &caller.by(&app)).await?;
+    let visitor = Visitor::new(client, &headers);
+    let cookie = session::begin(&app, caller.account, &caller.name, &visitor, "").await?;
+    Ok((cookie, Redirect::to("/account?done=second-factor")).into_response())
+}
+
+/// `POST /account/second-factor/codes`
+pub(super) async fn recovery_codes(
+    State(app): State<App>,
+    Helpdesk(caller): Helpdesk,
+    Client(client): Client,
+    visit: Visit,
+    fields: Fields,
+) -> Result<Response, Error> {
+    let unfit = StatusCode::UNPROCESSABLE_ENTITY;
+    let factor = app.store.second_factor(caller.account).await?;
+    if factor.is_none_or(|factor| factor.secret.is_none()) {
+        let problem = "There is no second factor to have codes for.".to_owned();
+        return again(&app, &caller, &visit, unfit, problem).await;
+    }
+    if let Err(problem) = confirmed(&app, &caller, client, fields.exact("present")).await? {
+        return again(&app, &caller, &visit, unfit, problem).await;
+    }
+    let (codes, digests) = new_codes()?;
+    app.store.set_recovery_codes(caller.account, &digests, &caller.by(&app)).await?;
+    let shell = visit.shell(&app, &caller, "account");
+    let next = "/account".to_owned();
+    Ok(page(&RecoveryCodesPage { shell, codes, next })?.into_response())
+}
+
+/// `POST /account/sessions/end`
+pub(super) async fn end_sessions(
+    State(app): State<App>,
+    Helpdesk(caller): Helpdesk,
+) -> Result<impl IntoResponse, Error> {
+    let entry = caller.by(&app).did("sessions_ended", account_words(&caller.name), "");
+    app.store.end_sessions(caller.account, &entry).await?;
+    Ok((SessionCookie::none(), Redirect::to("/sign-in")))
 }
 
 /// `POST /account/tokens`
@@ -123,6 +289,7 @@ pub(super) async fn create(
         label: fields.text("label"),
         role: fields.text("role"),
         days: fields.text("days"),
+        read_only: fields.ticked("read_only"),
         once: fields.text("once"),
     };
     if let Some(id) = SECRETS.made_by(caller.account, &form.once, now) {
@@ -132,8 +299,9 @@ pub(super) async fn create(
         Ok(checked) => checked,
         Err(problem) => {
             let tokens = app.store.api_tokens(Some(caller.account)).await?;
+            let own = own(&app, &caller, None).await?;
             let shell = visit.shell(&app, &caller, "account");
-            let again = page(&AccountPage::new(shell, tokens, form, None, Some(problem)))?;
+            let again = page(&AccountPage::new(shell, tokens, form, None, Some(problem), own))?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response());
         }
     };
@@ -158,6 +326,7 @@ async fn make(
         account_name: caller.name.clone(),
         created_at: now,
         expires_at,
+        read_only: form.read_only,
     };
     let made = app.store.create_api_token(&row).await?;
     SECRETS.keep(caller.account, &form.once, made.id, secret, now);
@@ -174,7 +343,7 @@ pub(super) async fn revoke(
     Helpdesk(caller): Helpdesk,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
-    app.store.revoke_api_token(id, Some(caller.account), app.clock.now()).await?;
+    app.store.revoke_api_token(id, Some(caller.account), &caller.by(&app)).await?;
     Ok(Redirect::to("/account"))
 }
 
@@ -198,7 +367,14 @@ mod tests {
         form.label = "nightly".to_owned();
         assert!(form.checked(Role::It, sample::NOW).is_ok());
         assert!(form.checked(Role::Auditor, sample::NOW).is_err());
-        let page = AccountPage::new(sample::helpdesk(), sample::api_tokens(), form, None, None);
+        let page = AccountPage::new(
+            sample::helpdesk(),
+            sample::api_tokens(),
+            form,
+            None,
+            None,
+            Own::default(),
+        );
         let html = page.render().unwrap();
         assert!(html.contains("value=\"helpdesk\"") && !html.contains("value=\"admin\""));
     }
@@ -208,7 +384,8 @@ mod tests {
         let form = NewToken::empty(Role::Admin).unwrap();
         let secret = ShownSecret { label: "nightly".into(), text: "rcl_api_abc".into() };
         let tokens = sample::api_tokens();
-        let page = AccountPage::new(sample::shell(), tokens, form, Some(secret), None);
+        let page =
+            AccountPage::new(sample::shell(), tokens, form, Some(secret), None, sample::own());
         let html = page.render().unwrap();
         assert!(html.contains("rcl_api_abc") && html.contains("not shown again"));
     }

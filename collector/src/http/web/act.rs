@@ -48,7 +48,7 @@ async fn decided(app: &App, row: &DeviceRow) -> Result<Redirect, Error> {
 /// `POST /devices/{id}/notes`
 pub(super) async fn notes(
     State(app): State<App>,
-    Helpdesk(_): Helpdesk,
+    Helpdesk(caller): Helpdesk,
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
@@ -57,7 +57,7 @@ pub(super) async fn notes(
     if text.chars().count() > NOTES_LETTERS {
         return Err(Error::invalid("notes", "notes have at most 10 000 letters; go back and cut"));
     }
-    app.store.set_notes_text(row.key, &text).await?;
+    app.store.set_notes_text(row.key, &text, &caller.by(&app)).await?;
     Ok(Redirect::to(&format!("/devices/{}#notes", row.id)))
 }
 
@@ -128,14 +128,14 @@ pub(super) async fn undo(
 /// `POST /devices/{id}/asset`
 pub(super) async fn asset(
     State(app): State<App>,
-    It(_): It,
+    It(caller): It,
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
     let row = device(&app, &id).await?;
     let [asset_tag, site, department] =
         ["asset_tag", "site", "department"].map(|name| Some(fields.text(name)));
-    asset::set(&app, row.id, AssetRequest { asset_tag, site, department }).await?;
+    asset::set(&app, &caller, row.id, AssetRequest { asset_tag, site, department }).await?;
     Ok(Redirect::to(&format!("/devices/{}", row.id)))
 }
 
@@ -188,11 +188,11 @@ pub(super) async fn waive(
 /// `POST /findings/{id}/unwaive`
 pub(super) async fn unwaive(
     State(app): State<App>,
-    It(_): It,
+    It(caller): It,
     Path(id): Path<i64>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
-    app.store.unwaive_finding(id, app.clock.now()).await?;
+    app.store.unwaive_finding(id, &caller.by(&app)).await?;
     finding_decided(&app, id, &fields).await
 }
 

@@ -337,11 +337,11 @@ pub(super) async fn arrivals(
 /// `POST /enroll/{id}/revoke`
 pub(super) async fn revoke(
     State(app): State<App>,
-    It(_): It,
+    It(caller): It,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
     // Revoking twice has the effect of once.
-    app.store.revoke_token(id, app.clock.now()).await?;
+    app.store.revoke_token(id, &caller.by(&app)).await?;
     Ok(Redirect::to("/enroll"))
 }
 

@@ -4,8 +4,10 @@
 //! without scripts; nothing here knows SQL.
 
 mod account;
+mod accounts;
 mod act;
 mod asset;
+mod audit;
 mod card;
 mod collected;
 mod device;
@@ -20,6 +22,7 @@ mod icons;
 mod once;
 mod params;
 mod search;
+mod second_factor;
 mod set_up;
 mod settings;
 mod shell;
@@ -39,6 +42,7 @@ pub use error::error_page;
 
 const EVERYBODY: Access = Access::Role(Role::Helpdesk);
 const IT: Access = Access::Role(Role::It);
+const ADMIN: Access = Access::Role(Role::Admin);
 
 /// Its routes.
 pub fn routes() -> Routes {
@@ -47,6 +51,10 @@ pub fn routes() -> Routes {
         .post("/theme", Access::Public, theme::post)
         .get("/sign-in", Access::Public, sign_in::get)
         .post("/sign-in", Access::Public, sign_in::post)
+        .get("/sign-in/code", Access::Public, sign_in::get_code)
+        .post("/sign-in/code", Access::Public, sign_in::post_code)
+        .get("/sign-in/second-factor", Access::Public, second_factor::get_required)
+        .post("/sign-in/second-factor", Access::Public, second_factor::post_required)
         .get("/set-up", Access::Public, set_up::get)
         .post("/set-up", Access::Public, set_up::post)
         .get("/", EVERYBODY, home::get)
@@ -67,10 +75,23 @@ pub fn routes() -> Routes {
         .get("/findings", EVERYBODY, findings::get)
         .get("/collected", EVERYBODY, collected::get)
         .get("/account", EVERYBODY, account::get)
+        .get("/account/second-factor", EVERYBODY, second_factor::get)
+        .post("/account/second-factor", EVERYBODY, second_factor::post)
+        .post("/account/second-factor/off", EVERYBODY, account::second_factor_off)
+        .post("/account/second-factor/codes", EVERYBODY, account::recovery_codes)
+        .post("/account/password", EVERYBODY, account::password)
+        .post("/account/sessions/end", EVERYBODY, account::end_sessions)
         .post("/account/tokens", EVERYBODY, account::create)
         .post("/account/tokens/{id}/revoke", EVERYBODY, account::revoke)
         .post("/sign-out", EVERYBODY, account::sign_out)
         .get("/exports", Access::Reader, exports::get)
+        .get("/accounts", ADMIN, accounts::get)
+        .post("/accounts", ADMIN, accounts::create)
+        .post("/accounts/{id}/role", ADMIN, accounts::role)
+        .post("/accounts/{id}/disable", ADMIN, accounts::disable)
+        .post("/accounts/{id}/enable", ADMIN, accounts::enable)
+        .post("/accounts/{id}/reset", ADMIN, accounts::reset)
+        .get("/audit", Access::Role(Role::Auditor), audit::get)
         .get("/settings", IT, settings::get)
         .post("/settings", IT, settings::post)
         .get("/enroll", IT, enroll::get)

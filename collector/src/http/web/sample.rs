@@ -15,7 +15,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use rollcall_shared::api::Page;
-use rollcall_shared::api::account::{ApiToken, Role};
+use rollcall_shared::api::account::{Account, ApiToken, Role};
+use rollcall_shared::api::audit::AuditLine;
 use rollcall_shared::api::change::{Change, ChangeKind};
 use rollcall_shared::api::device::{
     DecisionKind, DeviceClass, DeviceDetail, DeviceSummary, IdentityDecision, OsSupport, Person,
@@ -712,17 +713,80 @@ pub(super) fn api_tokens() -> Vec<ApiToken> {
         expires_at: NOW.plus_ms(80 * DAY_MS),
         last_used_at: Some(before(8 * HOUR_MS)),
         revoked_at: None,
+        read_only: true,
     }]
+}
+
+/// What clara sees of her account.
+pub(super) fn own() -> super::account::Own {
+    let open = |name: &str, client: &str, ms: i64| crate::store::session::OpenSession {
+        id: rollcall_shared::Digest::of(name.as_bytes()),
+        created_at: before(ms * 3),
+        used_at: before(ms),
+        client: client.to_owned(),
+    };
+    super::account::Own {
+        second_factor: Some(9),
+        sessions: vec![
+            (open("one", "Firefox on Linux, 192.0.2.4", MINUTE_MS), true),
+            (open("two", "Safari on iPhone, 2001:db8::17", 40 * MINUTE_MS), false),
+        ],
+        done: None,
+    }
+}
+
+/// Some accounts.
+pub(super) fn accounts() -> Vec<Account> {
+    let account = |id, name: &str, role, second_factor, disabled_at| Account {
+        id,
+        name: name.to_owned(),
+        role,
+        created_at: before(90 * DAY_MS),
+        disabled_at,
+        second_factor,
+    };
+    vec![
+        account(1, "clara", Role::Admin, true, None),
+        account(2, "henk", Role::Helpdesk, false, None),
+        account(3, "ivan.petrov@example.org", Role::It, true, None),
+        account(4, "olga", Role::Auditor, false, Some(before(3 * DAY_MS))),
+    ]
+}
+
+/// Some entries of the audit log.
+pub(super) fn audit_page() -> Page<AuditLine> {
+    let device = format!("device {} LT-0042", id(42));
+    let rows: &[(&str, &str, &str, &str, i64)] = &[
+        ("clara", "export", "devices.csv", "as_of=2026-11-23T10:02:11.480Z profile=raw", 13),
+        ("ivan (API token 3)", "device_retired", &device, "sold", 55),
+        ("clara", "policy_set", "policy", "missing_after_days.laptop: 14 -> 7", 70),
+        ("nobody", "sign_in_refused", "no account", "from 192.0.2.17", 240),
+        ("clara", "sign_in", "account clara", "from 192.0.2.4", 241),
+    ];
+    let line = |(number, row): (usize, &(&str, &str, &str, &str, i64))| AuditLine {
+        number: 1_284 - i64::try_from(number).unwrap(),
+        at: before(row.4 * MINUTE_MS),
+        actor: row.0.to_owned(),
+        action: row.1.to_owned(),
+        object: row.2.to_owned(),
+        detail: row.3.to_owned(),
+        hash: rollcall_shared::Digest::of(row.1.as_bytes()),
+    };
+    let items = rows.iter().enumerate().map(line).collect();
+    Page { items, total: 1_284, next_cursor: some("1280") }
 }
 
 /// Every page by name.
 fn pages() -> Vec<(String, String)> {
     use super::account::{AccountPage, NewToken};
+    use super::accounts::{AccountsPage, NewAccount};
+    use super::audit::AuditPage;
     use super::collected::CollectedPage;
     use super::enroll;
     use super::exports::ExportsPage;
     use super::findings::FindingsPage;
     use super::search::SearchPage;
+    use super::second_factor::{RecoveryCodesPage, SecondFactorPage, Why};
     use super::set_up::SetUpPage;
     use super::sign_in::SignInPage;
     use super::software::{SoftwarePage, TitlePage};
@@ -811,7 +875,49 @@ fn pages() -> Vec<(String, String)> {
         ("exports".to_owned(), ExportsPage::new(shell().at("exports")).render().unwrap()),
         (
             "account".to_owned(),
-            AccountPage::new(shell(), api_tokens(), new_account_token, None, None)
+            AccountPage::new(shell(), api_tokens(), new_account_token, None, None, own())
+                .render()
+                .unwrap(),
+        ),
+        (
+            "accounts".to_owned(),
+            AccountsPage::new(shell(), accounts(), NewAccount::empty().unwrap(), None, None)
+                .render()
+                .unwrap(),
+        ),
+        (
+            "second-factor".to_owned(),
+            SecondFactorPage::new(
+                shell(),
+                "clara",
+                &crate::totp::TotpSecret::random().unwrap(),
+                Why::Soon,
+                "/",
+                None,
+            )
+            .render()
+            .unwrap(),
+        ),
+        (
+            "recovery-codes".to_owned(),
+            RecoveryCodesPage {
+                shell: shell(),
+                codes: super::second_factor::new_codes().unwrap().0,
+                next: "/".to_owned(),
+            }
+            .render()
+            .unwrap(),
+        ),
+        (
+            "sign-in-code".to_owned(),
+            super::sign_in::CodePage { shell: signed_out(), next: "/".to_owned(), problem: None }
+                .render()
+                .unwrap(),
+        ),
+        (
+            "audit".to_owned(),
+            AuditPage::new(shell(), Params::default(), audit_page(), vec!["export".to_owned()])
+                .unwrap()
                 .render()
                 .unwrap(),
         ),

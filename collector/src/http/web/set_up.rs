@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::filters;
 use super::shell::Shell;
+use super::sign_in::onwards;
 use super::visit::{Fields, Visit, page};
 use crate::app::App;
 use crate::http::Error;
 use crate::http::client::Client;
-use crate::http::session;
+use crate::http::session::{self, Visitor};
 use crate::http::setup::{self, FirstAdminError};
 
 #[derive(Template)]
@@ -44,6 +45,7 @@ pub(super) async fn post(
     State(app): State<App>,
     Client(client): Client,
     visit: Visit,
+    headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Error> {
     let key = fields.text("key");
@@ -52,9 +54,13 @@ pub(super) async fn post(
     let problem = if password == fields.exact("again") {
         match setup::create_first_admin(&app, &key, &name, password).await {
             Ok(()) => {
+                let visitor = Visitor::new(client, &headers);
                 // The account is there now; whether signing in at once works is a convenience.
-                return Ok(match session::sign_in(&app, &name, password, client).await {
-                    Ok(cookie) => (cookie, Redirect::to("/")).into_response(),
+                return Ok(match session::sign_in(&app, &name, password, visitor).await {
+                    Ok(signed_in) => {
+                        let onwards = Redirect::to(&onwards(signed_in.step, "/"));
+                        (signed_in.cookie, onwards).into_response()
+                    }
                     Err(_) => Redirect::to("/sign-in").into_response(),
                 });
             }

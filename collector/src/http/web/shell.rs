@@ -152,6 +152,16 @@ impl Shell {
         env!("CARGO_PKG_VERSION")
     }
 
+    /// Whether the viewer reads the audit log.
+    pub(super) fn is_auditor(&self) -> bool {
+        self.may(Role::Auditor)
+    }
+
+    /// Whether the viewer looks after accounts.
+    pub(super) fn is_admin(&self) -> bool {
+        self.may(Role::Admin)
+    }
+
     /// Whether the viewer looks after devices.
     pub(super) fn is_it(&self) -> bool {
         self.may(Role::It)

@@ -2,24 +2,35 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::filters;
+use super::params::link;
 use super::shell::{Shell, local_path};
 use super::visit::{Fields, Visit, page};
 use crate::app::App;
 use crate::http::Error;
 use crate::http::auth::Anyone;
 use crate::http::client::Client;
-use crate::http::session::{self, SignInError};
+use crate::http::session::{self, SignInError, Step, Visitor};
+use crate::store::session::Awaits;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub(super) struct SignInPage {
     pub(super) shell: Shell,
     pub(super) name: String,
+    pub(super) next: String,
+    pub(super) problem: Option<String>,
+}
+
+/// After the password: the code of the second factor.
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+pub(super) struct CodePage {
+    pub(super) shell: Shell,
     pub(super) next: String,
     pub(super) problem: Option<String>,
 }
@@ -39,19 +50,15 @@ pub(super) async fn get(
     Ok(page(&blank)?.into_response())
 }
 
-/// `POST /sign-in`
-pub(super) async fn post(
-    State(app): State<App>,
-    Client(client): Client,
-    visit: Visit,
-    fields: Fields,
-) -> Result<Response, Error> {
-    let next = local_path(&fields.text("next")).to_owned();
-    let name: String = fields.text("name").chars().take(100).collect();
-    let error = match session::sign_in(&app, &name, fields.exact("password"), client).await {
-        Ok(cookie) => return Ok((cookie, Redirect::to(&next)).into_response()),
-        Err(error) => error,
-    };
+/// What a person is told of a refusal.
+pub(super) struct Told {
+    status: StatusCode,
+    pub(super) problem: String,
+    retry_after_s: Option<u32>,
+}
+
+/// The same in words for people. Our own faults stay errors.
+pub(super) fn told(error: SignInError) -> Result<Told, Error> {
     let (status, problem, retry_after_s) = match error {
         SignInError::Internal(error) => return Err(error),
         SignInError::Refused => {
@@ -68,13 +75,97 @@ pub(super) async fn post(
             Some(3),
         ),
     };
+    Ok(Told { status, problem, retry_after_s })
+}
+
+impl Told {
+    fn answer(status: StatusCode, retry_after_s: Option<u32>, page: impl IntoResponse) -> Response {
+        let mut response = (status, page).into_response();
+        if let Some(seconds) = retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// Where somebody goes after a right password.
+pub(super) fn onwards(step: Step, next: &str) -> String {
+    match step {
+        Step::In => next.to_owned(),
+        Step::InForNow => link("/account/second-factor", &[("next", next)]),
+        Step::Code => link("/sign-in/code", &[("next", next)]),
+        Step::SetUp => link("/sign-in/second-factor", &[("next", next)]),
+    }
+}
+
+/// `POST /sign-in`
+pub(super) async fn post(
+    State(app): State<App>,
+    Client(client): Client,
+    visit: Visit,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Error> {
+    let next = local_path(&fields.text("next")).to_owned();
+    let name: String = fields.text("name").chars().take(100).collect();
+    let visitor = Visitor::new(client, &headers);
+    let error = match session::sign_in(&app, &name, fields.exact("password"), visitor).await {
+        Ok(signed_in) => {
+            let onwards = Redirect::to(&onwards(signed_in.step, &next));
+            return Ok((signed_in.cookie, onwards).into_response());
+        }
+        Err(error) => error,
+    };
+    let Told { status, problem, retry_after_s } = told(error)?;
     let shell = visit.signed_out(&app);
     let again = page(&SignInPage { shell, name, next, problem: Some(problem) })?;
-    let mut response = (status, again).into_response();
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    Ok(Told::answer(status, retry_after_s, again))
+}
+
+/// `GET /sign-in/code`
+pub(super) async fn get_code(
+    State(app): State<App>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let waiting = session::waiting(&app, &headers).await?;
+    if waiting.is_none_or(|waiting| waiting.awaits != Awaits::Code) {
+        return Ok(Redirect::to("/sign-in").into_response());
     }
-    Ok(response)
+    let next = local_path(visit.params.get("next").unwrap_or("/")).to_owned();
+    let asked = CodePage { shell: visit.signed_out(&app), next, problem: None };
+    Ok(page(&asked)?.into_response())
+}
+
+/// `POST /sign-in/code`
+pub(super) async fn post_code(
+    State(app): State<App>,
+    Client(client): Client,
+    visit: Visit,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Error> {
+    let waiting = session::waiting(&app, &headers).await?;
+    let Some(waiting) = waiting.filter(|waiting| waiting.awaits == Awaits::Code) else {
+        return Ok(Redirect::to("/sign-in").into_response());
+    };
+    let next = local_path(&fields.text("next")).to_owned();
+    let visitor = Visitor::new(client, &headers);
+    let code: String = fields.text("code").chars().take(100).collect();
+    let error = match session::finish(&app, &waiting, &code, &visitor).await {
+        Ok(cookie) => return Ok((cookie, Redirect::to(&next)).into_response()),
+        Err(error) => error,
+    };
+    let wrong = matches!(error, SignInError::Refused);
+    let Told { status, problem, retry_after_s } = told(error)?;
+    let problem = if wrong {
+        "That is not a code of this moment. Each code counts once; wait for the next one."
+            .to_owned()
+    } else {
+        problem
+    };
+    let again = CodePage { shell: visit.signed_out(&app), next, problem: Some(problem) };
+    Ok(Told::answer(status, retry_after_s, page(&again)?))
 }
 
 #[cfg(test)]

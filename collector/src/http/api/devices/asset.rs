@@ -11,7 +11,7 @@ use super::{changed, row};
 use crate::app::App;
 use crate::http::Error;
 use crate::http::api::answer::text;
-use crate::http::auth::It;
+use crate::http::auth::{Caller, It};
 use crate::http::input::{Body, Path};
 use crate::job::evaluate;
 use crate::store::device::DeviceKey;
@@ -33,18 +33,19 @@ pub(in crate::http) struct AssetRequest {
 
 /// Sets all three.
 pub(in crate::http::api) async fn put(
-    _: It,
+    It(caller): It,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
     Body(asset): Body<AssetRequest>,
 ) -> Result<Json<DeviceSummary>, Error> {
-    let key = set(&app, id, asset).await?;
+    let key = set(&app, &caller, id, asset).await?;
     changed(&app, id, key).await.map(Json)
 }
 
 /// Checks and sets all three; the number of the device.
 pub(in crate::http) async fn set(
     app: &App,
+    caller: &Caller,
     id: DeviceId,
     asset: AssetRequest,
 ) -> Result<DeviceKey, Error> {
@@ -53,7 +54,7 @@ pub(in crate::http) async fn set(
     let department = text("department", asset.department, LONGEST)?;
     let row = row(app, id).await?;
     let (site, department, tag) = (site.as_deref(), department.as_deref(), tag.as_deref());
-    app.store.set_asset(row.key, site, department, tag).await?;
+    app.store.set_asset(row.key, site, department, tag, &caller.by(app)).await?;
     evaluate::refresh(app, id, app.clock.now()).await?;
     Ok(row.key)
 }

@@ -23,14 +23,14 @@ pub(in crate::http::api) struct NoteRequest {
 
 /// Sets the note.
 pub(in crate::http::api) async fn put(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
     Body(NoteRequest { text: note }): Body<NoteRequest>,
 ) -> Result<StatusCode, Error> {
     let note = text("text", Some(note.replace("\r\n", "\n")), 10_000)?.unwrap_or_default();
     let row = row(&app, id).await?;
-    app.store.set_notes_text(row.key, &note).await?;
+    app.store.set_notes_text(row.key, &note, &caller.by(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,0 +1,74 @@
+//! The audit log: who did what, to what, and when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::time::Timestamp;
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuditLine {
+    /// Its number: dense, so that one that is missing leaves a gap.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: a person, an API token with its owner, or a part of the collector.
+    pub actor: String,
+    /// What was done, one word, e.g. `device_retired`.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// In words.
+    pub detail: String,
+    /// Its hash, over itself and all entries before it.
+    pub hash: Digest,
+}
+
+/// Which entries of the audit log are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AuditFilter {
+    /// From this moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
+    /// A part of who did it, in any case of letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// What was done, as the word says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// A part of what it was done to, in any case of letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// `next_cursor` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Rows of a page, 1 to 500; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// What an export was, and where the audit log stood: stands in a JSON export itself, and beside a
+/// CSV export under the address of its `Link` header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExportReceipt {
+    /// The file, e.g. `devices.csv`.
+    pub file: String,
+    /// What was asked for.
+    pub asked: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Who asked.
+    pub made_by: String,
+    /// Number of the export's own entry in the audit log.
+    pub audit_entry: i64,
+    /// That entry's hash. `rollcall audit verify --kept ENTRY:HASH` tells whether the log still has
+    /// it and everything before it.
+    pub audit_hash: Digest,
+}
