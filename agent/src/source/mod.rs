@@ -13,7 +13,9 @@ mod local_time;
 pub mod memory;
 pub mod network;
 pub mod os;
+pub mod port;
 pub mod security;
+pub mod service;
 pub mod software;
 pub mod storage;
 pub mod system;
@@ -127,4 +129,6 @@ pub const SOURCES: &[Source] = &[
     software::FLATPAK,
     update::UPDATES,
     security::PROTECTION,
+    service::SOURCE,
+    port::SOURCE,
 ];
