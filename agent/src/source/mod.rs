@@ -6,13 +6,17 @@ use rollcall_shared::section::Section;
 use crate::host::Host;
 
 pub mod battery;
+pub mod bus;
 pub mod cpu;
+pub mod display;
 pub mod firmware;
 pub mod gpu;
 mod local_time;
 pub mod memory;
+mod names;
 pub mod network;
 pub mod os;
+pub mod peripheral;
 pub mod port;
 pub mod security;
 pub mod service;
@@ -131,4 +135,10 @@ pub const SOURCES: &[Source] = &[
     security::PROTECTION,
     service::SOURCE,
     port::SOURCE,
+    display::SOURCE,
+    bus::PCI,
+    bus::USB,
+    peripheral::AUDIO,
+    peripheral::CAMERA,
+    peripheral::INPUT,
 ];

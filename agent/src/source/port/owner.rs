@@ -84,7 +84,7 @@ fn from_rpm(host: &Host, left: &mut Vec<String>, found: &mut BTreeMap<String, St
     else {
         return;
     };
-    let mut look = |path: &String| -> rusqlite::Result<Option<String>> {
+    let look = |path: &String| -> rusqlite::Result<Option<String>> {
         let name = path.rsplit('/').next().unwrap_or_default();
         let mut query = database.prepare_cached(QUERY)?;
         let names: Vec<String> = query
