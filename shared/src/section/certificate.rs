@@ -1,5 +1,5 @@
-//! Certificates: those that this computer was told to trust, and those it shows to others. Keys
-//! themselves are never read.
+//! Certificates: those that this computer was told to trust, and those it shows to others. Private
+//! keys are never told.
 
 use serde::{Deserialize, Serialize};
 

@@ -17,6 +17,10 @@ pub struct Product {
     /// Where it was found, e.g. `/usr/lib/postgresql`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Number by which others reach this computer through it, e.g. `123456789` of AnyDesk; never a
+    /// password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Whether it runs; absent where that cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<bool>,

@@ -159,19 +159,20 @@ fn accounts(host: &Host) -> BTreeMap<u32, String> {
     accounts
 }
 
-/// Ports at which programs of these names wait, as far as this may be seen.
-pub(crate) fn waiting_by_program(host: &Host) -> BTreeMap<String, BTreeSet<u16>> {
-    let sockets = sockets(host).unwrap_or_default();
-    let wanted: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
-    let (holders, _) = holders(host, &wanted);
-    let mut ports: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
-    for socket in sockets {
-        let name = holders.get(&socket.inode).and_then(|holder| holder.name.clone());
-        if let Some(name) = name {
-            ports.entry(name).or_default().insert(socket.port);
+/// Numbers at which these processes wait, as far as this may be seen.
+pub(crate) fn of_processes(host: &Host, ids: &[u32]) -> Vec<u16> {
+    let mut ports = BTreeSet::new();
+    let sockets = if ids.is_empty() { Vec::new() } else { sockets(host).unwrap_or_default() };
+    for id in ids {
+        let folder = format!("/proc/{id}/fd");
+        for descriptor in host.list(&folder).unwrap_or_default() {
+            let Ok(target) = host.link(&format!("{folder}/{descriptor}")) else { continue };
+            let inode = target.to_str().and_then(parse::socket_inode);
+            let here = sockets.iter().filter(|socket| Some(socket.inode) == inode);
+            ports.extend(here.map(|socket| socket.port));
         }
     }
-    ports
+    ports.into_iter().collect()
 }
 
 #[cfg(test)]

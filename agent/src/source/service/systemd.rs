@@ -97,6 +97,20 @@ pub(crate) fn units(host: &Host) -> Vec<Unit> {
     names.take(UNITS_LIMIT).filter_map(|name| unit(host, &shelf, name)).collect()
 }
 
+/// Units that something at the start of the system wants.
+pub(crate) fn wanted(host: &Host) -> BTreeSet<String> {
+    let mut shelf = shelf(host);
+    // What is wanted under another name is wanted.
+    let aliased: Vec<String> = shelf
+        .aliases
+        .iter()
+        .filter(|(name, _)| shelf.wanted.contains(*name))
+        .map(|(_, it)| it.clone())
+        .collect();
+    shelf.wanted.extend(aliased);
+    shelf.wanted
+}
+
 fn shelf(host: &Host) -> Shelf {
     let mut shelf = Shelf::default();
     for folder in FOLDERS {
