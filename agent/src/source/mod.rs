@@ -156,6 +156,7 @@ pub const SOURCES: &[Source] = &[
     software::NPM,
     software::GEM,
     software::CARGO,
+    software::EXTENSION,
     update::UPDATES,
     security::PROTECTION,
     service::SOURCE,

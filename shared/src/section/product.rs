@@ -17,7 +17,7 @@ pub struct Product {
     /// Where it was found, e.g. `/usr/lib/postgresql`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Number by which others reach this computer through it, e.g. `123456789` of AnyDesk; never a
+    /// Number by which others reach this computer through it, e.g. `123456789`; never a
     /// password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

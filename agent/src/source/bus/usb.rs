@@ -59,7 +59,7 @@ fn device(host: &Host, port: &str, folders: &[String]) -> Option<UsbDevice> {
         id: format!("{}:{}", digits(&value("idVendor")?)?, digits(&value("idProduct")?)?),
         vendor: value("manufacturer").filter(|text| is_name(text)),
         name: value("product").filter(|text| is_name(text)),
-        serial: value("serial").filter(|text| text.trim_matches('0') != ""),
+        serial: value("serial").filter(|text| !text.trim_matches('0').is_empty()),
         class: joined(classes.into_iter().collect()),
         driver: joined(drivers.iter().map(String::as_str).collect()),
         removable: value("removable").and_then(|word| match word.as_str() {

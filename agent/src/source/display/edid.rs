@@ -54,7 +54,7 @@ pub fn parse(bytes: &[u8]) -> Option<Display> {
     let placeholder = matches!(number, 0 | 1 | 0x0101_0101 | 0xffff_ffff);
     display.serial = display
         .serial
-        .filter(|text| text.trim_matches(['0', ' ']) != "")
+        .filter(|text| !text.trim_matches(['0', ' ']).is_empty())
         .or_else(|| (!placeholder).then(|| number.to_string()));
     Some(display)
 }

@@ -195,6 +195,7 @@ pub fn proxmox_machine(number: &str, text: &str) -> VirtualMachine {
     let uuid = settings.get("smbios1").and_then(|text| {
         text.split(',').find_map(|part| part.strip_prefix("uuid=")).map(str::to_ascii_lowercase)
     });
+    let emulated = settings.get("kvm").is_some_and(|on| on == "0");
     let mebibytes = settings.get("memory").and_then(|text| {
         // Newer versions write `current=2048`.
         text.rsplit('=').next().and_then(|text| text.parse::<u64>().ok())
@@ -202,8 +203,7 @@ pub fn proxmox_machine(number: &str, text: &str) -> VirtualMachine {
     VirtualMachine {
         name: settings.get("name").cloned().unwrap_or_else(|| number.to_owned()),
         manager: "proxmox".to_owned(),
-        kind: Some(if settings.get("kvm").is_some_and(|on| on == "0") { "qemu" } else { "kvm" })
-            .map(str::to_owned),
+        kind: Some(if emulated { "qemu" } else { "kvm" }.to_owned()),
         uuid,
         cpus: Some(count("cores").unwrap_or(1) * count("sockets").unwrap_or(1)),
         memory_bytes: mebibytes.map(|count| count.saturating_mul(1024 * 1024)),

@@ -6,6 +6,7 @@ use rollcall_shared::section::{Manager, Section};
 use rollcall_shared::{Note, NoteKind};
 
 use super::processes::Processes;
+use super::text::has_ending;
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
 
@@ -67,7 +68,7 @@ fn sssd(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) -> Result<(
         other => other?,
     };
     for name in host.list("/etc/sssd/conf.d").unwrap_or_default() {
-        if name.ends_with(".conf") && !name.starts_with('.') {
+        if has_ending(&name, "conf") && !name.starts_with('.') {
             text.push('\n');
             text.push_str(&host.read_text(&format!("/etc/sssd/conf.d/{name}"))?);
         }

@@ -9,7 +9,7 @@ use rollcall_shared::section::{Pool, Section};
 use super::storage::parse::udev_property;
 use super::volume::parse::encryption;
 use super::{Gathered, Platform, Privilege, Source};
-use crate::host::Host;
+use crate::host::{Host, HostError};
 
 pub mod parse;
 
@@ -19,12 +19,14 @@ pub const SOURCE: Source = Source {
     section: "pool",
     about: "LVM, RAID, LUKS, btrfs, ZFS and multipath from /proc/mdstat, /sys and /etc/lvm/backup",
     platforms: &[Platform::Linux],
-    privilege: Privilege::User,
+    privilege: Privilege::Administrator,
     programs: &[],
     gather,
 };
 
 const BLOCK: &str = "/sys/class/block";
+/// LVM writes down each group here.
+const BACKUPS: &str = "/etc/lvm/backup";
 
 fn gather(host: &Host) -> Gathered {
     let devices = match host.list(BLOCK).or_else(|_| host.list("/sys/block")) {
@@ -39,7 +41,11 @@ fn gather(host: &Host) -> Gathered {
     rows.extend(btrfs(host));
     rows.extend(zfs(host, &devices));
     rows.sort();
-    Gathered::of(Section::Pool(rows))
+    let mut notes = Vec::new();
+    if let Err(error @ HostError::Denied { .. }) = host.list(BACKUPS) {
+        notes.push(error.into());
+    }
+    Gathered { section: Some(Section::Pool(rows)), notes }
 }
 
 /// What the device mapper makes of other devices.
@@ -75,8 +81,8 @@ fn mapped(host: &Host, devices: &[String], rows: &mut Vec<Pool>) {
             ..Pool::default()
         });
     }
-    for file in host.list("/etc/lvm/backup").unwrap_or_default() {
-        let Ok(text) = host.read_text(&format!("/etc/lvm/backup/{file}")) else { continue };
+    for file in host.list(BACKUPS).unwrap_or_default() {
+        let Ok(text) = host.read_text(&format!("{BACKUPS}/{file}")) else { continue };
         let Some(told) = parse::lvm_backup(&text) else { continue };
         // What the kernel shows is true; the backup knows sizes and what is not in use.
         let pool = groups

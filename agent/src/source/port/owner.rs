@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use memchr::memmem;
 
 use crate::host::Host;
+use crate::source::text::has_ending;
 
 const DPKG: &str = "/var/lib/dpkg/info";
 /// Lists that are read at most, so that a look stays cheap on any computer.
@@ -38,7 +39,7 @@ fn from_dpkg(host: &Host, left: &mut Vec<String>, found: &mut BTreeMap<String, S
         return;
     }
     let Ok(mut lists) = host.list(DPKG) else { return };
-    lists.retain(|name| name.ends_with(".list"));
+    lists.retain(|name| has_ending(name, "list"));
     // Programs are often named after their packages; those lists are tried first.
     let stems: Vec<String> = left
         .iter()

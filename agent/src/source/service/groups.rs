@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::host::Host;
+use crate::source::text::has_ending;
 
 /// Where the tree lies: alone, beside the older trees, and in those.
 const ROOTS: &[&str] = &["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
@@ -30,10 +31,6 @@ pub(crate) fn running(host: &Host) -> Option<BTreeSet<String>> {
 
 fn is_slice(name: &str) -> bool {
     has_ending(name, "slice")
-}
-
-fn has_ending(name: &str, ending: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, last)| last == ending)
 }
 
 fn collect(host: &Host, folder: &str, depth: usize, names: &mut BTreeSet<String>) {

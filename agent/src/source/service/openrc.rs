@@ -1,4 +1,4 @@
-//! Services of OpenRC: scripts, run levels, and the marks of what was started.
+//! Services of `OpenRC`: scripts, run levels, and the marks of what was started.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use rollcall_shared::section::service::{ServiceStart, ServiceState};
 
 use super::parse::openrc_script;
 use crate::host::Host;
-use crate::source::text::clip;
+use crate::source::text::{clip, has_ending};
 
 const LEVELS: &str = "/etc/runlevels";
 
@@ -21,7 +21,7 @@ pub(super) fn services(host: &Host) -> Vec<Service> {
         .iter()
         .find_map(|folder| host.list(folder).ok());
     let scripts = host.list("/etc/init.d").unwrap_or_default();
-    let scripts = scripts.into_iter().filter(|name| !name.ends_with(".sh"));
+    let scripts = scripts.into_iter().filter(|name| !has_ending(name, "sh"));
     scripts
         .filter_map(|name| {
             let text = host.read_text(&format!("/etc/init.d/{name}")).ok()?;

@@ -86,7 +86,7 @@ pub fn lsb_description(script: &str) -> Option<String> {
     })
 }
 
-/// What an OpenRC script says: description, program, account.
+/// What an `OpenRC` script says: description, program, account.
 pub fn openrc_script(script: &str) -> UnitFile {
     let mut unit = UnitFile::default();
     for (key, value) in assignments(script) {
@@ -99,7 +99,7 @@ pub fn openrc_script(script: &str) -> UnitFile {
             "description" => unit.description = Some(value),
             "command" => unit.program = program(&value),
             "command_user" => {
-                unit.account = value.split(':').next().map(|name| unquote(name));
+                unit.account = value.split(':').next().map(unquote);
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use rollcall_shared::section::service::{ServiceStart, ServiceState};
 
 use super::parse::{UnitFile, for_instance, read_unit};
 use crate::host::Host;
-use crate::source::text::clip;
+use crate::source::text::{clip, has_ending};
 
 /// Folders of units; what lies in an earlier one hides what lies in a later one.
 const FOLDERS: &[&str] = &[
@@ -135,10 +135,8 @@ fn place(host: &Host, folder: &str, name: String, shelf: &mut Shelf) {
                 shelf.wanted.extend(host.list(&path).unwrap_or_default());
             }
         }
-        "d" => {
-            if stem.ends_with(".service") {
-                shelf.additions.entry(stem.to_owned()).or_default().push(path);
-            }
+        "d" if has_ending(stem, "service") => {
+            shelf.additions.entry(stem.to_owned()).or_default().push(path);
         }
         "service" | "socket" | "timer" | "path" => {
             if shelf.files.contains_key(&name)
@@ -205,7 +203,7 @@ fn additional_files(host: &Host, shelf: &Shelf, name: &str) -> Vec<String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for folder in shelf.additions.get(name).map(Vec::as_slice).unwrap_or_default() {
         for file in host.list(folder).unwrap_or_default() {
-            if file.ends_with(".conf") {
+            if has_ending(&file, "conf") {
                 let path = format!("{folder}/{file}");
                 files.entry(file).or_insert(path);
             }

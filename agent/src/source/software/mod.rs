@@ -5,6 +5,7 @@
 
 pub(crate) mod apk;
 pub(crate) mod dpkg;
+mod extensions;
 mod flatpak;
 mod languages;
 pub(crate) mod pacman;
@@ -23,6 +24,7 @@ use crate::host::Host;
 
 pub use apk::APK;
 pub use dpkg::DPKG;
+pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
 pub use languages::{CARGO, GEM, NPM, PIP};
 pub use pacman::PACMAN;
