@@ -158,6 +158,7 @@ fn origins(matches: &ArgMatches, file: &Raw, path: &Path) -> Vec<(&'static str, 
     let in_file = [
         file.state.is_some(),
         file.sections_off.is_some(),
+        file.home_folders.is_some(),
         file.check_in_interval_s.is_some(),
         file.connect_timeout_s.is_some(),
         file.request_timeout_s.is_some(),

@@ -24,6 +24,9 @@ pub struct Raw {
     #[arg(long, global = true, env = "ROLLCALL_SECTIONS_OFF", value_delimiter = ',')]
     #[arg(value_name = "SECTIONS")]
     pub sections_off: Option<Vec<String>>,
+    /// Look into the homes of people for extensions of browsers and editors
+    #[arg(long, global = true, env = "ROLLCALL_HOME_FOLDERS", value_name = "YES_OR_NO")]
+    pub home_folders: Option<bool>,
     /// Seconds between check-ins, instead of what the collector says
     #[arg(long, global = true, env = "ROLLCALL_CHECK_IN_INTERVAL_S", value_name = "SECONDS")]
     pub check_in_interval_s: Option<u32>,
@@ -45,6 +48,7 @@ pub struct Raw {
 pub const KEYS: &[&str] = &[
     "state",
     "sections_off",
+    "home_folders",
     "check_in_interval_s",
     "connect_timeout_s",
     "request_timeout_s",
@@ -59,6 +63,7 @@ impl Raw {
         Self {
             state: self.state.or(below.state),
             sections_off: self.sections_off.or(below.sections_off),
+            home_folders: self.home_folders.or(below.home_folders),
             check_in_interval_s: self.check_in_interval_s.or(below.check_in_interval_s),
             connect_timeout_s: self.connect_timeout_s.or(below.connect_timeout_s),
             request_timeout_s: self.request_timeout_s.or(below.request_timeout_s),
@@ -114,6 +119,7 @@ impl Raw {
         Ok(Config {
             state: self.state.filter(|path| !path.as_os_str().is_empty()),
             sections_off,
+            home_folders: self.home_folders.unwrap_or(defaults.home_folders),
             check_in_interval_s,
             connect_timeout_s: seconds(
                 "connect_timeout_s",
@@ -162,6 +168,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Sections not to look at, whatever the collector says.
     pub sections_off: Vec<String>,
+    /// Whether the homes of people are looked into for extensions of browsers and editors.
+    pub home_folders: bool,
     /// Seconds between check-ins; what the collector says when absent.
     pub check_in_interval_s: Option<u32>,
     /// Seconds that finding and connecting to the collector may take, each.
@@ -179,6 +187,7 @@ impl Default for Config {
         Self {
             state: None,
             sections_off: Vec::new(),
+            home_folders: false,
             check_in_interval_s: None,
             connect_timeout_s: 10,
             request_timeout_s: 60,
@@ -219,6 +228,7 @@ impl Config {
         BTreeMap::from([
             ("state", state.display().to_string()),
             ("sections_off", self.sections_off.join(",")),
+            ("home_folders", self.home_folders.to_string()),
             ("check_in_interval_s", interval.unwrap_or_else(|| "as the collector says".into())),
             ("connect_timeout_s", self.connect_timeout_s.to_string()),
             ("request_timeout_s", self.request_timeout_s.to_string()),

@@ -25,6 +25,8 @@ const SOURCE_LIMIT: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Names of sections not to look at, e.g. `user`.
     pub sections_off: Vec<String>,
+    /// Look into the homes of people, for extensions of their browsers and editors.
+    pub home_folders: bool,
     /// Ask every source, also those whose files did not change since it was asked last.
     pub full: bool,
     /// The present by this computer's clock. Without it nothing is taken for unchanged.
@@ -80,6 +82,7 @@ impl Observer {
 
     /// Looks at everything that is not switched off.
     pub fn look(&mut self, options: &Options) -> Gathering {
+        self.host = self.host.clone().with_homes(options.home_folders);
         let watch = Stopwatch::start();
         let cpu_before_ms = clock::process_cpu_ms();
         let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);

@@ -27,6 +27,8 @@ const VALUE_LIMIT_BYTES: u64 = 64 * 1024;
 pub struct Host {
     root: PathBuf,
     live: bool,
+    /// Whether the homes of people may be looked into.
+    homes: bool,
     /// Where everything that is looked at is remembered, if it shall be.
     inputs: Option<Arc<Mutex<Inputs>>>,
     #[cfg(test)]
@@ -112,10 +114,23 @@ impl Host {
         Self {
             root: root.into(),
             live: false,
+            homes: false,
             inputs: None,
             #[cfg(test)]
             opened: Arc::default(),
         }
+    }
+
+    /// The same computer with the homes of people open to sources, or closed.
+    #[must_use]
+    pub fn with_homes(self, homes: bool) -> Self {
+        Self { homes, ..self }
+    }
+
+    /// Whether sources may look into the homes of people: only this computer's own configuration
+    /// can say so.
+    pub fn may_enter_homes(&self) -> bool {
+        self.homes
     }
 
     /// The same computer, and a list of all that is looked at through this value.

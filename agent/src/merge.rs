@@ -18,6 +18,24 @@ pub(crate) fn put_together(before: Section, more: Section) -> (Section, Option<S
         (Section::Gpu(a), Section::Gpu(b)) => Section::Gpu(joined(a, b)),
         (Section::Battery(a), Section::Battery(b)) => Section::Battery(joined(a, b)),
         (Section::Software(a), Section::Software(b)) => Section::Software(joined(a, b)),
+        (Section::Service(a), Section::Service(b)) => Section::Service(joined(a, b)),
+        (Section::Port(a), Section::Port(b)) => Section::Port(joined(a, b)),
+        (Section::Display(a), Section::Display(b)) => Section::Display(joined(a, b)),
+        (Section::Pci(a), Section::Pci(b)) => Section::Pci(joined(a, b)),
+        (Section::Usb(a), Section::Usb(b)) => Section::Usb(joined(a, b)),
+        (Section::Audio(a), Section::Audio(b)) => Section::Audio(joined(a, b)),
+        (Section::Camera(a), Section::Camera(b)) => Section::Camera(joined(a, b)),
+        (Section::Input(a), Section::Input(b)) => Section::Input(joined(a, b)),
+        (Section::Printer(a), Section::Printer(b)) => Section::Printer(joined(a, b)),
+        (Section::Certificate(a), Section::Certificate(b)) => Section::Certificate(joined(a, b)),
+        (Section::Container(a), Section::Container(b)) => Section::Container(joined(a, b)),
+        (Section::VirtualMachine(a), Section::VirtualMachine(b)) => {
+            Section::VirtualMachine(joined(a, b))
+        }
+        (Section::Database(a), Section::Database(b)) => Section::Database(joined(a, b)),
+        (Section::RemoteAccess(a), Section::RemoteAccess(b)) => Section::RemoteAccess(joined(a, b)),
+        (Section::Management(a), Section::Management(b)) => Section::Management(joined(a, b)),
+        (Section::Pool(a), Section::Pool(b)) => Section::Pool(joined(a, b)),
         (a, b) if a.name() == b.name() => match filled(&a, &b) {
             Some(section) => section,
             None => return (a, Some("its answer did not fit to that of the others".to_owned())),
@@ -124,6 +142,22 @@ fn sorted_and_capped(mut section: Section) -> (Section, bool) {
             let firewalls = order(&mut security.firewalls, |a, b| a.name.cmp(&b.name));
             order(&mut security.malware_protection, |a, b| a.name.cmp(&b.name)) || firewalls
         }
+        // The first fields of these rows tell them apart.
+        Section::Service(rows) => order(rows, Ord::cmp),
+        Section::Port(rows) => order(rows, Ord::cmp),
+        Section::Display(rows) => order(rows, Ord::cmp),
+        Section::Pci(rows) => order(rows, Ord::cmp),
+        Section::Usb(rows) => order(rows, Ord::cmp),
+        Section::Audio(rows) => order(rows, Ord::cmp),
+        Section::Camera(rows) => order(rows, Ord::cmp),
+        Section::Input(rows) => order(rows, Ord::cmp),
+        Section::Printer(rows) => order(rows, Ord::cmp),
+        Section::Certificate(rows) => order(rows, Ord::cmp),
+        Section::Container(rows) => order(rows, Ord::cmp),
+        Section::VirtualMachine(rows) => order(rows, Ord::cmp),
+        Section::Database(rows) | Section::RemoteAccess(rows) => order(rows, Ord::cmp),
+        Section::Management(rows) => order(rows, Ord::cmp),
+        Section::Pool(rows) => order(rows, Ord::cmp),
         Section::System(_) | Section::Firmware(_) | Section::Os(_) => false,
     };
     (section, cut)

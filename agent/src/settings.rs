@@ -34,7 +34,8 @@ pub fn options(config: &Config, settings: &Settings) -> Options {
     sections_off.extend(config.sections_off.iter().cloned());
     sections_off.sort_unstable();
     sections_off.dedup();
-    Options { sections_off, ..Options::default() }
+    // What lies in homes is asked for here alone; a collector has no say in it.
+    Options { sections_off, home_folders: config.home_folders, ..Options::default() }
 }
 
 #[cfg(test)]
@@ -52,6 +53,9 @@ mod tests {
         let config = Config { sections_off: vec!["network".into()], ..Config::default() };
         assert_eq!(interval(&config, &hostile), Duration::from_secs(60));
         assert_eq!(options(&config, &hostile).sections_off, ["network", "user"]);
+        assert!(!options(&config, &hostile).home_folders);
+        let open = Config { home_folders: true, ..Config::default() };
+        assert!(options(&open, &hostile).home_folders);
         // What is off here stays off, whatever the collector says.
         assert_eq!(options(&config, &Settings::default()).sections_off, ["network"]);
         let local = Config { check_in_interval_s: Some(300), ..Config::default() };

@@ -57,7 +57,7 @@ async fn chromium_shows_every_page_in_both_themes_wide_and_narrow() {
     let laptop = devices.iter().find(|device| device["class"] == "laptop").unwrap();
     let device = format!("/devices/{}", laptop["id"].as_str().unwrap());
     browser.sign_in(&collector.url).await;
-    let tabs = ["hardware", "software", "network", "people", "changes", "raw"];
+    let tabs = ["hardware", "software", "network", "services", "people", "changes", "raw"];
     let mut pages: Vec<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
     pages.push(device.clone());
     pages.extend(tabs.iter().map(|tab| format!("{device}?tab={tab}")));

@@ -94,7 +94,8 @@ async fn fleet_of_one(folder: &std::path::Path) -> (Collector, Console, Wire, De
 }
 
 fn pages(id: &str) -> Vec<String> {
-    let tabs = ["overview", "hardware", "software", "network", "people", "changes", "raw"];
+    let tabs =
+        ["overview", "hardware", "software", "network", "services", "people", "changes", "raw"];
     let mut pages: Vec<String> =
         ["/", "/devices", "/software", "/findings", "/search?q=lt", "/exports", "/collected"]
             .map(str::to_owned)

@@ -6,14 +6,27 @@ use rollcall_shared::section::Section;
 use crate::host::Host;
 
 pub mod battery;
+pub mod bus;
+pub mod certificate;
 pub mod cpu;
+pub mod display;
 pub mod firmware;
 pub mod gpu;
+pub mod guest;
+pub mod known;
 mod local_time;
+pub mod management;
 pub mod memory;
+mod names;
 pub mod network;
 pub mod os;
+pub mod peripheral;
+pub mod pool;
+pub mod port;
+pub mod printer;
+mod processes;
 pub mod security;
+pub mod service;
 pub mod software;
 pub mod storage;
 pub mod system;
@@ -103,8 +116,22 @@ pub enum Privilege {
 /// Names of the sources whose whole answer comes from files and folders reached through [`Host`],
 /// and from nothing else: no system call, no program, no file of the kernel. Such an answer stays
 /// true until one of the files changes; all other sources are asked at every check-in.
-pub const FROM_FILES: &[&str] =
-    &["accounts", "dpkg", "rpm", "apk", "pacman", "snap", "flatpak", "updates"];
+pub const FROM_FILES: &[&str] = &[
+    "accounts",
+    "dpkg",
+    "rpm",
+    "apk",
+    "pacman",
+    "snap",
+    "flatpak",
+    "updates",
+    "printer",
+    "pip",
+    "npm",
+    "gem",
+    "cargo",
+    "certificate",
+];
 
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[
@@ -125,6 +152,27 @@ pub const SOURCES: &[Source] = &[
     software::PACMAN,
     software::SNAP,
     software::FLATPAK,
+    software::PIP,
+    software::NPM,
+    software::GEM,
+    software::CARGO,
+    software::EXTENSION,
     update::UPDATES,
     security::PROTECTION,
+    service::SOURCE,
+    port::SOURCE,
+    display::SOURCE,
+    bus::PCI,
+    bus::USB,
+    peripheral::AUDIO,
+    peripheral::CAMERA,
+    peripheral::INPUT,
+    printer::SOURCE,
+    certificate::SOURCE,
+    guest::CONTAINER,
+    guest::VIRTUAL_MACHINE,
+    known::DATABASE,
+    known::REMOTE_ACCESS,
+    management::SOURCE,
+    pool::SOURCE,
 ];

@@ -144,6 +144,12 @@ pub(crate) fn assignments(text: &str) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
+/// Whether a file name ends in a dot and these letters; case counts, as it does for those who
+/// read such files.
+pub(crate) fn has_ending(name: &str, ending: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, last)| last == ending)
+}
+
 /// Whether `text` has the form of `pattern`, in which `*` stands for anything.
 pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');

@@ -1,17 +1,20 @@
 //! The sections and vitals of a demo device at a moment.
 
+use rollcall_shared::Timestamp;
 use rollcall_shared::report::{BatteryCharge, Reboot, Session, Vitals, VolumeSpace};
+use rollcall_shared::section::certificate::CertificatePurpose;
 use rollcall_shared::section::firmware::{FirmwareMode, Tpm};
 use rollcall_shared::section::memory::MemoryModule;
 use rollcall_shared::section::network::{Interface, InterfaceKind, Route};
 use rollcall_shared::section::security::{Protection, Ssh};
+use rollcall_shared::section::service::{ServiceStart, ServiceState};
 use rollcall_shared::section::storage::{DiskHealth, DiskKind};
 use rollcall_shared::section::system::{Chassis, Virtualization, VirtualizationRole};
 use rollcall_shared::section::update::PendingUpdate;
 use rollcall_shared::section::user::{Account, AccountKind};
 use rollcall_shared::section::{
-    Battery, Disk, Firmware, Gpu, Memory, Network, Processor, Section, Security, Software, System,
-    Update, Users, Volume,
+    Battery, Certificate, Disk, Display, Firmware, Gpu, Memory, Network, Port, Printer, Processor,
+    Product, Section, Security, Service, Software, System, Update, Users, Volume,
 };
 use rollcall_shared::time::{DAY_MS, HOUR_MS};
 
@@ -44,7 +47,17 @@ pub(super) fn sections(device: &DemoDevice, state: &State<'_>) -> Vec<Section> {
         Section::Software(software(device, state)),
         Section::Update(updates(device, state)),
         Section::Security(security(device)),
+        Section::Service(services(device)),
+        Section::Port(ports(device)),
+        Section::RemoteAccess(remote_access(device)),
     ];
+    if device.image.shape == Shape::Server {
+        sections.push(Section::Database(databases(device)));
+        sections.push(Section::Certificate(vec![certificate(device, state)]));
+    } else {
+        sections.push(Section::Display(displays(device)));
+        sections.push(Section::Printer(vec![printer(device)]));
+    }
     if portable(device) {
         sections.push(Section::Battery(vec![battery(device)]));
     }
@@ -339,6 +352,144 @@ fn security(device: &DemoDevice) -> Security {
         });
     }
     security
+}
+
+/// Services that the page of a device can show: name, program, port.
+fn running(device: &DemoDevice) -> &'static [(&'static str, &'static str, u16)] {
+    match device.image.shape {
+        Shape::Laptop => &[("Spooler", "spoolsv.exe", 0), ("WinDefend", "MsMpEng.exe", 0)],
+        Shape::Mac => &[("com.apple.screensharing", "screensharingd", 5900)],
+        Shape::Desktop => &[("cups.service", "cupsd", 631), ("cron.service", "cron", 0)],
+        Shape::Server => &[
+            ("cron.service", "cron", 0),
+            ("nginx.service", "nginx", 443),
+            ("postgresql@15-main.service", "postgres", 5432),
+            ("ssh.service", "sshd", 22),
+        ],
+    }
+}
+
+fn services(device: &DemoDevice) -> Vec<Service> {
+    let stopped = Random::of(&[20, device.number]).chance(8);
+    let all = running(device).iter().enumerate();
+    all.map(|(at, (name, ..))| Service {
+        name: (*name).to_owned(),
+        start: Some(ServiceStart::Automatic),
+        state: Some(if stopped && at == 0 { ServiceState::Stopped } else { ServiceState::Running }),
+        ..Service::default()
+    })
+    .collect()
+}
+
+fn ports(device: &DemoDevice) -> Vec<Port> {
+    let waiting = running(device).iter().filter(|(_, _, port)| *port > 0);
+    let mut ports: Vec<Port> = waiting
+        .map(|(_, process, port)| Port {
+            port: *port,
+            protocol: "tcp".to_owned(),
+            address: if *port == 5432 { "127.0.0.1" } else { "0.0.0.0" }.to_owned(),
+            process: text(process),
+            ..Port::default()
+        })
+        .collect();
+    ports.sort();
+    ports
+}
+
+fn remote_access(device: &DemoDevice) -> Vec<Product> {
+    let mut random = Random::of(&[21, device.number]);
+    let mut found = Vec::new();
+    if random.chance(6) {
+        found.push(Product {
+            name: "AnyDesk".to_owned(),
+            id: Some(random.between(100_000_000, 999_999_999).to_string()),
+            running: Some(true),
+            ..Product::default()
+        });
+    }
+    if device.image.shape == Shape::Server {
+        found.push(Product {
+            name: "OpenSSH server".to_owned(),
+            running: Some(true),
+            automatic: Some(true),
+            ports: vec![22],
+            ..Product::default()
+        });
+    }
+    found
+}
+
+fn databases(device: &DemoDevice) -> Vec<Product> {
+    let version = if device.number.is_multiple_of(3) { "13.16" } else { "15.8" };
+    vec![Product {
+        name: "PostgreSQL".to_owned(),
+        version: text(version),
+        running: Some(true),
+        automatic: Some(true),
+        ports: vec![5432],
+        ..Product::default()
+    }]
+}
+
+fn certificate(device: &DemoDevice, state: &State<'_>) -> Certificate {
+    let mut random = Random::of(&[22, device.number]);
+    let name = format!("{}.example.org", state.hostname.to_lowercase());
+    let not_after = Timestamp(1_798_000_000_000 + random.between(0, 300 * DAY_MS));
+    Certificate {
+        fingerprint: format!("{:016x}", random.below(u64::MAX)).repeat(4),
+        place: format!("/etc/letsencrypt/live/{name}/cert.pem"),
+        purpose: Some(CertificatePurpose::Server),
+        subject: Some(format!("CN={name}")),
+        issuer: text("CN=E7, O=Let's Encrypt, C=US"),
+        names: vec![name],
+        not_before: Some(not_after.plus_ms(-90 * DAY_MS)),
+        not_after: Some(not_after),
+        key_kind: text("ec p-256"),
+        key_bits: Some(256),
+        ..Certificate::default()
+    }
+}
+
+fn displays(device: &DemoDevice) -> Vec<Display> {
+    let mut random = Random::of(&[23, device.number]);
+    let mut found = Vec::new();
+    if portable(device) {
+        found.push(Display {
+            connector: "eDP-1".to_owned(),
+            manufacturer: text("BOE"),
+            model: text("NV140WUM-N43"),
+            width_px: Some(1920),
+            height_px: Some(1200),
+            built_in: true,
+            ..Display::default()
+        });
+    }
+    if !portable(device) || random.chance(60) {
+        found.push(Display {
+            connector: "DP-1".to_owned(),
+            manufacturer: text("Dell"),
+            model: text("DELL U2720Q"),
+            serial: Some(format!("8LX{:05}", random.below(100_000))),
+            year: Some(2021),
+            width_px: Some(3840),
+            height_px: Some(2160),
+            ..Display::default()
+        });
+    }
+    found.sort();
+    found
+}
+
+fn printer(device: &DemoDevice) -> Printer {
+    let (site, octet, ..) = device.site;
+    Printer {
+        name: "floor-2".to_owned(),
+        location: text(site),
+        model: text("HP LaserJet M507"),
+        address: Some(format!("ipp://10.{octet}.0.30/ipp/print")),
+        is_default: true,
+        ..Printer::default()
+    }
 }
 
 /// The moving numbers.

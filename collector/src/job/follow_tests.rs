@@ -137,6 +137,7 @@ store_test!(a_contact_never_covers_a_later_report, |store| {
     // Noted in the memory of the first only.
     report(&one, device, 2, at(2), &[system("pc")]).await;
     report(&two, device, 3, at(3), &[system("other")]).await;
+    assert_eq!(one.store.last_report(device).await.unwrap().unwrap().seq, 3);
     one.store.flush().await.unwrap();
     let last = two.store.last_report(device).await.unwrap().unwrap();
     assert_eq!((last.seq, last.received_at), (3, at(3)));

@@ -200,7 +200,9 @@ impl Loaded {
     pub(super) fn overlay(&mut self, memory: &Memory) {
         let contacts = memory.contacts();
         for (device, report) in &mut self.reports {
-            if let Some(contact) = contacts.get(device) {
+            if let Some(contact) = contacts.get(device)
+                && report.seq < contact.report.seq
+            {
                 let hardware_ids = std::mem::take(&mut report.hardware_ids);
                 *report = LastReport { hardware_ids, ..contact.report.clone() };
             }

@@ -319,7 +319,9 @@ impl Store {
         }
         let damaged = |_| Error::Damaged(format!("the last report of device {}", device.0));
         let hardware_ids = serde_json::from_str(&ids).map_err(damaged)?;
-        if let Some(contact) = self.memory().contacts().get(&device) {
+        if let Some(contact) = self.memory().contacts().get(&device)
+            && u64::try_from(seq).is_ok_and(|seq| seq < contact.report.seq)
+        {
             // Not written yet. Its hardware ids are raw, those of the table are the good ones.
             return Ok(Some(LastReport { hardware_ids, ..contact.report.clone() }));
         }

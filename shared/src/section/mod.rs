@@ -4,13 +4,22 @@
 //! in [`crate::report::Vitals`].
 
 pub mod battery;
+pub mod bus;
+pub mod certificate;
 pub mod cpu;
+pub mod display;
 pub mod firmware;
 pub mod gpu;
+pub mod guest;
 pub mod memory;
 pub mod network;
 pub mod os;
+pub mod peripheral;
+pub mod pool;
+pub mod port;
+pub mod product;
 pub mod security;
+pub mod service;
 pub mod software;
 pub mod storage;
 pub mod system;
@@ -19,13 +28,22 @@ pub mod user;
 pub mod volume;
 
 pub use battery::Battery;
+pub use bus::{PciDevice, UsbDevice};
+pub use certificate::Certificate;
 pub use cpu::Processor;
+pub use display::Display;
 pub use firmware::Firmware;
 pub use gpu::Gpu;
+pub use guest::{Container, VirtualMachine};
 pub use memory::Memory;
 pub use network::Network;
 pub use os::Os;
+pub use peripheral::{Audio, Camera, Input, Printer};
+pub use pool::Pool;
+pub use port::Port;
+pub use product::{Manager, Product};
 pub use security::Security;
+pub use service::Service;
 pub use software::Software;
 pub use storage::Disk;
 pub use system::System;
@@ -99,4 +117,23 @@ sections! {
     Software "software" Vec<Software>, "Installed software";
     Update "update" Update, "Updates that wait";
     Security "security" Security, "Firewall, malware protection, confinement, remote access";
+    Service "service" Vec<Service>, "Services and what starts them";
+    Port "port" Vec<Port>, "Sockets that wait for others";
+    Display "display" Vec<Display>, "Displays that are attached";
+    Pci "pci" Vec<PciDevice>, "Devices on the PCI bus";
+    Usb "usb" Vec<UsbDevice>, "Devices on the USB";
+    Audio "audio" Vec<Audio>, "Sound cards";
+    Camera "camera" Vec<Camera>, "Cameras";
+    Input "input" Vec<Input>, "Keyboards, pointers and the like";
+    Printer "printer" Vec<Printer>, "Printer queues";
+    Certificate "certificate" Vec<Certificate>,
+        "Certificates added to those trusted, and certificates of servers; never keys";
+    Container "container" Vec<Container>, "Containers that live on this computer";
+    VirtualMachine "virtual_machine" Vec<VirtualMachine>,
+        "Virtual machines that live on this computer";
+    Database "database" Vec<Product>, "Database servers";
+    RemoteAccess "remote_access" Vec<Product>, "Programs that let others use this computer";
+    Management "management" Vec<Manager>,
+        "Directories this computer joined, and what sets it up";
+    Pool "pool" Vec<Pool>, "Volume groups, RAID arrays and pools between disks and file systems";
 }

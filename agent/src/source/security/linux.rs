@@ -1,7 +1,5 @@
 //! Where a Linux system shows how it is protected.
 
-use std::collections::BTreeSet;
-
 use rollcall_shared::section::security::{Protection, Ssh};
 use rollcall_shared::section::{Section, Security};
 
@@ -9,6 +7,7 @@ use super::parse::{self, SshLine};
 use super::sudoers::{self, Line, Sudoers};
 use crate::host::{Host, HostError};
 use crate::source::Gathered;
+use crate::source::processes::Processes;
 use crate::source::text::matches_pattern;
 
 /// How deep configuration files may include one another.
@@ -52,32 +51,6 @@ pub(super) fn gather(host: &Host) -> Gathered {
             .map(|found| found.without_password()),
     };
     Gathered { section: Some(Section::Security(security)), notes }
-}
-
-/// What runs, as far as it is seen.
-struct Processes {
-    names: BTreeSet<String>,
-    /// Nothing is hidden from this program.
-    all: bool,
-}
-
-impl Processes {
-    fn of(host: &Host) -> Self {
-        let ids = host.list("/proc").unwrap_or_default();
-        let ids = ids.into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-        Self {
-            names: ids.filter_map(|id| host.value(&format!("/proc/{id}/comm"))).collect(),
-            // Where processes of others are hidden (`hidepid`), the first is too. A system that is
-            // not running has none.
-            all: host.value("/proc/1/comm").is_some(),
-        }
-    }
-
-    /// Whether one of these runs; unknown where it may only be hidden.
-    fn run(&self, names: &[&str]) -> Option<bool> {
-        let seen = names.iter().any(|name| self.names.contains(*name));
-        (seen || self.all).then_some(seen)
-    }
 }
 
 /// Whether systemd starts a service with the system.

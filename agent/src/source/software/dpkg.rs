@@ -125,6 +125,27 @@ pub(crate) fn parse(
     })
 }
 
+/// Reads name, version and architecture of the installed packages whose names are wanted.
+pub(super) fn parse_wanted(
+    reader: impl BufRead,
+    wanted: &dyn Fn(&str) -> bool,
+    rows: &mut Vec<Software>,
+) -> io::Result<()> {
+    let mut row: Option<Software> = None;
+    for_each_field(reader, |step| match (step, &mut row) {
+        (Step::Field(b"Package", value), _) => {
+            row = std::str::from_utf8(value).ok().filter(|name| wanted(name)).map(|name| {
+                Software { source: "dpkg".to_owned(), name: name.to_owned(), ..Software::default() }
+            });
+        }
+        (Step::Field(b"Status", value), Some(_)) if !state(value).0 => row = None,
+        (Step::Field(b"Version", value), Some(row)) => row.version = clip(value),
+        (Step::Field(b"Architecture", value), Some(row)) => row.architecture = some(value),
+        (Step::End, _) => rows.extend(row.take()),
+        _ => {}
+    })
+}
+
 /// `Anna Berg` of `Anna Berg <anna@example.org>`.
 pub(super) fn person(value: &[u8]) -> Option<String> {
     let end = memchr::memchr(b'<', value).unwrap_or(value.len());

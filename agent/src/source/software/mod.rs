@@ -5,10 +5,14 @@
 
 pub(crate) mod apk;
 pub(crate) mod dpkg;
+mod extensions;
 mod flatpak;
+mod languages;
 pub(crate) mod pacman;
 pub(crate) mod rpm;
 mod snap;
+
+use std::io::BufReader;
 
 use rollcall_shared::Note;
 use rollcall_shared::report::limits::SECTION_ROWS;
@@ -16,10 +20,13 @@ use rollcall_shared::section::software::SoftwareScope;
 use rollcall_shared::section::{Section, Software};
 
 use super::Gathered;
+use crate::host::Host;
 
 pub use apk::APK;
 pub use dpkg::DPKG;
+pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
+pub use languages::{CARGO, GEM, NPM, PIP};
 pub use pacman::PACMAN;
 pub use rpm::RPM;
 pub use snap::SNAP;
@@ -45,10 +52,24 @@ fn finish(mut rows: Vec<Software>, notes: Vec<Note>) -> Gathered {
     Gathered { section, notes }
 }
 
+/// Installed packages whose names are wanted, where the package manager's own index or one quick
+/// pass tells them; elsewhere nothing.
+pub(crate) fn named(host: &Host, wanted: &dyn Fn(&str) -> bool) -> Vec<Software> {
+    let mut rows = Vec::new();
+    if let Ok(file) = host.open(dpkg::STATUS) {
+        let _ = dpkg::parse_wanted(BufReader::new(file), wanted, &mut rows);
+    } else if rpm::is_present(host) {
+        rpm::named(host, wanted, &mut |row| keep(&mut rows, row));
+    } else if let Some(file) = apk::INSTALLED.iter().find_map(|path| host.open(path).ok()) {
+        let _ = apk::parse(BufReader::new(file), &mut rows);
+        rows.retain(|row| wanted(&row.name));
+    }
+    rows
+}
+
 #[cfg(test)]
 mod testing {
     use super::*;
-    use crate::host::Host;
     use crate::source::Source;
 
     /// What a source finds in a captured system, which must give no note.

@@ -1,8 +1,8 @@
 //! What changed between two states of a section, in words for people.
 //!
-//! Known sections are compared field by field; each struct is taken apart completely, so a new
-//! field must be decided here. Unknown sections, and bodies that this version cannot read, are
-//! compared key by key. What moves without meaning (the last sign-in, the boot order of reports)
+//! Most known sections are compared field by field; each struct is taken apart completely, so a
+//! new field must be decided here. Sections that are lists of plain rows are compared by rules that
+//! are data. Unknown sections, and bodies that this version cannot read, are compared key by key. What moves without meaning (the last sign-in, the boot order of reports)
 //! is no change.
 
 use std::cmp::Ordering;
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 mod generic;
 mod hardware;
+mod listed;
 mod system;
 
 /// One change in one section.
@@ -36,6 +37,9 @@ pub struct SectionChange {
 pub fn changes(section: &str, before: Option<&str>, after: &str) -> Vec<SectionChange> {
     let Some(before) = before.filter(|before| *before != after) else { return Vec::new() };
     let mut out = Out::default();
+    if listed::compare(section, before, after, &mut out) {
+        return out.0;
+    }
     match (read(section, before), read(section, after)) {
         (Some(old), Some(new)) => typed(&old, &new, &mut out),
         _ => generic::compare(before, after, &mut out),

@@ -37,6 +37,40 @@ fn names_and_parts_of_a_system() {
 }
 
 #[test]
+fn rows_of_lists_by_what_tells_them_apart() {
+    let ssh = json!({"name": "ssh.service", "start": "automatic", "state": "running"});
+    let stopped = json!({"name": "ssh.service", "start": "automatic", "state": "stopped",
+        "description": "changed"});
+    let cron = json!({"name": "cron.service", "start": "manual"});
+    assert_eq!(
+        show("service", &json!([ssh]), &json!([cron, stopped])),
+        [
+            "changed service ssh.service, state: running -> stopped",
+            "added service cron.service: - -> manual"
+        ]
+    );
+    let port =
+        |process: &str| json!({"port": 22, "protocol": "tcp", "address": "::", "process": process});
+    assert_eq!(
+        show("port", &json!([port("sshd")]), &json!([port("dropbear")])),
+        ["changed port 22 tcp ::, process: sshd -> dropbear"]
+    );
+    assert_eq!(
+        show("port", &json!([port("sshd")]), &json!([])),
+        ["removed port 22 tcp ::: sshd -> -"]
+    );
+    let stick = |port: &str| json!({"id": "0781:5581", "serial": "4C", "port": port});
+    assert_eq!(show("usb", &json!([stick("1-1")]), &json!([stick("1-2")])), Vec::<String>::new());
+    let database = |ports: Value| json!({"name": "Redis", "ports": ports});
+    assert_eq!(
+        show("database", &json!([database(json!([]))]), &json!([database(json!([6379]))])),
+        ["changed database Redis, ports: - -> 6379"]
+    );
+    // What cannot be read as rows is still compared.
+    assert_eq!(show("port", &json!("a"), &json!("b")), ["changed value: a -> b"]);
+}
+
+#[test]
 fn memory_modules_by_locator() {
     let module = |locator: &str, gib: u64, serial: &str| json!({"locator": locator, "size_bytes": gib << 30, "serial": serial});
     let memory = |total: u64, modules: Value| json!({"total_bytes": total, "swap_bytes": 0, "modules": modules});

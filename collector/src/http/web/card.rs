@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::filters::{disk_size, frequency, size, spoken};
+use super::listed;
 
 /// A table with more rows than this is folded, so that what stands below is found.
 const ROWS_OPEN: usize = 12;
@@ -136,7 +137,7 @@ impl Card {
         }
     }
 
-    fn table(
+    pub(super) fn table(
         &mut self,
         caption: &'static str,
         columns: &[(&'static str, bool)],
@@ -233,7 +234,7 @@ pub(super) fn overview(detail: &DeviceDetail) -> Vec<Card> {
 
 /// What the hardware tab shows.
 pub(super) fn hardware(detail: &DeviceDetail) -> Vec<Card> {
-    vec![
+    let mut cards = vec![
         computer(detail),
         firmware(detail),
         processors(detail),
@@ -242,7 +243,9 @@ pub(super) fn hardware(detail: &DeviceDetail) -> Vec<Card> {
         volumes(detail),
         graphics(detail),
         batteries(detail),
-    ]
+    ];
+    cards.extend(listed::cards(detail, "hardware"));
+    cards
 }
 
 /// What the network tab shows.
@@ -282,7 +285,9 @@ pub(super) fn network(detail: &DeviceDetail) -> Vec<Card> {
         ];
         card.table("Interfaces", &columns, rows.collect());
     });
-    vec![card]
+    let mut cards = vec![card];
+    cards.extend(listed::cards(detail, "network"));
+    cards
 }
 
 /// Accounts, under the people seen.

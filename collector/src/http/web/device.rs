@@ -12,6 +12,7 @@ use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
 
 use super::card::{self, Card, Value};
+use super::listed;
 use super::params::{Params, link};
 use super::shell::Shell;
 use super::visit::{Page, Visit, page};
@@ -30,6 +31,7 @@ const TABS: &[(&str, &str)] = &[
     ("hardware", "Hardware"),
     ("software", "Software"),
     ("network", "Network"),
+    ("services", "Services"),
     ("people", "People seen"),
     ("changes", "Changes"),
     ("raw", "Raw"),
@@ -121,6 +123,7 @@ impl DevicePage {
             "overview" => card::overview(&detail),
             "hardware" => card::hardware(&detail),
             "network" => card::network(&detail),
+            "services" => listed::cards(&detail, "services"),
             "people" => card::accounts(&detail),
             _ => Vec::new(),
         };

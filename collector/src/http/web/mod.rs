@@ -19,6 +19,7 @@ mod filters;
 mod findings;
 mod home;
 mod icons;
+mod listed;
 mod once;
 mod params;
 mod search;

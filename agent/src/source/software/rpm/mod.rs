@@ -78,6 +78,34 @@ pub(crate) fn for_each(host: &Host, on_row: &mut dyn FnMut(Software)) -> Result<
     Ok(())
 }
 
+/// Calls `on_row` with the installed packages whose names are wanted. Only the newest form of the
+/// database has an index of names that is cheap to ask; with the others nothing is told.
+pub(crate) fn named(host: &Host, wanted: &dyn Fn(&str) -> bool, on_row: &mut dyn FnMut(Software)) {
+    let Some((path, Form::Sqlite)) = database(host) else { return };
+    let Ok(database) = host.database(&path) else { return };
+    let mut read = || -> rusqlite::Result<()> {
+        let mut names = database.prepare("SELECT key, hnum FROM Name")?;
+        let mut package = database.prepare("SELECT blob FROM Packages WHERE hnum = ?1")?;
+        let mut rows = names.query([])?;
+        while let Some(row) = rows.next()? {
+            let value = row.get_ref(0)?;
+            let name = String::from_utf8_lossy(value.as_bytes().unwrap_or_default());
+            if !wanted(&name) {
+                continue;
+            }
+            let number: i64 = row.get(1)?;
+            let mut blobs = package.query([number])?;
+            while let Some(blob) = blobs.next()? {
+                let blob = blob.get_ref(0)?.as_blob().unwrap_or_default();
+                header::parse(blob).into_iter().for_each(&mut *on_row);
+            }
+        }
+        Ok(())
+    };
+    // Versions are an extra here; the list of software says why they cannot be read.
+    let _ = read();
+}
+
 /// Keys that rpm trusts are kept in the same table.
 fn is_key(header: &[u8]) -> bool {
     memchr::memmem::find(header, b"gpg-pubkey\0").is_some()

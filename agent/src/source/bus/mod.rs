@@ -1,0 +1,14 @@
+//! What is attached to PCI and USB, with names from the system's own lists where it has them.
+
+mod pci;
+mod usb;
+
+pub use pci::PCI;
+pub use usb::USB;
+
+/// `0x8086` or `8086` as `8086`.
+fn digits(text: &str) -> Option<String> {
+    let digits = text.trim().trim_start_matches("0x");
+    let plain = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| digits.to_ascii_lowercase())
+}

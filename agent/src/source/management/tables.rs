@@ -1,0 +1,236 @@
+//! Managers and their signs. Another one is one more entry.
+
+use rollcall_shared::section::product::ManagerKind;
+
+/// A manager whose files say where it gets its orders.
+pub(super) struct Configured {
+    pub(super) name: &'static str,
+    pub(super) kind: ManagerKind,
+    pub(super) files: &'static [&'static str],
+    /// Signs of it where there is no such file.
+    pub(super) places: &'static [&'static str],
+    /// Without this it is installed but has no say.
+    pub(super) needs: Option<&'static str>,
+    pub(super) server_keys: &'static [&'static str],
+    pub(super) realm_keys: &'static [&'static str],
+    pub(super) processes: &'static [&'static str],
+}
+
+/// A manager that is only there or not.
+pub(super) struct Present {
+    pub(super) name: &'static str,
+    pub(super) kind: ManagerKind,
+    pub(super) places: &'static [&'static str],
+    pub(super) processes: &'static [&'static str],
+}
+
+pub(super) const CONFIGURED: &[Configured] = &[
+    Configured {
+        name: "Puppet",
+        kind: ManagerKind::Configuration,
+        files: &["/etc/puppetlabs/puppet/puppet.conf", "/etc/puppet/puppet.conf"],
+        places: &[],
+        needs: None,
+        server_keys: &["server"],
+        realm_keys: &["environment"],
+        processes: &["puppet"],
+    },
+    Configured {
+        name: "Salt",
+        kind: ManagerKind::Configuration,
+        files: &[
+            "/etc/salt/minion.d/master.conf",
+            "/etc/salt/minion",
+            "/etc/salt/minion.d/99-master-address.conf",
+        ],
+        places: &[],
+        needs: None,
+        server_keys: &["master"],
+        realm_keys: &[],
+        processes: &["salt-minion"],
+    },
+    Configured {
+        name: "Chef",
+        kind: ManagerKind::Configuration,
+        files: &["/etc/chef/client.rb", "/etc/cinc/client.rb"],
+        places: &[],
+        needs: None,
+        server_keys: &["chef_server_url"],
+        realm_keys: &["policy_group", "environment"],
+        processes: &["chef-client", "cinc-client"],
+    },
+    Configured {
+        name: "CFEngine",
+        kind: ManagerKind::Configuration,
+        files: &["/var/cfengine/policy_server.dat"],
+        places: &["/var/cfengine/bin/cf-agent"],
+        needs: None,
+        server_keys: &[],
+        realm_keys: &[],
+        processes: &["cf-execd"],
+    },
+    Configured {
+        name: "Landscape",
+        kind: ManagerKind::DeviceManagement,
+        files: &["/etc/landscape/client.conf"],
+        places: &[],
+        needs: None,
+        server_keys: &["url"],
+        realm_keys: &["account_name"],
+        processes: &["landscape-clien"],
+    },
+    Configured {
+        name: "Red Hat Subscription Manager",
+        kind: ManagerKind::DeviceManagement,
+        files: &["/etc/rhsm/rhsm.conf"],
+        places: &[],
+        needs: Some("/etc/pki/consumer/cert.pem"),
+        server_keys: &["hostname"],
+        realm_keys: &[],
+        processes: &["rhsmcertd"],
+    },
+    Configured {
+        name: "Uyuni or SUSE Manager",
+        kind: ManagerKind::DeviceManagement,
+        files: &["/etc/sysconfig/rhn/up2date"],
+        places: &[],
+        needs: None,
+        server_keys: &["serverURL"],
+        realm_keys: &[],
+        processes: &[],
+    },
+    Configured {
+        name: "GLPI agent",
+        kind: ManagerKind::DeviceManagement,
+        files: &["/etc/glpi-agent/agent.cfg", "/etc/glpi-agent/conf.d/00-install.cfg"],
+        places: &["/usr/bin/glpi-agent"],
+        needs: None,
+        server_keys: &["server"],
+        realm_keys: &["tag"],
+        processes: &["glpi-agent"],
+    },
+    Configured {
+        name: "OCS Inventory agent",
+        kind: ManagerKind::DeviceManagement,
+        files: &[
+            "/etc/ocsinventory/ocsinventory-agent.cfg",
+            "/etc/ocsinventory-agent/ocsinventory-agent.cfg",
+        ],
+        places: &[],
+        needs: None,
+        server_keys: &["server"],
+        realm_keys: &["tag"],
+        processes: &[],
+    },
+    Configured {
+        name: "Zabbix agent",
+        kind: ManagerKind::DeviceManagement,
+        files: &["/etc/zabbix/zabbix_agentd.conf", "/etc/zabbix/zabbix_agent2.conf"],
+        places: &[],
+        needs: None,
+        server_keys: &["ServerActive", "Server"],
+        realm_keys: &[],
+        processes: &["zabbix_agentd", "zabbix_agent2"],
+    },
+    Configured {
+        name: "Himmelblau (Entra ID)",
+        kind: ManagerKind::Directory,
+        files: &["/etc/himmelblau/himmelblau.conf"],
+        places: &[],
+        needs: None,
+        server_keys: &[],
+        realm_keys: &["domains", "domain"],
+        processes: &["himmelblaud"],
+    },
+    Configured {
+        name: "Entra ID",
+        kind: ManagerKind::Directory,
+        files: &["/etc/aad.conf"],
+        places: &["/etc/ubuntu-authd-msentraid"],
+        needs: None,
+        server_keys: &[],
+        realm_keys: &["tenant_id"],
+        processes: &["authd"],
+    },
+];
+
+pub(super) const PRESENT: &[Present] = &[
+    Present {
+        name: "Microsoft Intune",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/microsoft/intune"],
+        processes: &["intune-daemon"],
+    },
+    Present {
+        name: "JumpCloud",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/jc"],
+        processes: &["jumpcloud-agent"],
+    },
+    Present {
+        name: "Fleet",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/orbit"],
+        processes: &["orbit"],
+    },
+    Present {
+        name: "osquery",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/osquery", "/usr/bin/osqueryd"],
+        processes: &["osqueryd"],
+    },
+    Present {
+        name: "ManageEngine",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/usr/local/manageengine/uems_agent"],
+        processes: &["dcservice"],
+    },
+    Present {
+        name: "NinjaOne",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/NinjaRMMAgent"],
+        processes: &["ninjarmm-linage"],
+    },
+    Present {
+        name: "Ivanti",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/landesk"],
+        processes: &[],
+    },
+    Present {
+        name: "Tanium",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/Tanium/TaniumClient"],
+        processes: &["TaniumClient"],
+    },
+    Present {
+        name: "BigFix",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/BESClient"],
+        processes: &["BESClient"],
+    },
+    Present {
+        name: "Nessus agent",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/opt/nessus_agent"],
+        processes: &["nessus-service"],
+    },
+    Present {
+        name: "Qualys agent",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/usr/local/qualys/cloud-agent"],
+        processes: &["qualys-cloud-ag"],
+    },
+    Present {
+        name: "Rudder",
+        kind: ManagerKind::Configuration,
+        places: &["/opt/rudder/bin/rudder"],
+        processes: &["cf-execd"],
+    },
+    Present {
+        name: "Canonical Livepatch",
+        kind: ManagerKind::DeviceManagement,
+        places: &["/snap/canonical-livepatch", "/var/snap/canonical-livepatch"],
+        processes: &["canonical-livep"],
+    },
+];
