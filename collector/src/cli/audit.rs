@@ -43,8 +43,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
     if problems.is_empty() {
         return Ok(());
     }
-    let text = format!("the audit log was tampered with in {} places", problems.len());
-    Err(Failure::new(Exit::Problems, text).next(
+    Err(Failure::new(Exit::Problems, "the audit log is not as it was written").next(
         "Compare it with a backup from before, and ask who may write to the database itself.",
     ))
 }

@@ -3,7 +3,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::store::audit_chain::{Tampered, Verified};
-use crate::store::testing::{another, store_test};
+use crate::store::testing::{another, run, store_test};
 
 /// Entries of the log that is tampered with.
 const ROWS: i64 = 12;
@@ -16,12 +16,6 @@ fn entry(at: i64) -> AuditEntry {
         object: "a thing".into(),
         detail: "'; DROP TABLE audit --".into(),
     }
-}
-
-/// Runs SQL that the collector never runs.
-async fn run(store: &Store, sql: &str) -> Result<(), sqlx::Error> {
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    on_backend!(store, write pool => sqlx::raw_sql(sql).execute(pool).await.map(|_| ()))
 }
 
 /// What the owner of the database can do.

@@ -80,6 +80,12 @@ pub(crate) async fn another(store: &Store) -> Store {
     Store::over(database).await.unwrap()
 }
 
+/// Runs SQL that the collector never runs, as the owner of the database can.
+pub(crate) async fn run(store: &Store, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    super::on_backend!(store, write pool => sqlx::raw_sql(sql).execute(pool).await.map(|_| ()))
+}
+
 /// Makes a device's section `os` bytes that mean nothing.
 pub(crate) async fn damage_section(store: &Store, device: super::device::DeviceKey) {
     let damage = "INSERT INTO section (device, name, at, digest, document) \
