@@ -8,6 +8,7 @@ use rollcall_shared::{Note, NoteKind};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
+use crate::order;
 
 mod der;
 pub mod parse;
@@ -61,7 +62,7 @@ fn gather(host: &Host) -> Gathered {
         }
     }
     let Search { mut rows, denied, .. } = search;
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     // One certificate is often copied or linked to other places; the first place tells it.
     rows.dedup_by(|later, first| later.fingerprint == first.fingerprint);
     let mut notes = Vec::new();

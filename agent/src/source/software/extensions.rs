@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::keep;
 use crate::host::{Host, HostError};
+use crate::order;
 use crate::source::text::{clip, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
@@ -60,7 +61,9 @@ fn gather(host: &Host) -> Gathered {
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
         }
     }
-    rows.sort_by(|a, b| (&a.name, &a.origin, &a.version).cmp(&(&b.name, &b.origin, &b.version)));
+    order::sort(&mut rows, |a, b| {
+        (&a.name, &a.origin, &a.version).cmp(&(&b.name, &b.origin, &b.version))
+    });
     // Whose they are is nobody's business.
     rows.dedup();
     let mut notes = Vec::new();
