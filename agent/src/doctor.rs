@@ -21,8 +21,9 @@ use crate::enroll::printable;
 use crate::error::state_hint;
 use crate::host::Host;
 use crate::now::Present;
-use crate::paths::Paths;
+use crate::paths::{Paths, is_privileged};
 use crate::reach::ReachError;
+use crate::settings;
 use crate::state::{Identity, State, StateError};
 use crate::tls::{Tls, Trust};
 
@@ -108,6 +109,8 @@ pub async fn examine(
     checks.push(local::spool(paths));
     checks.push(local::disk(paths));
     checks.push(local::service(host));
+    let asked = State::peek_settings(&paths.state);
+    checks.push(local::sources(&settings::options(config, &asked), is_privileged()));
     checks
 }
 

@@ -24,6 +24,7 @@ pub mod host;
 mod inputs;
 mod merge;
 pub mod now;
+mod order;
 pub mod paths;
 mod program;
 pub mod reach;

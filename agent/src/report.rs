@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::change::SOFTWARE;
 use crate::client::COMPRESSION_LEVEL;
 use crate::gather::{Found, Gathering};
+use crate::merge;
 
 /// What may still change in a report before it is sent: the time of sending, a count.
 const HEAD_ROOM_BYTES: usize = 1024;
@@ -76,8 +77,10 @@ fn section_state(found: Found) -> SectionState {
     let Some(section) = found.section else {
         return SectionState { notes: found.notes, ..SectionState::default() };
     };
-    match SectionState::collected(&section) {
-        Ok(state) => SectionState { notes: found.notes, ..state },
+    match section.to_json() {
+        Ok(json) => {
+            SectionState { notes: found.notes, ..SectionState::with_body(merge::clean(json)) }
+        }
         Err(error) => SectionState::absent(
             Note::new(NoteKind::Failed).with_detail(format!("it could not be written: {error}")),
         ),

@@ -1,10 +1,13 @@
 //! What doctor looks at on this computer itself: key, spool, disk, service.
 
+use rollcall_shared::section::SECTIONS;
 use rollcall_shared::signature::SigningKey;
 
 use super::Check;
+use crate::gather::Options;
 use crate::host::Host;
 use crate::paths::Paths;
+use crate::source::{Platform, Privilege, SOURCES, Source};
 use crate::spool::{BOUND_BYTES, Spool};
 use crate::state::{State, StateError};
 
@@ -126,9 +129,52 @@ pub(super) fn service(host: &Host) -> Check {
     Check::good("service", format!("{UNIT} runs and starts with the computer"))
 }
 
+/// What is looked at here, what is switched off, and what tells less without more rights.
+pub(super) fn sources(options: &Options, privileged: bool) -> Check {
+    let is_on = |name: &str| !options.sections_off.iter().any(|off| off == name);
+    let on = SECTIONS.iter().filter(|info| is_on(info.name)).count();
+    let mut detail = format!("{on} of {} sections are looked at", SECTIONS.len());
+    if !options.sections_off.is_empty() {
+        detail = format!("{detail}; switched off: {}", options.sections_off.join(", "));
+    }
+    if options.home_folders {
+        detail.push_str("; homes are looked into");
+    }
+    if privileged {
+        return Check::good("sources", detail);
+    }
+    let here =
+        |source: &&Source| Platform::CURRENT.is_some_and(|it| source.platforms.contains(&it));
+    let limited = SOURCES
+        .iter()
+        .filter(here)
+        .filter(|source| source.privilege == Privilege::Administrator && is_on(source.section));
+    let mut names: Vec<&str> = limited.map(|source| source.section).collect();
+    names.dedup();
+    Check::unclear(
+        "sources",
+        format!("{detail}; without administrator rights less is told of {}", names.join(", ")),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_counted_and_those_that_want_rights_named() {
+        let off = vec!["user".to_owned()];
+        let options = Options { sections_off: off, ..Options::default() };
+        let check = sources(&options, true);
+        assert_eq!(check.ok, Some(true));
+        let count = SECTIONS.len();
+        let said = format!("{} of {count} sections are looked at; switched off: user", count - 1);
+        assert_eq!(check.detail, said);
+        let check = sources(&options, false);
+        assert_eq!(check.ok, None);
+        #[cfg(target_os = "linux")]
+        assert!(check.detail.contains("printer") && check.detail.contains("port"), "{check:?}");
+    }
 
     #[test]
     fn the_service_is_judged_by_the_traces_of_systemd() {

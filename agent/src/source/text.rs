@@ -144,6 +144,12 @@ pub(crate) fn assignments(text: &str) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
+/// A text within a JSON value, by the names on the way to it. Asked for one by one, so that nothing
+/// else of a file is kept.
+pub(crate) fn json_text<'a>(value: &'a serde_json::Value, way: &[&str]) -> Option<&'a str> {
+    way.iter().try_fold(value, |value, name| value.get(*name))?.as_str()
+}
+
 /// Whether a file name ends in a dot and these letters; case counts, as it does for those who
 /// read such files.
 pub(crate) fn has_ending(name: &str, ending: &str) -> bool {

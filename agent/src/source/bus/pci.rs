@@ -4,6 +4,7 @@ use rollcall_shared::section::{PciDevice, Section};
 
 use super::digits;
 use crate::host::Host;
+use crate::order;
 use crate::source::{Gathered, Platform, Privilege, Source, names};
 
 const FOLDER: &str = "/sys/bus/pci/devices";
@@ -33,7 +34,7 @@ fn gather(host: &Host) -> Gathered {
         row.class = names.classes.get(class).cloned().or_else(|| well_known(class));
     }
     let mut rows: Vec<PciDevice> = rows.into_iter().map(|(row, _)| row).collect();
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Pci(rows))
 }
 

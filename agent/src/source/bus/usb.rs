@@ -6,6 +6,7 @@ use rollcall_shared::section::{Section, UsbDevice};
 
 use super::digits;
 use crate::host::Host;
+use crate::order;
 use crate::source::{Gathered, Platform, Privilege, Source, names};
 
 const FOLDER: &str = "/sys/bus/usb/devices";
@@ -34,7 +35,7 @@ fn gather(host: &Host) -> Gathered {
         row.vendor = row.vendor.take().or(vendor);
         row.name = row.name.take().or_else(|| names.devices.get(&row.id).cloned());
     }
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Usb(rows))
 }
 

@@ -8,12 +8,13 @@ use rollcall_shared::{Note, NoteKind};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
+use crate::order;
 
 mod der;
 pub mod parse;
 mod places;
 
-use places::{CONFIGURATIONS, FILES, SERVER_FOLDERS, TRUST_FOLDERS};
+use places::{CONFIGURATIONS, FILES, SERVER_FOLDERS, SYSTEM_FOLDERS, TRUST_FOLDERS};
 
 /// Certificates.
 pub const SOURCE: Source = Source {
@@ -61,7 +62,7 @@ fn gather(host: &Host) -> Gathered {
         }
     }
     let Search { mut rows, denied, .. } = search;
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     // One certificate is often copied or linked to other places; the first place tells it.
     rows.dedup_by(|later, first| later.fingerprint == first.fingerprint);
     let mut notes = Vec::new();
@@ -110,6 +111,11 @@ impl Search<'_> {
         let count = if *purpose == CertificatePurpose::Server { 1 } else { CERTIFICATES_LIMIT };
         for one in found.take(count) {
             if self.rows.len() < CERTIFICATES_LIMIT {
+                // An authority among the certificates of the system is there to be trusted.
+                let trusted = one.authority == Some(true)
+                    && one.names.is_empty()
+                    && SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder));
+                let purpose = if trusted { &CertificatePurpose::Trust } else { purpose };
                 let (place, purpose) = (path.to_owned(), Some(purpose.clone()));
                 self.rows.push(Certificate { place, purpose, ..one });
             }

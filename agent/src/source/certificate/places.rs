@@ -11,6 +11,9 @@ pub(super) const TRUST_FOLDERS: &[&str] = &[
     "/etc/pki/trust/anchors",
 ];
 
+/// Folders in which those of servers lie beside those that are trusted.
+pub(super) const SYSTEM_FOLDERS: &[&str] = &["/etc/pki/tls/certs/", "/etc/ssl/certs/"];
+
 /// Folders in which servers keep theirs; `*` stands for any one name.
 pub(super) const SERVER_FOLDERS: &[&str] = &[
     "/etc/apache2/ssl",

@@ -4,6 +4,7 @@ use rollcall_shared::section::{Display, Section};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
+use crate::order;
 
 pub mod edid;
 
@@ -35,7 +36,7 @@ fn gather(host: &Host) -> Gathered {
         })
     };
     let mut rows: Vec<Display> = connectors.iter().filter_map(display).collect();
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Display(rows))
 }
 

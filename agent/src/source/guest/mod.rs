@@ -8,6 +8,7 @@ use rollcall_shared::section::{Container, Section, VirtualMachine};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
+use crate::order;
 
 mod containers;
 mod machines;
@@ -47,7 +48,7 @@ fn containers(host: &Host) -> Gathered {
     containers::folders(&mut search);
     containers::proxmox(&mut search);
     let mut rows: Vec<Container> = search.found;
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows.truncate(GUESTS_LIMIT);
     finish(Section::Container(rows), search.notes)
 }
@@ -58,7 +59,7 @@ fn machines(host: &Host) -> Gathered {
     machines::proxmox(&mut search);
     machines::folders(&mut search);
     let mut rows: Vec<VirtualMachine> = search.found;
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows.truncate(GUESTS_LIMIT);
     finish(Section::VirtualMachine(rows), search.notes)
 }

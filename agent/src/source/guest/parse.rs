@@ -1,128 +1,75 @@
 //! The files in which programs keep what they know of their containers and machines. Only named
-//! fields are taken; all others are dropped while reading.
+//! fields are taken.
 
 use std::collections::BTreeMap;
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::section::{Container, VirtualMachine};
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::source::text::clip;
+use crate::source::text::{clip, json_text};
 
-/// `config.v2.json` of Docker.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DockerContainer {
-    #[serde(rename = "ID", default)]
-    id: String,
-    #[serde(default)]
-    name: String,
-    created: Option<String>,
-    state: Option<DockerState>,
-    config: Option<DockerConfig>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DockerState {
-    #[serde(rename = "Running", default)]
-    running: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct DockerConfig {
-    #[serde(rename = "Image")]
-    image: Option<String>,
-}
-
-/// `hostconfig.json` of Docker.
-#[derive(Debug, Default, Deserialize)]
-struct DockerHostConfig {
-    #[serde(rename = "AutoRemove", default)]
-    auto_remove: bool,
-}
-
-/// A container of Docker; nothing for one that goes away by itself when it ends.
+/// A container of Docker, from its `config.v2.json` and `hostconfig.json`; nothing for one that
+/// goes away by itself when it ends.
 pub fn docker(config: &str, host_config: &str) -> Option<Container> {
-    let passing: DockerHostConfig = serde_json::from_str(host_config).unwrap_or_default();
-    if passing.auto_remove {
+    let passing: Value = serde_json::from_str(host_config).unwrap_or_default();
+    if passing.get("AutoRemove").and_then(Value::as_bool) == Some(true) {
         return None;
     }
-    let it: DockerContainer = serde_json::from_str(config).ok()?;
-    let name = it.name.trim_start_matches('/');
-    let id = short(&it.id);
+    let it: Value = serde_json::from_str(config).ok()?;
+    let name = json_text(&it, &["Name"]).unwrap_or_default().trim_start_matches('/');
+    let id = json_text(&it, &["ID"]).and_then(short);
     Some(Container {
         name: if name.is_empty() { id.clone()? } else { clip(name.as_bytes()) },
         runtime: "docker".to_owned(),
         id,
-        image: it.config.and_then(|config| config.image).map(|image| image_name(&image)),
-        running: it.state.map(|state| state.running),
-        created_at: it.created.as_deref().and_then(moment),
+        image: json_text(&it, &["Config", "Image"]).map(image_name),
+        running: it.get("State").and_then(|state| state.get("Running")).and_then(Value::as_bool),
+        created_at: json_text(&it, &["Created"]).and_then(moment),
     })
 }
 
-/// One entry of `containers.json`, in which Podman keeps its containers.
-#[derive(Debug, Deserialize)]
-struct PodmanContainer {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    names: Vec<String>,
-    created: Option<String>,
-    metadata: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct PodmanMetadata {
-    #[serde(rename = "image-name")]
-    image_name: Option<String>,
-    name: Option<String>,
-}
-
-/// Containers of Podman with their whole numbers.
+/// Containers of Podman with their whole numbers, from its `containers.json`.
 pub fn podman(text: &str) -> Vec<(String, Container)> {
-    let list: Vec<PodmanContainer> = serde_json::from_str(text).unwrap_or_default();
-    let one = |it: PodmanContainer| {
-        let more: PodmanMetadata =
-            it.metadata.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let name = it.names.into_iter().next().or(more.name)?;
+    let list: Value = serde_json::from_str(text).unwrap_or_default();
+    let one = |it: &Value| {
+        // More stands in a text that is JSON itself.
+        let more = json_text(it, &["metadata"]).unwrap_or_default();
+        let more: Value = serde_json::from_str(more).unwrap_or_default();
+        let names = it.get("names").and_then(Value::as_array);
+        let name = names.and_then(|names| names.first()?.as_str());
+        let id = json_text(it, &["id"])?;
         let container = Container {
-            name: clip(name.as_bytes()),
+            name: clip(name.or_else(|| json_text(&more, &["name"]))?.as_bytes()),
             runtime: "podman".to_owned(),
-            id: short(&it.id),
-            image: more.image_name.map(|image| image_name(&image)),
+            id: short(id),
+            image: json_text(&more, &["image-name"]).map(image_name),
             running: None,
-            created_at: it.created.as_deref().and_then(moment),
+            created_at: json_text(it, &["created"]).and_then(moment),
         };
-        Some((it.id, container))
+        Some((id.to_owned(), container))
     };
-    list.into_iter().filter_map(one).collect()
+    list.as_array().into_iter().flatten().filter_map(one).collect()
 }
 
-/// What the specification of a running container (OCI) says beside much else.
-#[derive(Debug, Deserialize)]
-struct RuntimeSpec {
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-/// A container of containerd, from its running specification. Those that only hold a pod
+/// A container of containerd, from its running specification (OCI). Those that only hold a pod
 /// together are none.
 pub fn containerd(id: &str, spec: &str) -> Option<Container> {
-    let spec: RuntimeSpec = serde_json::from_str(spec).ok()?;
-    let of = |key: &str| spec.annotations.get(&format!("io.kubernetes.cri.{key}"));
-    if of("container-type").is_some_and(|kind| kind == "sandbox") {
+    let spec: Value = serde_json::from_str(spec).ok()?;
+    let of = |key: &str| json_text(&spec, &["annotations", &format!("io.kubernetes.cri.{key}")]);
+    if of("container-type") == Some("sandbox") {
         return None;
     }
     let in_pod = of("container-name").map(|name| {
         let pod = [of("sandbox-namespace"), of("sandbox-name"), Some(name)];
-        pod.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/")
+        pod.into_iter().flatten().collect::<Vec<_>>().join("/")
     });
-    let plain = spec.annotations.get("nerdctl/name").cloned();
+    let plain = json_text(&spec, &["annotations", "nerdctl/name"]).map(str::to_owned);
     Some(Container {
         name: clip(in_pod.or(plain).unwrap_or_else(|| id.to_owned()).as_bytes()),
         runtime: "containerd".to_owned(),
         id: short(id),
-        image: of("image-name").map(|image| image_name(image)),
+        image: of("image-name").map(image_name),
         running: Some(true),
         created_at: None,
     })

@@ -8,6 +8,7 @@ use super::service::{groups, systemd};
 use super::text::{assignments, clip, matches_pattern};
 use super::{Gathered, Platform, Privilege, Source, port, software};
 use crate::host::Host;
+use crate::order;
 
 mod tables;
 
@@ -129,7 +130,7 @@ pub(crate) fn find(host: &Host, table: &[Known]) -> Vec<Product> {
             }));
         }
     }
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows
 }
 

@@ -9,6 +9,7 @@ use super::processes::Processes;
 use super::text::has_ending;
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
+use crate::order;
 
 pub mod parse;
 mod tables;
@@ -51,7 +52,7 @@ fn gather(host: &Host) -> Gathered {
             ..Manager::default()
         })
     }));
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     if rows.is_empty() && notes.is_empty() {
         notes.push(

@@ -4,6 +4,7 @@ use rollcall_shared::section::{Audio, Camera, Input, Section};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
+use crate::order;
 
 pub mod parse;
 
@@ -57,7 +58,7 @@ fn audio(host: &Host) -> Gathered {
     let cards = parse::cards(&text).into_iter();
     let mut rows: Vec<Audio> =
         cards.map(|(number, card)| Audio { codec: codec(&number), ..card }).collect();
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Audio(rows))
 }
 
@@ -82,14 +83,14 @@ fn camera(host: &Host) -> Gathered {
         seen.push((device, Camera { name, id, driver }));
     }
     let mut rows: Vec<Camera> = seen.into_iter().map(|(_, row)| row).collect();
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Camera(rows))
 }
 
 fn input(host: &Host) -> Gathered {
     let text = host.read_text("/proc/bus/input/devices").unwrap_or_default();
     let mut rows: Vec<Input> = parse::inputs(&text);
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     Gathered::of(Section::Input(rows))
 }

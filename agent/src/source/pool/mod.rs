@@ -10,6 +10,7 @@ use super::storage::parse::udev_property;
 use super::volume::parse::encryption;
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
+use crate::order;
 
 pub mod parse;
 
@@ -40,7 +41,7 @@ fn gather(host: &Host) -> Gathered {
     mapped(host, &devices, &mut rows);
     rows.extend(btrfs(host));
     rows.extend(zfs(host, &devices));
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     let mut notes = Vec::new();
     if let Err(error @ HostError::Denied { .. }) = host.list(BACKUPS) {
         notes.push(error.into());

@@ -9,6 +9,7 @@ use rollcall_shared::{Note, NoteKind};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
+use crate::order;
 use crate::source::text::clip;
 
 mod owner;
@@ -66,7 +67,7 @@ fn gather(host: &Host) -> Gathered {
     });
     let mut rows: Vec<Port> = rows.collect();
     // Several processes may wait at one address together.
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     let mut notes = Vec::new();
     if hidden && rows.iter().any(|row| row.process.is_none()) {

@@ -18,8 +18,11 @@ const LISTS_LIMIT: usize = 20_000;
 pub(super) fn packages(host: &Host, paths: BTreeSet<String>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     // What lies elsewhere was brought by no package.
-    let mut left: Vec<String> =
-        paths.into_iter().filter(|path| !path.starts_with("/home/") && path != "/").collect();
+    let is_of_package = |path: &String| {
+        ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/"].iter().any(|top| path.starts_with(top))
+            && !path.starts_with("/usr/local/")
+    };
+    let mut left: Vec<String> = paths.into_iter().filter(is_of_package).collect();
     from_dpkg(host, &mut left, &mut found);
     from_rpm(host, &mut left, &mut found);
     found

@@ -5,6 +5,7 @@ use rollcall_shared::section::Section;
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
+use crate::order;
 
 pub mod parse;
 
@@ -36,7 +37,7 @@ fn gather(host: &Host) -> Gathered {
             row.is_default = row.name == name;
         }
     }
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Printer(rows))
 }
 

@@ -9,6 +9,7 @@ use rollcall_shared::{Note, NoteKind};
 
 use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
+use crate::order;
 
 pub(crate) mod groups;
 mod openrc;
@@ -52,7 +53,7 @@ fn gather(host: &Host) -> Gathered {
         let why = "neither systemd nor OpenRC nor init scripts are here";
         return Gathered::absent(Note::new(NoteKind::NotFound).with_detail(why));
     }
-    rows.sort();
+    order::sort(&mut rows, Ord::cmp);
     Gathered { section: Some(Section::Service(rows)), notes }
 }
 

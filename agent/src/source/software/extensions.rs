@@ -1,16 +1,15 @@
 //! Extensions of browsers and editors. They lie in the homes of people, so nothing is looked at
 //! unless this computer's own configuration says so.
 
-use std::collections::BTreeMap;
-
 use rollcall_shared::section::software::SoftwareScope;
 use rollcall_shared::section::{Section, Software};
 use rollcall_shared::{Note, NoteKind};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::keep;
 use crate::host::{Host, HostError};
-use crate::source::text::{clip, some};
+use crate::order;
+use crate::source::text::{clip, json_text, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 /// The declaration.
@@ -46,6 +45,7 @@ const EDITORS: &[(&str, &str)] = &[
 ];
 /// Homes that are looked into at most.
 const HOMES_LIMIT: usize = 200;
+const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 fn gather(host: &Host) -> Gathered {
     if !host.may_enter_homes() {
@@ -60,7 +60,9 @@ fn gather(host: &Host) -> Gathered {
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
         }
     }
-    rows.sort_by(|a, b| (&a.name, &a.origin, &a.version).cmp(&(&b.name, &b.origin, &b.version)));
+    order::sort(&mut rows, |a, b| {
+        (&a.name, &a.origin, &a.version).cmp(&(&b.name, &b.origin, &b.version))
+    });
     // Whose they are is nobody's business.
     rows.dedup();
     let mut notes = Vec::new();
@@ -138,52 +140,18 @@ fn row(origin: &str, name: &str, version: &str, publisher: Option<&str>) -> Opti
     })
 }
 
-#[derive(Debug, Deserialize)]
-struct FirefoxList {
-    #[serde(default)]
-    addons: Vec<FirefoxAddon>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FirefoxAddon {
-    id: Option<String>,
-    version: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    location: Option<String>,
-    default_locale: Option<FirefoxWords>,
-}
-
-#[derive(Debug, Deserialize)]
-struct FirefoxWords {
-    name: Option<String>,
-    creator: Option<String>,
-}
-
 /// Extensions of a profile that a person added; those that come with the browser are none.
 fn firefox(text: &str) -> Vec<Software> {
-    let Ok(list) = serde_json::from_str::<FirefoxList>(text) else { return Vec::new() };
-    let one = |it: FirefoxAddon| {
-        let own = it.location.is_some_and(|place| place.starts_with("app-builtin"))
-            || it.kind.is_some_and(|kind| kind != "extension");
-        let words = it.default_locale.unwrap_or(FirefoxWords { name: None, creator: None });
-        let name = words.name.or(it.id)?;
-        if own { None } else { row("firefox", &name, &it.version?, words.creator.as_deref()) }
+    let list: Value = parsed(text).unwrap_or_default();
+    let one = |it: &Value| {
+        let of = |way: &[&str]| json_text(it, way);
+        let own = of(&["location"]).is_some_and(|place| place.starts_with("app-builtin"))
+            || of(&["type"]).is_some_and(|kind| kind != "extension");
+        let name = of(&["defaultLocale", "name"]).or(of(&["id"]))?;
+        let publisher = of(&["defaultLocale", "creator"]);
+        if own { None } else { row("firefox", name, of(&["version"])?, publisher) }
     };
-    list.addons.into_iter().filter_map(one).collect()
-}
-
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    name: Option<String>,
-    version: Option<String>,
-    default_locale: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message {
-    message: Option<String>,
+    list.get("addons").and_then(Value::as_array).into_iter().flatten().filter_map(one).collect()
 }
 
 /// An extension by its manifest; its name may stand in a list of words.
@@ -193,47 +161,40 @@ fn chromium(
     manifest: &str,
     words: impl Fn(&str) -> Option<String>,
 ) -> Option<Software> {
-    let manifest: Manifest = serde_json::from_str(manifest).ok()?;
-    let name = manifest.name.unwrap_or_default();
+    let manifest = parsed(manifest)?;
+    let name = json_text(&manifest, &["name"]).unwrap_or_default();
     let key = name.strip_prefix("__MSG_").and_then(|name| name.strip_suffix("__"));
     let name = match key {
-        None => Some(name),
+        None => Some(name.to_owned()),
         Some(key) => {
-            let language = manifest.default_locale.filter(|name| is_plain(name))?;
-            let text = words(&language).unwrap_or_default();
-            let messages: BTreeMap<String, Message> =
-                serde_json::from_str(&text).unwrap_or_default();
-            let message = messages.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-            message.and_then(|(_, message)| message.message)
+            let language = json_text(&manifest, &["default_locale"]).filter(|it| is_plain(it))?;
+            let messages = words(language).as_deref().and_then(parsed).unwrap_or_default();
+            let messages = messages.as_object().into_iter().flatten();
+            let mut found = messages.filter(|(name, _)| name.eq_ignore_ascii_case(key));
+            found.next().and_then(|(_, it)| json_text(it, &["message"])).map(str::to_owned)
         }
     };
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| clip(id.as_bytes()));
-    row(browser, &name, &manifest.version?, None)
+    row(browser, &name, json_text(&manifest, &["version"])?, None)
+}
+
+/// JSON that is not so large that taking it apart would cost much memory.
+fn parsed(text: &str) -> Option<Value> {
+    if text.len() > JSON_LIMIT_BYTES { None } else { serde_json::from_str(text).ok() }
 }
 
 fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-#[derive(Debug, Deserialize)]
-struct EditorExtension {
-    identifier: Option<EditorId>,
-    version: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct EditorId {
-    id: Option<String>,
-}
-
 fn editor_extensions(editor: &str, text: &str) -> Vec<Software> {
-    let list: Vec<EditorExtension> = serde_json::from_str(text).unwrap_or_default();
-    let one = |it: EditorExtension| {
-        let id = it.identifier?.id?;
+    let list = parsed(text).unwrap_or_default();
+    let one = |it: &Value| {
+        let id = json_text(it, &["identifier", "id"])?;
         let publisher = id.split_once('.').map(|(publisher, _)| publisher);
-        row(editor, &id, &it.version?, publisher)
+        row(editor, id, json_text(it, &["version"])?, publisher)
     };
-    list.into_iter().filter_map(one).collect()
+    list.as_array().into_iter().flatten().filter_map(one).collect()
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 
 use rollcall_shared::section::Software;
 use rollcall_shared::{Note, NoteKind};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{finish, keep};
 use crate::host::Host;
-use crate::source::text::{clip, some};
+use crate::source::text::{clip, json_text, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 /// Packages of Python.
@@ -55,6 +55,8 @@ pub const CARGO: Source = Source {
     gather: cargo,
 };
 
+/// Home of the administrator.
+const ADMINISTRATOR: &str = "/root";
 /// Folders below these that begin with `python3` hold packages.
 const PYTHON: &[&str] = &["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"];
 
@@ -108,12 +110,6 @@ fn is_of_pip(host: &Host, folder: &str, entry: &str) -> bool {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct NodePackage {
-    name: Option<String>,
-    version: Option<String>,
-}
-
 fn npm(host: &Host) -> Gathered {
     let mut rows = Vec::new();
     let mut notes = Vec::new();
@@ -134,12 +130,12 @@ fn npm(host: &Host) -> Gathered {
             // Makers of packages put these there; no link is followed.
             let path = format!("{entry}/package.json");
             let Ok(text) = host.read_text_below(folder, &path) else { continue };
-            match serde_json::from_str::<NodePackage>(&text) {
-                Ok(NodePackage { name, version: Some(version) }) => {
-                    let name = name.as_deref().unwrap_or(&entry);
-                    rows.extend(row("npm", name, &version));
+            match serde_json::from_str::<Value>(&text) {
+                Ok(package) => {
+                    let name = json_text(&package, &["name"]).unwrap_or(&entry);
+                    let version = json_text(&package, &["version"]);
+                    rows.extend(version.and_then(|version| row("npm", name, version)));
                 }
-                Ok(_) => {}
                 Err(error) => notes.push(
                     Note::new(NoteKind::Failed)
                         .with_detail(format!("{folder}/{path} could not be understood: {error}")),
@@ -188,8 +184,8 @@ fn ruby_package(stem: &str) -> Option<Software> {
 fn cargo(host: &Host) -> Gathered {
     let mut rows = Vec::new();
     let mut notes = Vec::new();
-    for path in
-        ["/root/.cargo/.crates.toml", "/usr/local/.crates.toml", "/usr/local/cargo/.crates.toml"]
+    let administrator = format!("{ADMINISTRATOR}/.cargo/.crates.toml");
+    for path in [administrator.as_str(), "/usr/local/.crates.toml", "/usr/local/cargo/.crates.toml"]
     {
         match host.read_text(path) {
             Ok(text) => rows.extend(text.lines().filter_map(crate_line)),

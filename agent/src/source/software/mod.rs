@@ -21,6 +21,7 @@ use rollcall_shared::section::{Section, Software};
 
 use super::Gathered;
 use crate::host::Host;
+use crate::order;
 
 pub use apk::APK;
 pub use dpkg::DPKG;
@@ -44,7 +45,7 @@ fn finish(mut rows: Vec<Software>, notes: Vec<Note>) -> Gathered {
     for row in &mut rows {
         row.scope = Some(SoftwareScope::Machine);
     }
-    rows.sort_by(|a, b| {
+    order::sort(&mut rows, |a, b| {
         (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
     });
     rows.dedup();

@@ -11,6 +11,7 @@ use rollcall_shared::section::update::PendingUpdate;
 use rollcall_shared::version::{Scheme, compare};
 
 use super::pins::Pins;
+use crate::order;
 use crate::source::software::dpkg::state;
 use crate::source::text::{Step, clip, for_each_field};
 
@@ -208,7 +209,7 @@ impl Apt {
                 });
             }
         }
-        pending.sort_by(|a, b| (&a.name, &a.available).cmp(&(&b.name, &b.available)));
+        order::sort(&mut pending, |a, b| (&a.name, &a.available).cmp(&(&b.name, &b.available)));
         pending
     }
 }

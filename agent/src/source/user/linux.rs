@@ -11,6 +11,7 @@ use rollcall_shared::{Note, Timestamp};
 use super::parse::{self, Entry, People};
 use super::records::{HEAD_BYTES, Layout, Record};
 use crate::host::{Host, HostError};
+use crate::order;
 use crate::source::Gathered;
 use crate::source::security::sudoers;
 use crate::source::text::{clip, some};
@@ -75,7 +76,7 @@ pub(super) fn gather(host: &Host) -> Gathered {
     for account in directory.filter(|account| administrators.contains(&account.name)) {
         account.administrator = Some(true);
     }
-    accounts.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    order::sort(&mut accounts, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Gathered { section: Some(Section::User(Users { accounts, groups })), notes }
 }
 

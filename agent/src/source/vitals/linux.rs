@@ -5,6 +5,7 @@ use rollcall_shared::version::Scheme;
 
 use super::{parse, times};
 use crate::host::Host;
+use crate::order;
 use crate::source::software::{dpkg, pacman, rpm};
 use crate::source::update::last_installed_at;
 use crate::source::user::records;
@@ -71,7 +72,9 @@ fn sessions(host: &Host) -> Vec<Session> {
             })
             .collect();
     }
-    sessions.sort_by(|a, b| (&a.user, &a.terminal, a.since).cmp(&(&b.user, &b.terminal, b.since)));
+    order::sort(&mut sessions, |a, b| {
+        (&a.user, &a.terminal, a.since).cmp(&(&b.user, &b.terminal, b.since))
+    });
     sessions
 }
 
