@@ -98,6 +98,11 @@ impl Computer {
         (day + period - phase) / period
     }
 
+    /// Whether its software on one day is other than on another: on few days nothing changes.
+    pub fn changes_between(self, days: (u32, u32)) -> bool {
+        (0..TITLES).any(|title| self.revision(title, days.0) != self.revision(title, days.1))
+    }
+
     /// Its software on a day, sorted as agents send it.
     pub fn software(self, day: u32) -> Vec<Software> {
         let own = TITLES * OWN_TITLES_PERMILLE / 1_000;

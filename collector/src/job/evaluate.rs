@@ -65,9 +65,16 @@ pub async fn after_report(
 ) -> Result<(), store::Error> {
     app.fleet.ready().await;
     let device = applied.row.key;
+    let read;
+    let texts = if let Some(texts) = &applied.judged {
+        texts
+    } else {
+        read = app.store.judged_sections(device).await?;
+        &read
+    };
     let (row, last) = (applied.row.clone(), Some(applied.report.clone()));
     let policy = app.fleet.policy();
-    let known = Known::of(app, row, last, &applied.judged, grace_days(&policy), now).await?;
+    let known = Known::of(app, row, last, texts, grace_days(&policy), now).await?;
     app.fleet.cycle_changed(device, known.cycle());
     let found = known.flags(&policy, now);
     if app.store.memory().judged().same(device, &found) {

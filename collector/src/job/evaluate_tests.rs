@@ -5,12 +5,13 @@ use rollcall_shared::api::device::DecisionKind;
 use rollcall_shared::api::finding::FindingState;
 use rollcall_shared::report::{AgentInfo, CheckIn, Cost, SectionState, Vitals};
 use rollcall_shared::section::update::PendingUpdate;
-use rollcall_shared::section::{Section, System, Update};
+use rollcall_shared::section::{Section, Software, System, Update};
 use rollcall_shared::time::DAY_MS;
 use uuid::Uuid;
 
 use super::*;
 use crate::clock::Clock;
+use crate::store::Database;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::finding_list::FindingQuery;
 use crate::store::testing::{damage_section, store_test};
@@ -77,6 +78,37 @@ pub(crate) fn check_in(
         dropped_reports: 0,
     }
 }
+
+store_test!(a_report_that_finds_nothing_new_is_judged_without_a_read, |store| {
+    let app = app(store, START);
+    let key = enrolled(&app, 1).await;
+    let list = |version: &str| {
+        let (source, name) = ("dpkg".into(), "bash".into());
+        let bash = Software { source, name, version: version.into(), ..Software::default() };
+        [system("pc-1"), Section::Software(vec![bash])]
+    };
+    report(&app, key, 1, START, &list("1")).await;
+    for (seq, damaged) in [(2, false), (3, true)] {
+        if damaged {
+            damage_section(&app.store, key).await;
+        }
+        let at = START.plus_ms(i64::try_from(seq).unwrap());
+        let mut changed = check_in(key, seq, at, &list(&seq.to_string()));
+        changed.sections.get_mut("system").unwrap().body = None;
+        let stored = crate::ingest::store_report(&app.store, key, changed, at).await.unwrap();
+        let applied = stored.1.expect("it is stored");
+        // Where nothing can be read any more, nothing is needed.
+        if let (false, Database::Sqlite { readers, .. }) = (damaged, app.store.database()) {
+            let mut taken = Vec::new();
+            for _ in 0..readers.options().get_max_connections() {
+                taken.push(readers.acquire().await.unwrap());
+            }
+            after_report(&app, &applied, at).await.unwrap();
+        }
+        // What is damaged is told by whoever reads it; the report is stored all the same.
+        assert_eq!(after_report(&app, &applied, at).await.is_err(), damaged);
+    }
+});
 
 pub(crate) fn system(name: &str) -> Section {
     Section::System(System { hostname: name.into(), ..System::default() })

@@ -156,8 +156,8 @@ pub struct Applied {
     pub at: Timestamp,
     /// The report without its sections.
     pub report: LastReport,
-    /// The texts of the sections that rules look at.
-    pub judged: BTreeMap<String, String>,
+    /// The texts of the sections that rules look at; absent where one of them is damaged.
+    pub judged: Option<BTreeMap<String, String>>,
     /// Set when the computer was turned back: the number to go on from.
     pub next_seq: Option<u64>,
 }

@@ -33,7 +33,7 @@ pub(super) struct Working {
     pub(super) changed_documents: BTreeSet<Arc<str>>,
     pub(super) texts: BTreeMap<Arc<str>, String>,
     /// The texts that rules look at, where no others are needed.
-    judged_alone: BTreeMap<String, String>,
+    judged_alone: Option<BTreeMap<String, String>>,
     pub(super) software: Option<SoftwareRow>,
     pub(super) software_changed: bool,
     pub(super) titles: Arc<[u32]>,
@@ -86,14 +86,14 @@ impl Working {
             .collect()
     }
 
-    /// The texts that rules look at.
-    pub(super) fn judged(&self) -> BTreeMap<String, String> {
+    /// The texts that rules look at; none where one of them cannot be unpacked.
+    pub(super) fn judged(&self) -> Option<BTreeMap<String, String>> {
         if self.texts.is_empty() {
             return self.judged_alone.clone();
         }
         let text = |name: &str| Some((name.to_owned(), self.texts.get(name)?.clone()));
         let texts = JUDGED_SECTIONS.into_iter().filter_map(text);
-        texts.filter(|(_, text)| !text.is_empty()).collect()
+        Some(texts.filter(|(_, text)| !text.is_empty()).collect())
     }
 
     pub(super) fn load(memory: &Memory, device: DeviceKey, loaded: &Loaded) -> Result<Self, Error> {
@@ -115,12 +115,12 @@ impl Working {
             texts.insert(Arc::clone(&name), unpack(&row.packed, device)?);
             documents.insert(name, row.clone());
         }
-        let mut judged_alone = BTreeMap::new();
-        for (name, packed) in loaded.judged.get(&device).into_iter().flatten() {
-            if !packed.is_empty() {
-                judged_alone.insert(name.clone(), unpack(packed, device)?);
-            }
-        }
+        let judged = loaded.judged.get(&device).into_iter().flatten();
+        let judged = judged.filter(|(_, packed)| !packed.is_empty());
+        // A damaged one is no reason to refuse the report: whoever judges it says so.
+        let judged_alone =
+            judged.map(|(name, packed)| Some((name.clone(), unpack(packed, device).ok()?)));
+        let judged_alone = judged_alone.collect();
         let known = loaded.reports.get(&device);
         Ok(Self {
             row,

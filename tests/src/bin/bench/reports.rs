@@ -86,9 +86,10 @@ pub(crate) fn at(seq: u64) -> Timestamp {
     begin.plus_ms(i64::try_from(seq).unwrap_or(0) * MINUTE_MS)
 }
 
-/// The report as one that was made and sent at this moment.
+/// The report as one that was made at this moment and is sent now: a wrong clock would be judged
+/// anew with every report.
 pub(crate) fn made_at(report: CheckIn, at: Timestamp) -> CheckIn {
-    CheckIn { observed_at: at, sent_at: at, ..report }
+    CheckIn { observed_at: at, sent_at: now(), ..report }
 }
 
 /// Sends them all, `concurrency` at once.
