@@ -253,6 +253,11 @@ fn values(name: &str, schema: &Value, known: &Known) -> Vec<String> {
             all
         }
         "limit" => list(&["1", "500"]),
+        // Of the audit log.
+        "action" => list(&["policy_set", "export", "nothing"]),
+        "actor" => list(&["admin", "ADMIN", "%"]),
+        "object" => list(&["device", "policy", "_"]),
+        "from" | "before" => known.moments.clone(),
         // Walked from page to page.
         "cursor" => Vec::new(),
         "after" => list(&["start"]),
@@ -336,6 +341,9 @@ impl Known {
         if path.contains("{file}") {
             let schema = &described["parameters"][0]["schema"];
             return fill(values("file", schema, self), "{file}");
+        }
+        if path.contains("{number}") {
+            return fill((1..60).map(|number| number.to_string()).collect(), "{number}");
         }
         assert!(!path.contains('{'), "what stands for the variables of {path}? say it here");
         vec![path.to_owned()]
