@@ -245,7 +245,8 @@ fn values(name: &str, schema: &Value, known: &Known) -> Vec<String> {
     }
     let list = |of: &[&str]| of.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     match name {
-        "as_of" => known.moments.clone(),
+        // The last two of the audit log.
+        "as_of" | "from" | "before" => known.moments.clone(),
         "q" => {
             let odd = ["ä", "ÄRGER", "zebra", "SS", "_", "%", "!", "1", "lt nb", "köln", "ı"];
             let mut all = list(&odd);
@@ -257,7 +258,6 @@ fn values(name: &str, schema: &Value, known: &Known) -> Vec<String> {
         "action" => list(&["policy_set", "export", "nothing"]),
         "actor" => list(&["admin", "ADMIN", "%"]),
         "object" => list(&["device", "policy", "_"]),
-        "from" | "before" => known.moments.clone(),
         // Walked from page to page.
         "cursor" => Vec::new(),
         "after" => list(&["start"]),
