@@ -124,7 +124,13 @@ pub(crate) async fn send(
     phase.end(taken)
 }
 
+/// A device waits this long at first before it sends a refused report again, then twice as long.
+const PAUSE: Duration = Duration::from_millis(20);
+/// It waits no longer than this: agents wait for minutes, figures need not.
+const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+
 async fn one(device: &Device, wire: &Wire, request: &Request, taken: &mut Taken) {
+    let mut pause = PAUSE;
     loop {
         match device.send_packed(wire, request.seq, request.body.clone(), now()).await {
             Ok(answer) if answer.stored => return,
@@ -136,12 +142,15 @@ async fn one(device: &Device, wire: &Wire, request: &Request, taken: &mut Taken)
                 if status.is_server_error() || status.as_u16() == 429 =>
             {
                 taken.retries += 1;
-                tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            // More connections than one address may hold are closed at once.
+            Err(WireError::Transport(_)) if pause < LONGEST_PAUSE => taken.retries += 1,
             Err(error) => {
                 taken.failures.push(error.to_string());
                 return;
             }
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
