@@ -140,7 +140,7 @@ store_test!(a_first_report_is_stored_and_read_back, |store| {
     assert_eq!(store.sections(device, Some(before)).await.unwrap(), Past::NotKnown);
     assert!(store.changes(device, None, 10).await.unwrap().is_empty());
     let values = store.seen_values(device).await.unwrap();
-    let kinds: Vec<&str> = values.iter().map(|value| value.kind.as_str()).collect();
+    let kinds: Vec<&str> = values.iter().map(|value| value.kind).collect();
     assert_eq!(kinds, ["hostname", "serial"]);
 });
 
@@ -356,7 +356,7 @@ store_test!(changes_are_told_newest_first_in_words, |store| {
     assert_eq!(recent, [(device, third), (device, second)]);
     let values = store.seen_values(device).await.unwrap();
     let hosts: Vec<&str> =
-        values.iter().filter(|v| v.kind == "hostname").map(|v| v.value.as_str()).collect();
+        values.iter().filter(|v| v.kind == "hostname").map(|v| &*v.value).collect();
     assert_eq!(hosts, ["renamed", "pc-1"]);
 });
 

@@ -16,15 +16,17 @@ use rollcall_shared::{DeviceId, Timestamp};
 use tokio::sync::mpsc;
 
 use self::csv::CsvWriter;
-use self::record::Record;
+use self::record::{Holder, Record};
 use crate::app::App;
 use crate::store::audit::AuditQuery;
 use crate::store::device::DeviceKey;
-use crate::store::history::Past;
+use crate::store::listing::{SoftwareList, TitleOrder};
 use crate::view::{self, past};
 
 /// Devices read at a time.
 const PAGE: usize = 1_000;
+/// The same where each comes with all of its software.
+const SOFTWARE_PAGE: usize = 100;
 /// Bytes that are gathered before they are sent.
 const CHUNK: usize = 64 * 1024;
 /// Chunks that wait for a slow reader.
@@ -261,10 +263,12 @@ async fn write(
     let keys = app.fleet.read().keys();
     sink.begin();
     let mut before: Option<DeviceKey> = None;
-    for page in keys.chunks(PAGE) {
+    let mut order = TitleOrder::default();
+    let page_size = if kind == Kind::Software { SOFTWARE_PAGE } else { PAGE };
+    for page in keys.chunks(page_size) {
         match kind {
             Kind::Devices => devices(app, page, as_of, sink).await?,
-            Kind::Software => software(app, page, as_of, sink).await?,
+            Kind::Software => software(app, page, as_of, &mut order, sink).await?,
             Kind::Findings => {
                 let last = page.last().copied().unwrap_or(DeviceKey(0));
                 findings(app, (before, last), at, as_of.is_some(), sink).await?;
@@ -303,15 +307,21 @@ async fn software(
     app: &App,
     page: &[DeviceKey],
     as_of: Option<Timestamp>,
+    order: &mut TitleOrder,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
+    let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
+    let before = first.0.checked_sub(1).map(DeviceKey);
+    let lists = app.store.software_lists(before, *last, as_of, order).await?;
+    let mut lists: HashMap<DeviceKey, SoftwareList> =
+        lists.into_iter().map(|list| (list.device, list)).collect();
     for summary in &summaries(app, page, as_of).await? {
-        let Some(key) = app.fleet.read().by_id(summary.id).map(|entry| entry.row.key) else {
-            continue;
-        };
-        let Past::Known(titles) = app.store.software(key, as_of).await? else { continue };
-        for title in &titles {
-            sink.row(&Record::Software { device: summary, title }).await?;
+        let key = app.fleet.read().by_id(summary.id).map(|entry| entry.row.key);
+        let Some(list) = key.and_then(|key| lists.remove(&key)) else { continue };
+        let device = Holder::of(summary);
+        for (id, extra) in &list.titles {
+            let Some(text) = order.text(*id) else { continue };
+            sink.row(&Record::Software { device: &device, text, extra }).await?;
         }
     }
     Ok(())

@@ -128,7 +128,7 @@ impl Entry {
     /// A value it had is kept no longer.
     pub(super) fn forget(&mut self, kind: &str, value: &str) {
         let before = self.seen.len();
-        self.seen.retain(|seen| seen.kind != kind || seen.value != value);
+        self.seen.retain(|seen| seen.kind != kind || &*seen.value != value);
         if self.seen.len() < before {
             self.lookup = Lookup::of(&self.row, &self.seen);
         }
@@ -159,21 +159,21 @@ pub fn maker_and_model(row: &DeviceRow) -> String {
 
 /// Adds today's values to the remembered ones.
 fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
-    let mut add = |kind: &str, value: &str, label: Option<&str>| {
+    let mut add = |kind: &'static str, value: &str, label: Option<&str>| {
         if value.is_empty() {
             return;
         }
-        if let Some(known) = seen.iter_mut().find(|s| s.kind == kind && s.value == value) {
+        if let Some(known) = seen.iter_mut().find(|s| s.kind == kind && &*s.value == value) {
             known.last_at = known.last_at.max(at);
             if label.is_some() {
-                known.label = label.map(str::to_owned);
+                known.label = label.map(Into::into);
             }
             return;
         }
         seen.push(SeenValue {
-            kind: kind.to_owned(),
-            value: value.to_owned(),
-            label: label.map(str::to_owned),
+            kind,
+            value: value.into(),
+            label: label.map(Into::into),
             first_at: at,
             last_at: at,
         });

@@ -9,7 +9,9 @@ use rollcall_shared::version::{self, Scheme};
 
 use super::entry::Entry;
 use super::facets::Facets;
+use super::lookup::Query;
 use super::postings::Postings;
+use super::signature::Signature;
 use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
 use crate::codec::delta::Delta;
@@ -20,6 +22,8 @@ use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 #[derive(Debug, Default)]
 pub struct Inner {
     entries: Vec<Option<Box<Entry>>>,
+    /// Of what each entry can be found by, in the same order.
+    signatures: Vec<Signature>,
     by_id: HashMap<DeviceId, DeviceKey>,
     titles: Titles,
     postings: Postings,
@@ -116,12 +120,14 @@ impl Inner {
                 if let Some(entry) = slot(&mut self.entries, device) {
                     entry.remember(values);
                 }
+                self.sign(device);
             }
             Update::Forget(values) => {
                 for (device, kind, value) in values {
                     if let Some(entry) = slot(&mut self.entries, device) {
                         entry.forget(&kind, &value);
                     }
+                    self.sign(device);
                 }
             }
             Update::Findings(device, open) => {
@@ -170,6 +176,7 @@ impl Inner {
             }
         }
         self.change(key, |entry| entry.set_row(row));
+        self.sign(key);
     }
 
     /// Puts a device where there was none.
@@ -177,13 +184,23 @@ impl Inner {
         let at = key.0 as usize;
         if at >= self.entries.len() {
             self.entries.resize_with(at + 1, || None);
+            self.signatures.resize(at + 1, Signature::default());
         }
         if entry.row.retired_at.is_some() || entry.row.pending {
             self.out_of_service.insert(key.0);
         }
         self.facets.add(&entry);
         self.by_id.insert(entry.row.id, key);
+        self.signatures[at] = entry.lookup.signature();
         self.entries[at] = Some(Box::new(entry));
+    }
+
+    /// What a device can be found by may be other now.
+    fn sign(&mut self, key: DeviceKey) {
+        if let Some(entry) = self.entry(key) {
+            let signature = entry.lookup.signature();
+            self.signatures[key.0 as usize] = signature;
+        }
     }
 
     /// A device in service went from one sorted set to another: the groups it has a title of.
@@ -229,6 +246,12 @@ impl Inner {
     /// Every device, in the order of their keys.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// The devices in which something may be found, in the order of their keys.
+    pub fn candidates<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Entry> {
+        let signed = self.entries.iter().zip(&self.signatures);
+        signed.filter(|(_, signature)| query.may_be_in(signature)).filter_map(|(e, _)| e.as_deref())
     }
 
     /// One device by its key.

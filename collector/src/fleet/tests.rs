@@ -139,8 +139,8 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
         loaded.sets.push((DeviceKey(key), PackedSet::of(&titles)));
         for value in device.past.iter().filter(|past| !past.is_empty()) {
             let value = SeenValue {
-                kind: "hostname".to_owned(),
-                value: value.clone(),
+                kind: "hostname",
+                value: value.as_str().into(),
                 label: None,
                 first_at: Timestamp(0),
                 last_at: Timestamp(0),
@@ -218,6 +218,10 @@ fn check(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) -> Result<(), TestCaseErro
     for asked in ["a", "B", "ab", "ä", "É"] {
         let query = Query::new(asked).unwrap();
         let lower = asked.to_lowercase();
+        let found = |entry: &Entry| entry.lookup.find(&query).is_some();
+        let all: Vec<DeviceKey> = inner.entries().filter(|e| found(e)).map(|e| e.row.key).collect();
+        let quick = inner.candidates(&query).filter(|e| found(e)).map(|e| e.row.key);
+        prop_assert_eq!(quick.collect::<Vec<_>>(), all);
         for (&key, device) in plain {
             let entry = inner.entry(DeviceKey(key)).unwrap();
             let found = entry.lookup.find(&query);

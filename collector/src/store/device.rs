@@ -134,12 +134,12 @@ pub struct LastReport {
 /// Which past values are remembered for the search and the list of people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenValue {
-    /// `hostname`, `user`, `serial`, `mac`, `ip`, `asset_tag`.
-    pub kind: String,
+    /// One of [`SeenValue::KINDS`].
+    pub kind: &'static str,
     /// The value.
-    pub value: String,
+    pub value: Box<str>,
     /// For a user: the person's name.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// First report with it.
     pub first_at: Timestamp,
     /// Last report with it.
@@ -205,10 +205,20 @@ pub(super) fn key_of(key: i64) -> Result<DeviceKey, Error> {
 }
 
 impl SeenValue {
-    fn from_row(row: ValueRow) -> Result<(DeviceKey, Self), Error> {
-        let (device, kind, value, label, first_at, last_at) = row;
-        let (first_at, last_at) = (Timestamp(first_at), Timestamp(last_at));
-        Ok((key_of(device)?, Self { kind, value, label, first_at, last_at }))
+    /// The kinds of values; a million devices have several of each, so they are no texts.
+    pub const KINDS: [&'static str; 6] = ["hostname", "user", "serial", "mac", "ip", "asset_tag"];
+
+    /// Those of these rows whose kind is known.
+    fn from_rows(rows: Vec<ValueRow>) -> Result<Vec<(DeviceKey, Self)>, Error> {
+        let mut values = Vec::with_capacity(rows.len());
+        for (device, kind, value, label, first_at, last_at) in rows {
+            let known = Self::KINDS.into_iter().find(|known| *known == kind);
+            let Some(kind) = known else { continue };
+            let (value, label) = (value.into_boxed_str(), label.map(String::into_boxed_str));
+            let (first_at, last_at) = (Timestamp(first_at), Timestamp(last_at));
+            values.push((key_of(device)?, Self { kind, value, label, first_at, last_at }));
+        }
+        Ok(values)
     }
 }
 
@@ -355,7 +365,7 @@ impl Store {
     pub async fn seen_values(&self, device: DeviceKey) -> Result<Vec<SeenValue>, Error> {
         let rows: Vec<ValueRow> = on_backend!(self, read pool =>
             sqlx::query_as(SEEN_VALUES).bind(i64::from(device.0)).fetch_all(pool).await?);
-        rows.into_iter().map(|row| Ok(SeenValue::from_row(row)?.1)).collect()
+        Ok(SeenValue::from_rows(rows)?.into_iter().map(|(_, value)| value).collect())
     }
 
     /// Values these devices have or had, in no order.
@@ -368,14 +378,14 @@ impl Store {
             let mut tx = pool.begin().await?;
             select_in!(tx, ValueRow, VALUES_OF, &keys)
         });
-        rows.into_iter().map(SeenValue::from_row).collect()
+        SeenValue::from_rows(rows)
     }
 
     /// Values every device has or had, for the search: key, value.
     pub async fn all_seen_values(&self) -> Result<Vec<(DeviceKey, SeenValue)>, Error> {
         let rows: Vec<ValueRow> =
             on_backend!(self, read pool => sqlx::query_as(ALL_SEEN_VALUES).fetch_all(pool).await?);
-        rows.into_iter().map(SeenValue::from_row).collect()
+        SeenValue::from_rows(rows)
     }
 
     /// What people wrote about a device.

@@ -565,14 +565,14 @@ fn change(found: SectionChange, section: &str, at: Timestamp, received_at: Times
     }
 }
 
-fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
+pub(super) fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
     document::undo(newer, patch).map_err(|why| damaged(device, &why))
 }
 
-fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
+pub(super) fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
     Delta::decode(bytes).map_err(|why| damaged(device, &why))
 }
 
-fn damaged(device: DeviceKey, why: &Damaged) -> Error {
+pub(super) fn damaged(device: DeviceKey, why: &Damaged) -> Error {
     Error::Damaged(format!("device {}: {why}", device.0))
 }

@@ -37,6 +37,7 @@ pub(crate) mod judged;
 pub mod key;
 mod late;
 pub mod lease;
+pub mod listing;
 mod load;
 mod memory;
 pub mod merge;
@@ -303,6 +304,9 @@ queries! {
     PING = "SELECT 1";
 }
 
+/// What several reads of one transaction see is of one moment; SQLite knows it no other way.
+const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+
 /// Every statement of the store, by file.
 #[cfg(test)]
 pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
@@ -316,6 +320,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("enroll", enroll::QUERIES),
     ("evidence", evidence::QUERIES),
     ("examine", examine::QUERIES),
+    ("listing", listing::QUERIES),
     ("merge", merge::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),

@@ -190,8 +190,8 @@ pub async fn people(app: &App, id: DeviceId) -> Result<Option<Vec<Person>>, Erro
         .into_iter()
         .filter(|seen| seen.kind == "user")
         .map(|seen| Person {
-            user: seen.value,
-            full_name: seen.label,
+            user: seen.value.into(),
+            full_name: seen.label.map(Into::into),
             first_seen_at: seen.first_at,
             last_seen_at: seen.last_at,
         })

@@ -3,7 +3,7 @@
 //! Presence of then is known from the findings of then: a check-in leaves no other trace. Site,
 //! department and a tag given by a person have no history and are shown as they are today.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
@@ -20,7 +20,6 @@ use crate::domain::finding::Rule;
 use crate::domain::{CycleMatch, Facts, hardware};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
-use crate::store::history::{Past, StoredSection};
 
 /// Devices rebuilt at a time.
 const PAGE: usize = 1_000;
@@ -116,6 +115,9 @@ async fn rebuilt(
     asked: Option<&RoaringBitmap>,
 ) -> Result<Vec<PastEntry>, Error> {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
+    if at < app.store.history_from() {
+        return Ok(Vec::new());
+    }
     let mut findings: HashMap<DeviceKey, (OpenFindings, bool)> = HashMap::new();
     let before = first.0.checked_sub(1).map(DeviceKey);
     for (device, finding) in app.store.findings_between(before, *last, at).await? {
@@ -126,6 +128,7 @@ async fn rebuilt(
         *missing |= finding.rule == Rule::Missing.as_str();
     }
     let mut titles = app.store.title_sets_at(before, *last, at).await?;
+    let mut sections = app.store.sections_at(before, *last, at).await?;
     let mut rebuilt = Vec::with_capacity(keys.len());
     for &key in keys {
         let today = app.fleet.read().entry(key).map(|e| (e.row.clone(), e.seen.clone()));
@@ -133,7 +136,7 @@ async fn rebuilt(
         if row.first_report_at.is_none_or(|first| first > at) {
             continue;
         }
-        let Past::Known(sections) = app.store.sections(key, Some(at)).await? else { continue };
+        let sections = sections.remove(&key).unwrap_or_default();
         let titles = titles.remove(&key).unwrap_or_default();
         let (open, missing) = findings.remove(&key).unwrap_or_default();
         let (mut row, cycle) = then(row, &sections, &seen, at);
@@ -162,15 +165,12 @@ fn presence(row: &DeviceRow, missing: bool, at: Timestamp) -> Presence {
 /// The row as it was: what people gave, with what the sections said; and the cycle of its system.
 fn then(
     mut row: DeviceRow,
-    sections: &std::collections::BTreeMap<String, StoredSection>,
+    sections: &BTreeMap<String, String>,
     seen: &[SeenValue],
     at: Timestamp,
 ) -> (DeviceRow, Option<CycleMatch>) {
-    fn read<T: DeserializeOwned>(
-        sections: &std::collections::BTreeMap<String, StoredSection>,
-        name: &str,
-    ) -> Option<T> {
-        serde_json::from_str(sections.get(name)?.json.as_deref()?).ok()
+    fn read<T: DeserializeOwned>(sections: &BTreeMap<String, String>, name: &str) -> Option<T> {
+        serde_json::from_str(sections.get(name)?).ok()
     }
     let system: System = read(sections, "system").unwrap_or_default();
     let os: Option<Os> = read(sections, "os");
@@ -180,7 +180,7 @@ fn then(
         .iter()
         .filter(|seen| seen.kind == "user" && seen.first_at <= at)
         .max_by_key(|seen| (seen.last_at.min(at), seen.first_at))
-        .map(|seen| (seen.value.clone(), seen.label.clone()))
+        .map(|seen| (seen.value.to_string(), seen.label.as_deref().map(str::to_owned)))
         .or_else(|| {
             let person = hardware::person_of(users.as_ref(), &Vitals::default())?;
             Some((person.user, person.full_name))

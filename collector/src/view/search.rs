@@ -42,7 +42,7 @@ pub async fn search(
         (Some(asked), None) => {
             let (policy, now) = (app.fleet.policy(), app.clock.now());
             let fleet = app.fleet.read();
-            let found = fleet.entries().filter_map(|e| Some((e.lookup.find(asked)?, e)));
+            let found = fleet.candidates(asked).filter_map(|e| Some((e.lookup.find(asked)?, e)));
             let (best, total) = best(found.collect(), limit);
             let hit = |(found, entry)| hit(found, Row::new(entry, &policy, now).summary());
             (best.into_iter().map(hit).collect(), total)
@@ -70,7 +70,7 @@ pub async fn search(
 async fn then(app: &App, asked: &Query, at: Timestamp) -> Result<Vec<PastEntry>, Error> {
     let candidates: Vec<DeviceKey> = {
         let fleet = app.fleet.read();
-        let found = fleet.entries().filter(|entry| entry.lookup.find(asked).is_some());
+        let found = fleet.candidates(asked).filter(|entry| entry.lookup.find(asked).is_some());
         found.map(|entry| entry.row.key).collect()
     };
     let mut entries = Vec::new();

@@ -114,7 +114,14 @@ impl Envelope {
         if announced.is_some_and(|bytes| bytes > size.wire_bytes) {
             return Err(Error::TooLarge);
         }
-        let admitted = admit(&signature.parameters.key_id).await?;
+        let admitted = match admit(&signature.parameters.key_id).await {
+            // Sent again soon, over the same connection if its body is out of the way.
+            Err(busy @ Error::Busy { .. }) => {
+                discard(body, size.wire_bytes).await;
+                return Err(busy);
+            }
+            admitted => admitted?,
+        };
         let body = collect(body, size.wire_bytes).await?;
         if content_digest(&body) != digest {
             return Err(refused());
@@ -191,6 +198,13 @@ async fn collect(body: Body, bytes: usize) -> Result<Bytes, Error> {
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge),
         Err(_) => Err(bad_request("the request ended early; send it again")),
     }
+}
+
+/// Lets a body of up to so many bytes pass without holding it.
+async fn discard(body: Body, bytes: usize) {
+    let mut limited = Limited::new(body, bytes);
+    let all = async { while let Some(Ok(_)) = limited.frame().await {} };
+    let _ = tokio::time::timeout(BODY_TIME, all).await;
 }
 
 /// A header that stands there once.

@@ -13,8 +13,7 @@ async fn too_many_at_once_come_back_later() {
     let collector = Collector::ready().await;
     let token = collector.enrollment_token().await;
     let id = enroll(&collector, &new_key(1), &token, "PF3A1B2C").await.unwrap().device_id;
-    let places = Arc::clone(&collector.app.guard.agent_requests);
-    let _all = places.try_acquire_many(u32::try_from(places.available_permits()).unwrap()).unwrap();
+    let _all = collector.app.guard.places.occupy();
     let answer = collector.send(check_in(&new_key(1), &id.to_string(), 1).request()).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let wait: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
