@@ -167,3 +167,7 @@ fn load(files: &Files) -> Result<Arc<CertifiedKey>, TlsError> {
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;
