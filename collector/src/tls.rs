@@ -138,6 +138,8 @@ impl Certificate {
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_no_client_auth()
             .with_cert_resolver(Arc::<Self>::clone(self));
+        // The strongest that both sides know, whatever a client would rather have.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

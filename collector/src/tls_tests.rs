@@ -52,13 +52,25 @@ impl Listener {
         &self,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(versions, false).await
+    }
+
+    /// The same by a client that likes the weakest suite best.
+    async fn connect_with(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        weakest_first: bool,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let path = self.folder.path().join("ca.pem");
         let mut roots = RootCertStore::empty();
         for ca in certificates(&std::fs::read(&path).unwrap(), &path).unwrap() {
             roots.add(ca).unwrap();
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut provider = rustls::crypto::ring::default_provider();
+        if weakest_first {
+            provider.cipher_suites.reverse();
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
@@ -126,6 +138,19 @@ async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!String::from_utf8_lossy(&answer).contains("hello"), "nothing in clear");
+}
+
+#[tokio::test]
+async fn the_collector_chooses_the_suite() {
+    let listener = Listener::start().await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut chosen = Vec::new();
+        for weakest_first in [false, true] {
+            let stream = listener.connect_with(&[version], weakest_first).await.unwrap();
+            chosen.push(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite());
+        }
+        assert_eq!(chosen[0], chosen[1], "whatever the client likes best");
+    }
 }
 
 #[tokio::test]
