@@ -138,8 +138,8 @@ fn others_may_not_read(path: &Path) -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path).map_err(|error| failed("read", path, &error))?;
-        if mode.permissions().mode() & 0o007 != 0 {
+        let found = std::fs::metadata(path).map_err(|error| failed("read", path, &error))?;
+        if found.permissions().mode() & 0o007 != 0 {
             return Err(Failure::new(
                 Exit::Permission,
                 format!("everybody on this computer may read {}", path.display()),
@@ -189,8 +189,8 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
+            let bits = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(bits & 0o777, 0o600);
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
             let refused = SealKey::open(&path).unwrap_err();
             assert!(refused.to_string().contains("chmod 600"), "{refused}");

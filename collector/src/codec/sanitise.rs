@@ -136,7 +136,6 @@ fn one(rest: &str) -> (&str, usize, usize) {
     }
     let unit = |at: usize| u32::from_str_radix(rest.get(at..at + 4)?, 16).ok();
     match unit(2) {
-        Some(0) => (REPLACED.0, REPLACED.1, 6),
         // No JSON has it; whatever stands behind is looked at by itself.
         None => (REPLACED.0, REPLACED.1, 2),
         Some(0xd800..=0xdbff) => {
@@ -146,7 +145,7 @@ fn one(rest: &str) -> (&str, usize, usize) {
                 _ => (REPLACED.0, REPLACED.1, 6),
             }
         }
-        Some(0xdc00..=0xdfff) => (REPLACED.0, REPLACED.1, 6),
+        Some(0 | 0xdc00..=0xdfff) => (REPLACED.0, REPLACED.1, 6),
         Some(code) => (&rest[..6], char::from_u32(code).map_or(3, char::len_utf8), 6),
     }
 }

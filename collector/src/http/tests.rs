@@ -54,7 +54,7 @@ fn by() -> By {
 struct Collector {
     app: App,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Collector {
@@ -76,7 +76,7 @@ impl Collector {
             guard,
             past_being_told: Arc::default(),
         });
-        Self { router: router(app.clone()), app, _folder: folder }
+        Self { router: router(app.clone()), app, folder }
     }
 
     /// With an administrator.

@@ -36,7 +36,7 @@ pub async fn run(roles: &[&str], examples: u32, devices: u32) -> Told {
         let token = place.token(role).await;
         match ask(&program, &place, &token, examples).await {
             Ok((good, lines)) => {
-                let counted = lines.iter().find(|line| line.contains(" generated"));
+                let counted = lines.iter().find(|line| line.contains(" generated,"));
                 told.say(format!("asked as {role}: {}", counted.map_or("nothing", String::as_str)));
                 if !good {
                     told.problems.push(format!("as {role}:\n{}", lines.join("\n")));

@@ -29,6 +29,23 @@ fn names(canary: &std::path::Path) -> Vec<String> {
     ]
 }
 
+/// Names of parameters and properties anywhere in a document.
+fn collect(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            if let Some(serde_json::Value::String(name)) = map.get("name") {
+                found.insert(name.clone());
+            }
+            if let Some(serde_json::Value::Object(properties)) = map.get("properties") {
+                found.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|value| collect(value, found));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|one| collect(one, found)),
+        _ => {}
+    }
+}
+
 /// Every name that a form, a query or a JSON body has anywhere.
 fn fields() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -39,21 +56,6 @@ fn fields() -> BTreeSet<String> {
             let text = std::fs::read_to_string(path).unwrap();
             let named = text.split(" name=\"").skip(1).filter_map(|rest| rest.split('"').next());
             found.extend(named.filter(|name| !name.contains('{')).map(str::to_owned));
-        }
-    }
-    fn collect(value: &serde_json::Value, found: &mut BTreeSet<String>) {
-        match value {
-            serde_json::Value::Object(map) => {
-                if let Some(serde_json::Value::String(name)) = map.get("name") {
-                    found.insert(name.clone());
-                }
-                if let Some(serde_json::Value::Object(properties)) = map.get("properties") {
-                    found.extend(properties.keys().cloned());
-                }
-                map.values().for_each(|value| collect(value, found));
-            }
-            serde_json::Value::Array(list) => list.iter().for_each(|one| collect(one, found)),
-            _ => {}
         }
     }
     collect(&super::super::openapi::document(&super::super::api::operations()), &mut found);
@@ -114,7 +116,7 @@ impl Walk {
 async fn no_route_and_no_parameter_names_a_file() {
     let collector = Collector::ready().await;
     // Beside the tables, where a relative name would be looked for.
-    let canary = collector._folder.path().join("canary.txt");
+    let canary = collector.folder.path().join("canary.txt");
     std::fs::write(&canary, CANARY).unwrap();
     let bearer = format!("Bearer {}", collector.api_token(Role::Admin).await);
     let (cookie, account) = collector.session(Role::Admin).await;
