@@ -1,5 +1,8 @@
 //! Exports: whole lists as CSV or JSON, as of now or any past moment.
 //!
+//! An export that people asked for is written into the audit log before its first byte is sent, and
+//! its length and SHA-256 before its last: a file that lies somewhere can be held against the log.
+//!
 //! Rows are made page by page while they are sent, so the memory used does not grow with the
 //! fleet. Each page is a short read of its own.
 
@@ -10,18 +13,26 @@ mod record;
 use std::collections::HashMap;
 use std::task::{Context, Poll};
 
-use rollcall_shared::api::audit::ExportReceipt;
+use rollcall_shared::api::audit::{ExportEnd, ExportReceipt};
 use rollcall_shared::api::device::DeviceSummary;
-use rollcall_shared::{DeviceId, Timestamp};
+use rollcall_shared::{DeviceId, Digest, Timestamp};
 use tokio::sync::mpsc;
 
 use self::csv::CsvWriter;
 use self::record::{Holder, Record};
 use crate::app::App;
-use crate::store::audit::AuditQuery;
+use crate::store::audit::{AuditQuery, By};
 use crate::store::device::DeviceKey;
 use crate::store::listing::{SoftwareList, TitleOrder};
 use crate::view::{self, past};
+
+/// What the audit log calls the end of an export.
+pub const ENDED: &str = "export_ended";
+
+/// How it names the export that ended, by the number of its first entry.
+pub fn ended_object(number: i64) -> String {
+    format!("export {number}")
+}
 
 /// Devices read at a time.
 const PAGE: usize = 1_000;
@@ -136,7 +147,7 @@ pub fn rows(
     as_of: Option<Timestamp>,
     receipt: Option<&ExportReceipt>,
 ) -> Rows {
-    let (mut sink, receiver) = sink(record::columns(kind), format, profile, receipt);
+    let (mut sink, receiver) = sink(app, record::columns(kind), format, profile, receipt);
     let app = app.clone();
     tokio::spawn(async move {
         if let Err(Stop::Failed(error)) = write(&app, kind, as_of, &mut sink).await {
@@ -155,7 +166,7 @@ pub fn audit_rows(
     profile: Profile,
     receipt: &ExportReceipt,
 ) -> Rows {
-    let (mut sink, receiver) = sink(audit::COLUMNS, format, profile, Some(receipt));
+    let (mut sink, receiver) = sink(app, audit::COLUMNS, format, profile, Some(receipt));
     let (app, below) = (app.clone(), receipt.audit_entry);
     tokio::spawn(async move {
         if let Err(Stop::Failed(error)) = audit::write(&app, &query, below, &mut sink).await {
@@ -167,19 +178,22 @@ pub fn audit_rows(
 }
 
 fn sink(
+    app: &App,
     columns: &'static [&'static str],
     format: Format,
     profile: Profile,
     receipt: Option<&ExportReceipt>,
 ) -> (Sink, mpsc::Receiver<Result<Vec<u8>, view::Error>>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let receipt = serde_json::to_string(&receipt).unwrap_or_default();
+    let text = serde_json::to_string(&receipt).unwrap_or_default();
     let form = match format {
         Format::Csv => Form::Csv(CsvWriter::new(columns, profile)),
-        Format::Json => Form::Json { rows: 0, receipt },
+        Format::Json => Form::Json { rows: 0, receipt: text },
         Format::JsonLines => Form::JsonLines,
     };
-    (Sink { sender, buffer: Vec::new(), form }, receiver)
+    let told = receipt.map(|receipt| Told { app: app.clone(), receipt: receipt.clone() });
+    let hash = ring::digest::Context::new(&ring::digest::SHA256);
+    (Sink { sender, buffer: Vec::new(), form, told, hash, bytes: 0 }, receiver)
 }
 
 /// Why an export ends early.
@@ -205,6 +219,27 @@ struct Sink {
     sender: mpsc::Sender<Result<Vec<u8>, view::Error>>,
     buffer: Vec<u8>,
     form: Form,
+    /// Whom to tell of the end.
+    told: Option<Told>,
+    /// Of what was sent so far.
+    hash: ring::digest::Context,
+    bytes: u64,
+}
+
+/// Where the end of an export is written down.
+struct Told {
+    app: App,
+    receipt: ExportReceipt,
+}
+
+impl Told {
+    async fn ended(&self, bytes: u64, sha256: Digest) -> Result<(), view::Error> {
+        let by = By::new(&self.receipt.made_by, self.app.clock.now());
+        let object = ended_object(self.receipt.audit_entry);
+        let end = ExportEnd { bytes, sha256, ended_at: by.at };
+        self.app.store.audit(&by.did(ENDED, object, end.words(&self.receipt.file))).await?;
+        Ok(())
+    }
 }
 
 impl Sink {
@@ -240,10 +275,28 @@ impl Sink {
             let tail = format!("\n],\n\"row_count\":{rows}}}\n");
             self.buffer.extend_from_slice(tail.as_bytes());
         }
-        self.flush().await
+        self.count();
+        // Before the last bytes: what cannot be written down is not given out whole.
+        if let Some(told) = self.told.take() {
+            let hash = self.hash.clone().finish();
+            if let Some(sha256) = Digest::from_slice(hash.as_ref()) {
+                told.ended(self.bytes, sha256).await?;
+            }
+        }
+        self.send().await
+    }
+
+    fn count(&mut self) {
+        self.hash.update(&self.buffer);
+        self.bytes += self.buffer.len() as u64;
     }
 
     async fn flush(&mut self) -> Result<(), Stop> {
+        self.count();
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), Stop> {
         if self.buffer.is_empty() {
             return Ok(());
         }

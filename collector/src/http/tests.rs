@@ -32,6 +32,7 @@ use crate::app::{App, Inner};
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::issue;
+use crate::seal::SealKey;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::audit::By;
@@ -42,6 +43,8 @@ const PASSWORD: &str = "violet harbour tin";
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 mod agents;
+mod guessing;
+mod paths;
 mod people;
 
 fn by() -> By {
@@ -51,28 +54,42 @@ fn by() -> By {
 struct Collector {
     app: App,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Collector {
     async fn new() -> Self {
+        Self::with(Guard::default()).await
+    }
+
+    async fn with(guard: Guard) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let store = Store::open(&url).await.unwrap();
+        store.seal_with(SealKey::random()).await.unwrap();
         let app = App::new(Inner {
-            store: Store::open(&url).await.unwrap(),
+            store,
             fleet: Fleet::default(),
             clock: Clock::test(NOW),
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
-            guard: Guard::default(),
+            guard,
             past_being_told: Arc::default(),
         });
-        Self { router: router(app.clone()), app, _folder: folder }
+        Self { router: router(app.clone()), app, folder }
     }
 
     /// With an administrator.
     async fn ready() -> Self {
         let collector = Self::new().await;
+        let hash = super::password::hash_now(PASSWORD).unwrap();
+        collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
+        collector
+    }
+
+    /// The same behind a proxy, whose forwarded headers are believed.
+    async fn ready_behind(proxy: std::net::IpAddr) -> Self {
+        let collector = Self::with(Guard::new(vec![proxy], false)).await;
         let hash = super::password::hash_now(PASSWORD).unwrap();
         collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
         collector
@@ -236,7 +253,10 @@ async fn answers_carry_the_security_headers_and_unknown_paths_are_told_apart() {
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["referrer-policy"], "same-origin");
     assert_eq!(headers["cache-control"], "no-store");
-    assert!(headers.contains_key("strict-transport-security"));
+    assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+    let behind = Collector::ready_behind(HERE).await;
+    let page = behind.send(get("/no-such-page")).await;
+    assert!(!page.headers().contains_key("strict-transport-security"), "that is the proxy's word");
     assert!(headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/html"));
     let problem = problem(collector.send(get("/api/v1/no-such-thing")).await).await;
     assert_eq!((problem.status, problem.kind.as_str()), (404, "not-found"));

@@ -30,6 +30,8 @@ queries! {
     ACTIONS = "SELECT DISTINCT action FROM audit ORDER BY action";
     GET = "SELECT id, at, actor, action, object, detail, previous_hash, hash, marks FROM audit
         WHERE id = $1";
+    AFTER = "SELECT id, at, actor, action, object, detail, previous_hash, hash, marks FROM audit
+        WHERE id > $1 AND action = $2 AND object = $3 ORDER BY id LIMIT 1";
 }
 
 /// Letters of an entry's texts; what is longer is cut.
@@ -369,6 +371,22 @@ impl Store {
     pub async fn audit_entry(&self, number: i64) -> Result<Option<PlacedEntry>, Error> {
         let row: Option<Sealed> = on_backend!(self, read pool =>
             sqlx::query_as(GET).bind(number).fetch_optional(pool).await?);
+        row.map(placed).transpose()
+    }
+
+    /// The first entry after this number that tells of this.
+    pub async fn audit_entry_of(
+        &self,
+        after: i64,
+        action: &str,
+        object: &str,
+    ) -> Result<Option<PlacedEntry>, Error> {
+        let row: Option<Sealed> = on_backend!(self, read pool => sqlx::query_as(AFTER)
+            .bind(after)
+            .bind(action)
+            .bind(object)
+            .fetch_optional(pool)
+            .await?);
         row.map(placed).transpose()
     }
 

@@ -109,6 +109,15 @@ pub enum Error {
     /// The address of the database cannot be used.
     #[error("`{0}` is no database address; write sqlite:PATH or postgres://USER@SERVER/NAME")]
     Address(String),
+    /// The second factors in the tables were sealed with another key than this collector's.
+    #[error(
+        "the second factors in the database are sealed with another key than that of this \
+         collector; copy the key file ({file}) from a backup or from another collector on this \
+         database. Where it is lost, `rollcall user reset NAME` takes a second factor away; when \
+         none is left the collector starts with its own key",
+        file = crate::seal::FILE
+    )]
+    OtherKey,
     /// The tables could not be brought up to date.
     #[error("the tables could not be brought up to date")]
     Migrate(#[source] sqlx::migrate::MigrateError),

@@ -15,12 +15,12 @@ const DEFAULT_LIMIT: u32 = 50;
 const HIGHEST_LIMIT: u32 = 500;
 
 /// Writes a cursor.
-pub(super) fn encode(position: &impl Serialize) -> Option<String> {
+pub fn encode(position: &impl Serialize) -> Option<String> {
     serde_json::to_vec(position).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
 /// Reads a cursor that somebody sent.
-pub(super) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let read = |text: &str| {
         if text.len() > LONGEST {
             return None;

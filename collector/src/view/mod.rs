@@ -3,7 +3,7 @@
 //! Handlers call these functions and nothing else to read.
 
 pub mod changes;
-mod cursor;
+pub mod cursor;
 pub mod device;
 pub mod devices;
 pub mod findings;

@@ -35,6 +35,7 @@ pub(super) struct Parameters {
     /// A part of what it was done to, in any case of letters.
     object: Option<String>,
     /// `spreadsheet` (the default) or `raw`.
+    #[schemars(extend("enum" = ["spreadsheet", "raw"]))]
     profile: Option<String>,
 }
 
@@ -157,7 +158,7 @@ mod tests {
             json["rows"].as_array().unwrap().len() as u64,
             json["row_count"].as_u64().unwrap()
         );
-        assert_eq!(json["rows"][0]["action"], "export", "the file before is in it");
+        assert_eq!(json["rows"][0]["action"], "export_ended", "the file before is in it");
         for (role, status) in [(Role::Helpdesk, 403), (Role::It, 403)] {
             assert_eq!(api.get(role, "/api/v1/audit").await.status, status);
             assert_eq!(api.get(role, "/api/v1/audit/audit.csv").await.status, status);

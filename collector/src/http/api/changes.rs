@@ -21,6 +21,7 @@ pub(super) struct Asked {
     after: Option<String>,
     /// About this many, 1 to 500; 50 when absent. With `after`, those of one section of one report
     /// stay together, so there may be some more.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
 }
 

@@ -40,6 +40,8 @@ pub(super) async fn get(
     State(app): State<App>,
     Query(filter): Query<DeviceFilter>,
 ) -> Result<Json<Facets>, Error> {
+    // It pages nothing, and still takes no value that lists refuse.
+    super::answer::limit(filter.limit)?;
     let view::devices::Facets { os, model, class, presence, site, department, rule, os_support } =
         view::devices::facets(&app, &filter).await?;
     Ok(Json(Facets {
@@ -78,5 +80,7 @@ mod tests {
         }
         let wrong = api.get(Role::Helpdesk, "/api/v1/facets?class=toaster").await;
         assert_eq!((wrong.status, wrong.json["field"].as_str()), (422, Some("class")));
+        let wrong = api.get(Role::Helpdesk, "/api/v1/facets?limit=501").await;
+        assert_eq!((wrong.status, wrong.json["field"].as_str()), (422, Some("limit")));
     }
 }

@@ -24,6 +24,7 @@ pub(in crate::http::api) struct Part {
     cursor: Option<String>,
     /// Rows a page, 1 to 500; 50 when absent. The changes of one report stay together, so a page
     /// may be longer.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
 }
 
