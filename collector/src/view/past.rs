@@ -1,7 +1,8 @@
 //! Devices as lists showed them at a past moment, rebuilt from their sections of then.
 //!
 //! Presence of then is known from the findings of then: a check-in leaves no other trace. Site,
-//! department and a tag given by a person have no history and are shown as they are today.
+//! department and a tag given by a person have no history and are shown as they are today; so who
+//! may see a device's past is who may see the device today.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,7 @@ use super::devices::Row;
 use crate::app::App;
 use crate::codec::ids::PackedSet;
 use crate::domain::finding::Rule;
-use crate::domain::{CycleMatch, Facts, hardware};
+use crate::domain::{CycleMatch, Facts, Scope, hardware};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
 use crate::store::history::{Past, StoredSection};
@@ -40,7 +41,7 @@ impl PastEntry {
     }
 }
 
-/// Every device that had reported at a moment, some at a time, so that the memory used does not
+/// Every device of a scope that had reported at a moment, some at a time, so that the memory used does not
 /// grow with the fleet.
 pub(super) struct Pieces {
     at: Timestamp,
@@ -50,8 +51,13 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Begins; with `titles`, each says whether it had one of them.
-    pub(super) fn new(app: &App, at: Timestamp, titles: Option<RoaringBitmap>) -> Self {
-        Self { at, keys: app.fleet.read().keys().into_iter(), titles }
+    pub(super) fn new(
+        app: &App,
+        scope: &Scope,
+        at: Timestamp,
+        titles: Option<RoaringBitmap>,
+    ) -> Self {
+        Self { at, keys: app.fleet.read().keys_within(scope).into_iter(), titles }
     }
 
     /// The next devices; `None` at the end.
@@ -201,6 +207,7 @@ fn then(
         software_count: 0,
         // The version of then is not kept.
         agent_version: None,
+        directories: Vec::new(),
     };
     // Of check-ins only the last is kept: when it was later, the one before is not known.
     row.last_seen_at = row.last_seen_at.filter(|seen| *seen <= at);

@@ -36,12 +36,12 @@ pub(super) struct Facets {
 
 /// Counts the devices that pass the filter.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(filter): Query<DeviceFilter>,
 ) -> Result<Json<Facets>, Error> {
     let view::devices::Facets { os, model, class, presence, site, department, rule, os_support } =
-        view::devices::facets(&app, &filter).await?;
+        view::devices::facets(&app, &caller.scope, &filter).await?;
     Ok(Json(Facets {
         os: Count::list(os),
         model: Count::list(model),

@@ -13,6 +13,7 @@ use std::fmt::{Display, Write as _};
 
 use askama::filters::Safe;
 use rollcall_shared::Timestamp;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 use super::icons;
@@ -237,6 +238,20 @@ pub(super) fn agent_attribute(
     _: &dyn askama::Values,
 ) -> askama::Result<String> {
     Ok(agent_plain(&value.to_string()))
+}
+
+/// Who says where a device belongs.
+#[askama::filter_fn]
+pub(super) fn whence(
+    value: &Option<UnitFrom>,
+    _: &dyn askama::Values,
+) -> askama::Result<&'static str> {
+    Ok(match value {
+        None => "",
+        Some(UnitFrom::Token) => "by its token",
+        Some(UnitFrom::Rule) => "by a rule",
+        Some(UnitFrom::Hand) => "by hand",
+    })
 }
 
 /// A moment relative to now, its full form one look away; `never` where there is none.
