@@ -70,6 +70,7 @@ macro_rules! limit {
 }
 
 type Row = (bool, bool, Option<i64>, Option<String>);
+type OfAccount = (i64, bool, bool, Option<i64>, Option<String>);
 
 /// The scope that these rows of one account say.
 fn scope(rows: Vec<Row>) -> Result<Scope, Error> {
@@ -94,7 +95,7 @@ impl Store {
 
     /// The scopes of all accounts that have one.
     pub async fn scopes(&self) -> Result<BTreeMap<i64, Scope>, Error> {
-        let rows: Vec<(i64, bool, bool, Option<i64>, Option<String>)> =
+        let rows: Vec<OfAccount> =
             on_backend!(self, read pool => sqlx::query_as(ALL).fetch_all(pool).await?);
         let mut of: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
         for (account, by_site, by_department, unit, kind) in rows {
@@ -170,8 +171,8 @@ impl Store {
 pub fn words(scope: &Scope, names: &[(i64, String)]) -> String {
     let part = |kind: UnitKind| {
         let units = scope.units(kind)?;
-        let named = |unit: &i64| names.iter().find(|(id, _)| id == unit).map(|(_, name)| name);
-        let list: Vec<&str> = units.iter().filter_map(named).map(String::as_str).collect();
+        let name = |unit: &i64| names.iter().find(|(id, _)| id == unit).map(|(_, name)| name);
+        let list: Vec<&str> = units.iter().filter_map(name).map(String::as_str).collect();
         let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
         Some(format!("{}: {list}", kind.as_str()))
     };

@@ -191,6 +191,7 @@ impl Store {
             }
             let devices: Vec<i64> =
                 sqlx::query_scalar(DEVICES).bind(unit).fetch_all(&mut *tx).await?;
+            pool.lock_devices(&mut tx, &devices).await?;
             for sql in [
                 MOVE_SITE,
                 MOVE_DEPARTMENT,

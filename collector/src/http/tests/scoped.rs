@@ -37,6 +37,7 @@ struct Half {
     device: DeviceId,
     key: DeviceKey,
     finding: i64,
+    decision: i64,
     token: i64,
     /// An account that sees this half, one of its API tokens and of its exports.
     account: i64,
@@ -163,6 +164,7 @@ impl World {
             device,
             key: row.key,
             finding: 0,
+            decision: store.decisions(row.key).await.unwrap()[0].id,
             token,
             account,
             api_token,
@@ -306,7 +308,7 @@ fn named(path: &str, half: &Half, receipt: i64, api_token: i64) -> Option<String
     let fill = |name: &str, value: String| Some(path.replace(name, &value));
     if path.contains("/devices/{id}") {
         let path = path.replace("{id}", &half.device.to_string());
-        return Some(path.replace("{decision}", "1"));
+        return Some(path.replace("{decision}", &half.decision.to_string()));
     }
     if path.contains("/findings/{id}") {
         return fill("{id}", half.finding.to_string());

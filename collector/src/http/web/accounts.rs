@@ -242,11 +242,11 @@ pub(super) async fn reset(
     Path(id): Path<i64>,
     fields: Fields,
 ) -> Result<Response, Error> {
+    looked_after(&app, &caller, id).await?;
     let once = fields.text("once");
     if let Some(id) = SECRETS.made_by(caller.account, &once, app.clock.now()) {
         return Ok(shown(id));
     }
-    looked_after(&app, &caller, id).await?;
     let (secret, hash) = new_password(&app).await?;
     let by = caller.by(&app);
     app.store.turn_off_second_factor(id, &by).await?;

@@ -119,6 +119,17 @@ pub(super) struct TabData {
     pub(super) changes_next: Option<String>,
 }
 
+/// Site and department as far as a person chose them.
+fn by_hand(summary: &DeviceSummary) -> [String; 2] {
+    let chosen = |name: Option<&String>, from| {
+        name.filter(|_| from == Some(UnitFrom::Hand)).cloned().unwrap_or_default()
+    };
+    [
+        chosen(summary.site.as_ref(), summary.site_from),
+        chosen(summary.department.as_ref(), summary.department_from),
+    ]
+}
+
 /// The tab that an address asks for; the first for any other word.
 pub(super) fn tab(params: &Params) -> &'static str {
     let asked = params.get("tab").unwrap_or_default();
@@ -160,13 +171,7 @@ impl DevicePage {
             .iter()
             .filter(|one| one.kind == DecisionKind::LooksLike && one.undone_at.is_none())
             .find_map(|one| one.other_device);
-        let by_hand = |name: &Option<String>, from: Option<UnitFrom>| {
-            name.clone().filter(|_| from == Some(UnitFrom::Hand)).unwrap_or_default()
-        };
-        let (own_site, own_department) = (
-            by_hand(&summary.site, summary.site_from),
-            by_hand(&summary.department, summary.department_from),
-        );
+        let [own_site, own_department] = by_hand(&summary);
         let (sites, departments) =
             data.units.into_iter().partition(|unit: &Unit| unit.kind == UnitKind::Site);
         let path = format!("/devices/{}", summary.id);

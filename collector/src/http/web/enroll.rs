@@ -191,7 +191,7 @@ impl EnrollPage {
         let (sites, departments) =
             units.into_iter().partition(|unit: &Unit| unit.kind == UnitKind::Site);
         let tokens = tokens.into_iter().map(row).collect();
-        Self { tokens, shell, form, sites, departments, problem }
+        Self { shell, tokens, form, sites, departments, problem }
     }
 }
 

@@ -64,9 +64,9 @@ pub(super) fn written(rules: &[UnitRule], units: &[Unit]) -> String {
 }
 
 /// The rules that a form asks for, or the line to mend.
-fn read(text: &str, units: &[Unit]) -> Result<Vec<UnitRule>, String> {
+fn read(written: &str, units: &[Unit]) -> Result<Vec<UnitRule>, String> {
     let mut rules = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in (1..).zip(written.lines()) {
         let line = line.trim();
         if line.is_empty() {
             continue;

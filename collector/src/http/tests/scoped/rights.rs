@@ -207,11 +207,11 @@ async fn who_is_limited_cannot_see_or_give_more() {
     let to = json!({ "site": format!("site-{MARK}") });
     let (status, text) = world.ask(&cookie_it, "PUT", &asset, &Sent::Json(to)).await;
     let unknown = json!({ "site": "site-nobody-has" });
-    let (_, same) = world.ask(&cookie_it, "PUT", &asset, &Sent::Json(unknown)).await;
+    let (_, nobody) = world.ask(&cookie_it, "PUT", &asset, &Sent::Json(unknown)).await;
     let detail = |text: &str| {
         serde_json::from_str::<Value>(text).unwrap()["detail"].as_str().unwrap().to_owned()
     };
-    assert_eq!((status, detail(&text)), (422, detail(&same)), "the other half is not told");
+    assert_eq!((status, detail(&text)), (422, detail(&nobody)), "the other half is not told");
     // Tokens stay inside and take no record over.
     let inside = json!({ "site": "site-here", "department": "department-here" });
     for (field, value, wrong) in [
