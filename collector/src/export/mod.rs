@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use self::csv::CsvWriter;
 use self::record::{Holder, Record};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::store::audit::{AuditQuery, By};
 use crate::store::device::DeviceKey;
 use crate::store::listing::{SoftwareList, TitleOrder};
@@ -138,9 +139,10 @@ pub fn file_name(kind: Kind, format: Format, moment: Timestamp) -> String {
     format!("rollcall-{}-{}.{}", kind.as_str(), moment.date(), format.as_str())
 }
 
-/// Begins an export.
+/// Begins an export of the devices of a scope.
 pub fn rows(
     app: &App,
+    scope: &Scope,
     kind: Kind,
     format: Format,
     profile: Profile,
@@ -148,9 +150,9 @@ pub fn rows(
     receipt: Option<&ExportReceipt>,
 ) -> Rows {
     let (mut sink, receiver) = sink(app, record::columns(kind), format, profile, receipt);
-    let app = app.clone();
+    let (app, scope) = (app.clone(), scope.clone());
     tokio::spawn(async move {
-        if let Err(Stop::Failed(error)) = write(&app, kind, as_of, &mut sink).await {
+        if let Err(Stop::Failed(error)) = write(&app, &scope, kind, as_of, &mut sink).await {
             tracing::warn!(%error, kind = kind.as_str(), "an export broke off");
             let _ = sink.sender.send(Err(error)).await;
         }
@@ -307,24 +309,26 @@ impl Sink {
 
 async fn write(
     app: &App,
+    scope: &Scope,
     kind: Kind,
     as_of: Option<Timestamp>,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     view::ready(app).await;
     let at = as_of.unwrap_or_else(|| app.clock.now());
-    let keys = app.fleet.read().keys();
+    let keys = app.fleet.read().keys_within(scope);
     sink.begin();
     let mut before: Option<DeviceKey> = None;
     let mut order = TitleOrder::default();
     let page_size = if kind == Kind::Software { SOFTWARE_PAGE } else { PAGE };
-    for page in keys.chunks(page_size) {
+    for page in past::pieces(&keys, page_size) {
         match kind {
             Kind::Devices => devices(app, page, as_of, sink).await?,
             Kind::Software => software(app, page, as_of, &mut order, sink).await?,
             Kind::Findings => {
                 let last = page.last().copied().unwrap_or(DeviceKey(0));
-                findings(app, (before, last), at, as_of.is_some(), sink).await?;
+                let asked = (before, last, page);
+                findings(app, asked, at, as_of.is_some(), sink).await?;
             }
         }
         before = page.last().copied();
@@ -363,9 +367,9 @@ async fn software(
     order: &mut TitleOrder,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
-    let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
-    let before = first.0.checked_sub(1).map(DeviceKey);
-    let lists = app.store.software_lists(before, *last, as_of, order).await?;
+    let (Some(lowest), Some(highest)) = (page.first(), page.last()) else { return Ok(()) };
+    let before = lowest.0.checked_sub(1).map(DeviceKey);
+    let lists = app.store.software_lists(before, *highest, as_of, order).await?;
     let mut lists: HashMap<DeviceKey, SoftwareList> =
         lists.into_iter().map(|list| (list.device, list)).collect();
     for summary in &summaries(app, page, as_of).await? {
@@ -380,15 +384,16 @@ async fn software(
     Ok(())
 }
 
-/// The findings of the devices with numbers above the first up to the second.
+/// The findings of a page of devices, whose numbers are above the first up to the second.
 async fn findings(
     app: &App,
-    (after, last): (Option<DeviceKey>, DeviceKey),
+    (after, last, page): (Option<DeviceKey>, DeviceKey, &[DeviceKey]),
     at: Timestamp,
     in_the_past: bool,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     let mut found = app.store.findings_between(after, last, at).await?;
+    found.retain(|(device, _)| page.binary_search(device).is_ok());
     if in_the_past {
         let mut keys: Vec<DeviceKey> = found.iter().map(|(key, _)| *key).collect();
         keys.dedup();

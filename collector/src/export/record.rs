@@ -7,6 +7,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::api::audit::AuditLine;
 use rollcall_shared::api::device::{DeviceSummary, Presence};
 use rollcall_shared::api::finding::{Finding, Severity};
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::section::Software;
 use rollcall_shared::section::software::SoftwareScope;
 use serde::Serialize;
@@ -55,7 +56,9 @@ pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
             "user",
             "addresses",
             "site",
+            "site_from",
             "department",
+            "department_from",
             "asset_tag",
             "agent_version",
             "software_count",
@@ -145,6 +148,11 @@ fn some(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
 
+/// Who says where a device belongs.
+fn from(says: Option<UnitFrom>) -> String {
+    says.map(UnitFrom::as_str).unwrap_or_default().to_owned()
+}
+
 fn moment(at: Option<Timestamp>) -> String {
     at.map(|at| at.to_string()).unwrap_or_default()
 }
@@ -165,7 +173,9 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
         user_full_name: _,
         addresses,
         site,
+        site_from,
         department,
+        department_from,
         asset_tag,
         agent_version,
         software_count,
@@ -187,7 +197,9 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
         some(user.as_ref()),
         addresses.join(" "),
         some(site.as_ref()),
+        from(*site_from),
         some(department.as_ref()),
+        from(*department_from),
         some(asset_tag.as_ref()),
         some(agent_version.as_ref()),
         software_count.to_string(),

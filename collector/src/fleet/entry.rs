@@ -35,6 +35,14 @@ impl OpenFindings {
         self.0.iter().map(|(_, _, count)| count).sum()
     }
 
+    /// How many have this rule and this severity, as far as they are asked for.
+    pub fn count_of(&self, rule: Option<&str>, severity: Option<Severity>) -> u64 {
+        let asked = self.0.iter().filter(|(r, s, _)| {
+            rule.is_none_or(|rule| r == rule) && severity.is_none_or(|severity| *s == severity)
+        });
+        asked.map(|(_, _, count)| count).sum()
+    }
+
     /// The worst severity among them.
     pub fn worst(&self) -> Option<Severity> {
         self.0.iter().map(|(_, severity, _)| *severity).min()

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
-use roaring::RoaringBitmap;
+use roaring::{MultiOps as _, RoaringBitmap};
 use rollcall_shared::DeviceId;
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::version::{self, Scheme};
 
 use super::entry::Entry;
@@ -16,6 +17,7 @@ use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
 use crate::codec::delta::Delta;
 use crate::codec::ids::PackedSet;
+use crate::domain::Scope;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet as one reader sees it at one moment.
@@ -267,6 +269,47 @@ impl Inner {
     /// The keys of all devices, in order.
     pub fn keys(&self) -> Vec<DeviceKey> {
         self.entries().map(|entry| entry.row.key).collect()
+    }
+
+    /// The devices inside of a scope; `None`: all.
+    pub fn within(&self, scope: &Scope) -> Option<RoaringBitmap> {
+        let of = |kind| {
+            let units = scope.units(kind)?;
+            Some(units.iter().filter_map(|unit| self.facets.units.get(unit)).union())
+        };
+        match (of(UnitKind::Site), of(UnitKind::Department)) {
+            (Some(sites), Some(departments)) => Some(sites & departments),
+            (sites, departments) => sites.or(departments),
+        }
+    }
+
+    /// The keys of the devices inside of a scope, in order.
+    pub fn keys_within(&self, scope: &Scope) -> Vec<DeviceKey> {
+        match self.within(scope) {
+            Some(devices) => devices.iter().map(DeviceKey).collect(),
+            None => self.keys(),
+        }
+    }
+
+    /// The devices inside of a scope that are in service; `None`: all in service.
+    pub fn counted_within(&self, scope: &Scope) -> Option<RoaringBitmap> {
+        self.within(scope).map(|devices| devices - &self.out_of_service)
+    }
+
+    /// How many of the devices in service have one of these titles; `within`: only of these.
+    pub fn title_count_within(&self, ids: &[u32], within: Option<&RoaringBitmap>) -> u64 {
+        match within {
+            Some(within) => self.postings.count_within(ids, within),
+            None => self.title_count(ids),
+        }
+    }
+
+    /// The same for a group of titles.
+    pub fn group_count_within(&self, group: &TitleGroup, within: Option<&RoaringBitmap>) -> u64 {
+        match within {
+            Some(within) => self.postings.count_within(&group.ids, within),
+            None => self.group_count(group),
+        }
     }
 
     /// Titles that some device has and whose text nobody told yet.

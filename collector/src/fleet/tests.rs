@@ -7,13 +7,14 @@ use proptest::prelude::*;
 use rollcall_shared::api::device::DeviceSort;
 use rollcall_shared::api::finding::Severity;
 use rollcall_shared::api::search::MatchKind;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
 use super::facets::{Facets, sort_key};
 use super::lookup::{Fit, Query};
 use super::*;
-use crate::store::device::Summary;
+use crate::store::device::{Membership, Summary};
 
 fn row(key: u32, hostname: &str) -> DeviceRow {
     DeviceRow {
@@ -24,8 +25,14 @@ fn row(key: u32, hostname: &str) -> DeviceRow {
         pending: hostname.starts_with('b'),
         retired_at: hostname.starts_with('c').then_some(Timestamp(5)),
         demo: hostname.ends_with('a'),
-        site: hostname.chars().last().map(String::from),
+        site: hostname.chars().last().map(|letter| Membership {
+            unit: i64::from(u32::from(letter)),
+            name: letter.to_string(),
+            from: UnitFrom::Rule,
+        }),
         department: None,
+        token_site: None,
+        token_department: None,
         asset_tag: None,
         summary: Summary {
             hostname: hostname.to_owned(),

@@ -30,6 +30,7 @@ use super::session::{self, SignInError};
 use super::{Error, Guard, router, routes, setup};
 use crate::app::{App, Inner};
 use crate::clock::Clock;
+use crate::domain::Scope;
 use crate::fleet::Fleet;
 use crate::issue;
 use crate::seal::SealKey;
@@ -46,6 +47,7 @@ mod agents;
 mod guessing;
 mod paths;
 mod people;
+mod scoped;
 
 fn by() -> By {
     By::new("test", NOW)
@@ -115,7 +117,13 @@ impl Collector {
             Some(found) => found.account,
             None => self.app.store.create_account(&name, role, "none", &by()).await.unwrap(),
         };
-        let caller = Caller { name, role, account: account.id, by: Credential::ApiToken(0) };
+        let caller = Caller {
+            name,
+            role,
+            account: account.id,
+            by: Credential::ApiToken(0),
+            scope: Scope::whole(),
+        };
         let new = NewApiToken { label: "test".into(), ..NewApiToken::default() };
         issue::api_token(&self.app, &caller, new).await.unwrap().secret
     }
@@ -148,7 +156,7 @@ impl Collector {
             uses_allowed: Some(0),
             ..NewEnrollmentToken::default()
         };
-        let made = issue::enrollment_token(&self.app, "test", new).await.unwrap();
+        let made = issue::enrollment_token(&self.app, "test", &Scope::whole(), new).await.unwrap();
         made.join_string.parse::<JoinString>().unwrap().token
     }
 }
@@ -540,8 +548,8 @@ async fn every_bad_token_is_refused_alike() {
     let first = enroll(&collector, &new_key(1), unknown, "A1B2C3D4").await.unwrap_err();
     assert_eq!((first.status, first.kind.as_str()), (403, kind::TOKEN_REFUSED));
     let revoked = collector.enrollment_token().await;
-    let id = collector.app.store.tokens().await.unwrap()[0].id;
-    collector.app.store.revoke_token(id, &by()).await.unwrap();
+    let id = collector.app.store.tokens(&Scope::whole()).await.unwrap()[0].id;
+    collector.app.store.revoke_token(id, &Scope::whole(), &by()).await.unwrap();
     let ended = collector.enrollment_token().await;
     assert_eq!(enroll(&collector, &new_key(2), &revoked, "A1B2C3D4").await.unwrap_err(), first);
     collector.app.clock.advance_ms(8 * 24 * HOUR_MS);

@@ -18,6 +18,7 @@ use super::follow::Following;
 use super::judged::Judged;
 use super::key::KeyState;
 use super::title::Dictionary;
+use crate::domain::unit::Rules;
 use crate::seal::SealKey;
 
 /// How many of its last reports each device is known by.
@@ -141,6 +142,8 @@ pub(crate) struct Memory {
     pub(super) devices_known: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
+    /// Which devices belong to which site or department.
+    pub(super) unit_rules: RwLock<Arc<Rules>>,
     /// Held by the one who writes reports, and while everything is read anew.
     pub(super) writing: tokio::sync::Mutex<()>,
     /// How far what others wrote was read.

@@ -18,6 +18,7 @@ pub mod finding_list;
 pub mod history;
 pub mod report;
 pub mod retain;
+pub mod scope;
 pub mod second_factor;
 pub mod session;
 pub mod setting;
@@ -25,6 +26,8 @@ pub mod setup;
 pub mod title;
 pub mod title_set;
 pub mod token;
+pub mod unit;
+pub mod unit_rule;
 pub mod upgrade;
 
 mod batch;
@@ -343,12 +346,15 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
     ("retain", retain::QUERIES),
+    ("scope", scope::QUERIES),
     ("second_factor", second_factor::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
+    ("unit", unit::QUERIES),
+    ("unit_rule", unit_rule::QUERIES),
     ("writer", writer::QUERIES),
 ];
 

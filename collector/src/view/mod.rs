@@ -13,6 +13,7 @@ pub(crate) mod past;
 pub mod policy;
 pub mod search;
 pub mod software;
+pub mod units;
 
 #[cfg(test)]
 pub(crate) mod tests;

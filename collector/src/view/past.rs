@@ -1,7 +1,8 @@
 //! Devices as lists showed them at a past moment, rebuilt from their sections of then.
 //!
 //! Presence of then is known from the findings of then: a check-in leaves no other trace. Site,
-//! department and a tag given by a person have no history and are shown as they are today.
+//! department and a tag given by a person have no history and are shown as they are today; so who
+//! may see a device's past is who may see the device today.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +18,7 @@ use super::devices::Row;
 use crate::app::App;
 use crate::codec::ids::PackedSet;
 use crate::domain::finding::Rule;
-use crate::domain::{CycleMatch, Facts, hardware};
+use crate::domain::{CycleMatch, Facts, Scope, hardware};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
 
@@ -39,7 +40,7 @@ impl PastEntry {
     }
 }
 
-/// Every device that had reported at a moment, some at a time, so that the memory used does not
+/// Every device of a scope that had reported at a moment, some at a time, so that the memory used does not
 /// grow with the fleet.
 pub(super) struct Pieces {
     at: Timestamp,
@@ -49,8 +50,13 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Begins; with `titles`, each says whether it had one of them.
-    pub(super) fn new(app: &App, at: Timestamp, titles: Option<RoaringBitmap>) -> Self {
-        Self { at, keys: app.fleet.read().keys().into_iter(), titles }
+    pub(super) fn new(
+        app: &App,
+        scope: &Scope,
+        at: Timestamp,
+        titles: Option<RoaringBitmap>,
+    ) -> Self {
+        Self { at, keys: app.fleet.read().keys_within(scope).into_iter(), titles }
     }
 
     /// The next devices; `None` at the end.
@@ -107,8 +113,34 @@ pub(crate) async fn summaries(
     Ok(rebuilt(app, keys, at, None).await?.iter().map(PastEntry::summary).collect())
 }
 
+/// Splits keys in order, where tables are read from the first of a piece to its last: not more than
+/// so many in one, and not many others between them.
+pub(crate) fn pieces(keys: &[DeviceKey], size: usize) -> impl Iterator<Item = &[DeviceKey]> {
+    let mut rest = keys;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let near = rest.iter().take(size).take_while(|key| ((key.0 - first.0) as usize) < 4 * size);
+        let (piece, others) = rest.split_at(near.count());
+        rest = others;
+        Some(piece)
+    })
+}
+
 /// Those of these devices that had reported at that moment; keys in order.
 async fn rebuilt(
+    app: &App,
+    keys: &[DeviceKey],
+    at: Timestamp,
+    asked: Option<&RoaringBitmap>,
+) -> Result<Vec<PastEntry>, Error> {
+    let mut entries = Vec::new();
+    for piece in pieces(keys, PAGE) {
+        entries.extend(rebuilt_piece(app, piece, at, asked).await?);
+    }
+    Ok(entries)
+}
+
+async fn rebuilt_piece(
     app: &App,
     keys: &[DeviceKey],
     at: Timestamp,
@@ -201,9 +233,24 @@ fn then(
         software_count: 0,
         // The version of then is not kept.
         agent_version: None,
+        directories: Vec::new(),
     };
     // Of check-ins only the last is kept: when it was later, the one before is not known.
     row.last_seen_at = row.last_seen_at.filter(|seen| *seen <= at);
     row.pending = false;
     (row, os.as_ref().map(|os| Facts::built_in().cycle_of(os)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_short_and_dense() {
+        let keys: Vec<DeviceKey> = [1, 2, 3, 9, 10, 500, 501].map(DeviceKey).into();
+        let found: Vec<Vec<u32>> =
+            pieces(&keys, 2).map(|piece| piece.iter().map(|key| key.0).collect()).collect();
+        assert_eq!(found, [vec![1, 2], vec![3], vec![9, 10], vec![500, 501]]);
+        assert_eq!(pieces(&[], 2).count(), 0);
+    }
 }

@@ -33,7 +33,7 @@ pub async fn run(guesses: Guesses) -> Told {
     let ((), mut before) = honest.during(tokio::time::sleep(guesses.time)).await;
     let ended = Arc::new(AtomicBool::new(false));
     let number = Arc::new(AtomicU64::new(0));
-    let guessers: Vec<_> = (0..guesses.at_once)
+    let workers: Vec<_> = (0..guesses.at_once)
         .map(|_| {
             let url = place.collector.url.clone();
             tokio::spawn(guess(url, Arc::clone(&number), Arc::clone(&ended)))
@@ -42,10 +42,12 @@ pub async fn run(guesses: Guesses) -> Told {
     let ((), mut during) = honest.during(tokio::time::sleep(guesses.time)).await;
     ended.store(true, Ordering::Relaxed);
     let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
-    for guesser in guessers {
+    for guesser in workers {
         match guesser.await {
             Ok(of_one) => {
-                of_one.into_iter().for_each(|(status, n)| *answers.entry(status).or_default() += n)
+                for (status, n) in of_one {
+                    *answers.entry(status).or_default() += n;
+                }
             }
             Err(error) => told.problems.push(format!("a guesser stopped: {error}")),
         }

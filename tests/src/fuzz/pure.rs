@@ -3,7 +3,7 @@
 use http::Uri;
 use rollcall_collector::codec::packed::{self, Unpackable};
 use rollcall_collector::codec::sanitise;
-use rollcall_collector::domain::diff;
+use rollcall_collector::domain::{Scope, diff};
 use rollcall_collector::http::input::{Body, Query};
 use rollcall_collector::view::cursor;
 use rollcall_shared::api::account::NewApiToken;
@@ -116,10 +116,11 @@ pub fn query(data: &[u8]) {
         let _ = Query::<FindingFilter>::of(&uri);
         let _ = Query::<SoftwareFilter>::of(&uri);
     }
-    let _ = cursor::decode::<(Option<String>, i64)>(&text);
-    if let Ok(position) = cursor::decode::<Value>(&text) {
-        let written = cursor::encode(&position).expect("JSON can be written");
-        assert!(cursor::decode::<Value>(&written).is_ok_and(|again| again == position));
+    let scope = Scope::whole();
+    let _ = cursor::decode::<(Option<String>, i64)>(&scope, &text);
+    if let Ok(position) = cursor::decode::<Value>(&scope, &text) {
+        let written = cursor::encode(&scope, &position).expect("JSON can be written");
+        assert!(cursor::decode::<Value>(&scope, &written).is_ok_and(|again| again == position));
     }
     let _ = text.parse::<rollcall_shared::Timestamp>();
     let _ = rollcall_shared::Timestamp::from_date(&text);

@@ -24,15 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The places and the line before them.
 #[derive(Debug)]
 pub(crate) struct Places {
-    places: Arc<Semaphore>,
+    free: Arc<Semaphore>,
     line: Semaphore,
     patience: Duration,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        let places = Arc::new(Semaphore::new(PLACES));
-        Self { places, line: Semaphore::new(LINE), patience: PATIENCE }
+        let free = Arc::new(Semaphore::new(PLACES));
+        Self { free, line: Semaphore::new(LINE), patience: PATIENCE }
     }
 }
 
@@ -48,13 +48,13 @@ impl Places {
 
     /// A place, at once or when one becomes free in time.
     pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Error> {
-        match Arc::clone(&self.places).try_acquire_owned() {
+        match Arc::clone(&self.free).try_acquire_owned() {
             Ok(place) => return Ok(place),
             Err(TryAcquireError::Closed) => return Err(busy()),
             Err(TryAcquireError::NoPermits) => {}
         }
         let _turn = self.line.try_acquire().map_err(|_| busy())?;
-        match timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await {
+        match timeout(self.patience, Arc::clone(&self.free).acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(busy()),
         }
@@ -63,8 +63,8 @@ impl Places {
     /// Takes every place that is free, as if so many were worked on.
     #[cfg(test)]
     pub(crate) fn occupy(&self) -> OwnedSemaphorePermit {
-        let free = u32::try_from(self.places.available_permits()).unwrap();
-        Arc::clone(&self.places).try_acquire_many_owned(free).unwrap()
+        let free = u32::try_from(self.free.available_permits()).unwrap();
+        Arc::clone(&self.free).try_acquire_many_owned(free).unwrap()
     }
 }
 
@@ -83,9 +83,9 @@ pub(super) fn spread(from_s: u32, until_s: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn retry_after_s(refused: Result<impl Sized, Error>) -> u32 {
+    fn retry_after_s(refused: &Result<impl Sized, Error>) -> u32 {
         match refused {
-            Err(Error::Busy { retry_after_s }) => retry_after_s,
+            Err(Error::Busy { retry_after_s }) => *retry_after_s,
             _ => panic!("there was a place"),
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         }
         drop(all);
         assert!(waiting.await.unwrap());
-        assert_eq!(places.places.available_permits(), PLACES);
+        assert_eq!(places.free.available_permits(), PLACES);
         assert_eq!(places.line.available_permits(), LINE);
     }
 
@@ -113,13 +113,13 @@ mod tests {
         let places = Places { patience, ..Places::default() };
         let _all = places.occupy();
         let begun = tokio::time::Instant::now();
-        assert!((5..=60).contains(&retry_after_s(places.take().await)));
+        assert!((5..=60).contains(&retry_after_s(&places.take().await)));
         assert!(begun.elapsed() >= patience);
         // The line is as long as it may be: the next is not even read, and told no sooner.
         let _line = places.line.try_acquire_many(u32::try_from(LINE).unwrap()).unwrap();
         let begun = tokio::time::Instant::now();
-        assert!((5..=60).contains(&retry_after_s(places.may_wait().await)));
+        assert!((5..=60).contains(&retry_after_s(&places.may_wait().await)));
         assert!(begun.elapsed() >= patience);
-        assert!((5..=60).contains(&retry_after_s(places.take().await)));
+        assert!((5..=60).contains(&retry_after_s(&places.take().await)));
     }
 }

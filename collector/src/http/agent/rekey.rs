@@ -76,8 +76,12 @@ pub(super) async fn post(
         pending: old.pending,
         demo: false,
     };
-    let grant =
-        TokenGrant { site: known.site, department: known.department, ..TokenGrant::default() };
+    // Nobody placed the copy yet: it begins where the known one belongs.
+    let grant = TokenGrant {
+        site: known.site.as_ref().map(|site| site.unit),
+        department: known.department.as_ref().map(|department| department.unit),
+        ..TokenGrant::default()
+    };
     let row =
         app.store.enroll(&Permission::Grant(grant), new, &decision).await?.ok_or_else(refused)?;
     app.fleet.row_changed(&row);

@@ -19,7 +19,7 @@ use crate::export::{self, Format, Kind, Profile, Rows};
 use crate::http::Error;
 use crate::http::auth::{Caller, Reader};
 use crate::http::input::{Path, Query};
-use crate::view;
+use crate::{store, view};
 
 /// The files there are.
 pub(super) const FILES: &[&str] = &[
@@ -67,9 +67,16 @@ pub(super) async fn get(
     view::told(&app, as_of)?;
     let at = as_of.unwrap_or(now);
     let name = export::file_name(kind, format, at);
-    let asked = [("as_of", Some(at.to_string())), ("profile", Some(profile.as_str().to_owned()))];
+    let names: Vec<(i64, String)> =
+        app.store.units().await?.into_iter().map(|unit| (unit.id, unit.name)).collect();
+    let limited = !caller.scope.is_whole();
+    let asked = [
+        ("as_of", Some(at.to_string())),
+        ("profile", Some(profile.as_str().to_owned())),
+        ("only", limited.then(|| store::scope::words(&caller.scope, &names))),
+    ];
     let receipt = receipt(&app, &caller, &file, &asked).await?;
-    let rows = export::rows(&app, kind, format, profile, as_of, Some(&receipt));
+    let rows = export::rows(&app, &caller.scope, kind, format, profile, as_of, Some(&receipt));
     Ok(send(rows, format, &name, &receipt, at))
 }
 
@@ -140,12 +147,19 @@ pub(super) fn send(
 /// What stands beside an export: what was asked, when, by whom, where the audit log stood, and what
 /// the file was when it was whole.
 pub(super) async fn get_receipt(
-    _: Reader,
+    Reader(caller): Reader,
     State(app): State<App>,
     Path(number): Path<i64>,
 ) -> Result<Json<ExportReceipt>, Error> {
     let placed = app.store.audit_entry(number).await?;
-    let placed = placed.filter(|placed| placed.entry.action == EXPORT).ok_or(Error::NotFound)?;
+    // Whose rights end somewhere reads the receipts of their own exports.
+    let may = |actor: &str| {
+        let tokens = || actor.strip_prefix(&caller.name).is_some_and(|r| r.starts_with(" (API"));
+        caller.scope.is_whole() || actor == caller.name || tokens()
+    };
+    let placed = placed
+        .filter(|placed| placed.entry.action == EXPORT && may(&placed.entry.actor))
+        .ok_or(Error::NotFound)?;
     let end =
         app.store.audit_entry_of(number, export::ENDED, &export::ended_object(number)).await?;
     let ended = end.and_then(|end| ExportEnd::read(&end.entry.detail, end.entry.at));

@@ -29,12 +29,12 @@ pub(super) struct Asked {
 
 /// Finds devices, best first.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(Asked { q, limit, as_of }): Query<Asked>,
 ) -> Result<Json<SearchAnswer>, Error> {
     let limit = answer::limit(limit)?;
-    Ok(Json(view::search::search(&app, &q, limit, as_of).await?))
+    Ok(Json(view::search::search(&app, &caller.scope, &q, limit, as_of).await?))
 }
 
 #[cfg(test)]

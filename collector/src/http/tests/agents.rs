@@ -68,7 +68,7 @@ async fn allowing(collector: &Collector, needs_approval: bool) -> String {
         needs_approval,
         ..NewEnrollmentToken::default()
     };
-    let made = issue::enrollment_token(&collector.app, "test", new).await.unwrap();
+    let made = issue::enrollment_token(&collector.app, "test", &Scope::whole(), new).await.unwrap();
     made.join_string.parse::<JoinString>().unwrap().token
 }
 
@@ -132,7 +132,7 @@ async fn a_key_is_not_changed_without_a_suspicion() {
 }
 
 async fn told(collector: &Collector, id: DeviceId) -> DeviceDetail {
-    crate::view::device::detail(&collector.app, id, None).await.unwrap().unwrap()
+    crate::view::device::detail(&collector.app, &Scope::whole(), id, None).await.unwrap().unwrap()
 }
 
 fn clone_findings(detail: &DeviceDetail) -> usize {
