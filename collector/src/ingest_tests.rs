@@ -16,6 +16,7 @@ use crate::domain::Scope;
 use crate::store::audit::By;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::history::Past;
+use crate::store::listing::TitleOrder;
 use crate::store::testing::{hold_writer, postgres_url, store_test};
 
 const START: Timestamp = Timestamp(1_790_000_000_000);
@@ -746,6 +747,7 @@ store_test!(every_day_of_a_month_is_remembered_as_it_was, |store| {
         send(&store, device, check_in).await.unwrap();
         days.push((at, sections));
     }
+    let mut order = TitleOrder::default();
     for (at, [system, software]) in days {
         for moment in [at, at.plus_ms(DAY_MS - 1)] {
             let Past::Known(found) = store.sections(device, Some(moment)).await.unwrap() else {
@@ -756,6 +758,13 @@ store_test!(every_day_of_a_month_is_remembered_as_it_was, |store| {
             let Past::Known(mut list) = store.software(device, Some(moment)).await.unwrap() else {
                 panic!("{at}")
             };
+            // A page of devices at once tells the same as each alone.
+            let page = store.software_lists(None, device, Some(moment), &mut order).await.unwrap();
+            let told = |(id, extra): &(u32, Extra)| order.text(*id).unwrap().with(extra.clone());
+            let together: Vec<Software> = page[0].titles.iter().map(told).collect();
+            assert_eq!((page.len(), &together), (1, &list));
+            let texts = store.sections_at(None, device, moment).await.unwrap();
+            assert_eq!(Some(texts[&device]["system"].as_str()), found["system"].json.as_deref());
             list.sort_by(|a, b| a.name.cmp(&b.name));
             let Section::Software(expected) = &software else { panic!() };
             let pairs = |list: &[Software]| -> Vec<(String, String)> {
