@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod issue;
 pub mod job;
 mod logging;
+pub mod oidc;
 pub mod outgoing;
 pub mod secret;
 pub mod serve;

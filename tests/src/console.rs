@@ -78,6 +78,29 @@ impl Console {
         (answer.status(), answer.text().await.expect("an answer has a text"))
     }
 
+    /// Asks the API to do something; the status and the answer, null where it is no JSON.
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let answer = self
+            .client
+            .request(method, format!("{}{path}", self.url))
+            .header(COOKIE, &self.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("the collector answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("an answer has a text");
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
     /// Reads an answer of any size to its end without keeping it; its status and its bytes.
     pub async fn download(&self, path: &str) -> (StatusCode, u64) {
         let request = self.client.get(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);

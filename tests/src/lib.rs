@@ -5,5 +5,6 @@ pub mod console;
 pub mod hostile;
 pub mod lost;
 pub mod programs;
+pub mod provider;
 pub mod synthetic;
 pub mod wire;

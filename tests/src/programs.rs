@@ -133,7 +133,12 @@ impl Collector {
         log: Stdio,
     ) -> Self {
         let mut child = Command::new(binary("rollcall"))
-            .args(["serve", "--log-level", "warn", "--listen", &address.to_string()])
+            .args(["serve", "--listen", &address.to_string()])
+            .args(if arguments.contains(&"--log-level") {
+                &[][..]
+            } else {
+                &["--log-level", "warn"]
+            })
             .args(arguments)
             .args(["--database", database, "--data"])
             .arg(data)

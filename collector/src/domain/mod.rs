@@ -13,6 +13,7 @@ pub mod matching;
 pub mod policy;
 mod rule;
 pub mod waiting;
+pub mod webhook;
 
 pub use facts::Facts;
 pub use finding::{Flag, Observed, Rule, evaluate, reconcile};

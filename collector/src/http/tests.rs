@@ -168,6 +168,8 @@ const PUBLIC: &[&str] = &[
     "POST /set-up",
     "GET /sign-in",
     "POST /sign-in",
+    "GET /sign-in/with/{id}",
+    "GET /sign-in/with/{id}/back",
     "GET /sign-in/code",
     "POST /sign-in/code",
     "GET /sign-in/second-factor",

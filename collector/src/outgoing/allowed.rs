@@ -38,6 +38,14 @@ impl Allowed {
         rules.iter().map(|rule| rule.parse()).collect::<Result<Vec<_>, _>>().map(Self)
     }
 
+    /// Whether this name may be spoken to without TLS, as far as can be told before it is resolved.
+    pub(super) fn may_be_plain(&self, host: &str) -> bool {
+        self.0.iter().filter(|rule| rule.plain).any(|rule| match &rule.place {
+            Place::Range { .. } => true,
+            Place::Name(name) => name == host,
+        })
+    }
+
     /// Whether a call to this host, which is at this address, may be made.
     pub(super) fn permits(&self, host: &str, address: IpAddr, tls: bool) -> Result<(), Barred> {
         let kind = kind(address);

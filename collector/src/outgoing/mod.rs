@@ -145,6 +145,9 @@ impl Outgoing {
         {
             return Err(target.barred(address, barred));
         }
+        if target.literal().is_none() && !target.tls && !self.0.allowed.may_be_plain(&target.host) {
+            return Err(OutgoingError::Plain { host: target.host });
+        }
         Ok(target)
     }
 

@@ -228,5 +228,7 @@ fn addresses_are_read_strictly() {
         assert!(matches!(Target::parse(bad), Err(OutgoingError::Address(_))), "{bad:?}");
     }
     assert!(Outgoing::default().check("https://10.0.0.1/").is_err(), "told beforehand");
+    assert!(Outgoing::default().check("http://idp.example/").is_err(), "also without TLS");
+    assert!(Outgoing::new(allowed(&["http://idp.example"])).check("http://idp.example/").is_ok());
     assert!(Outgoing::default().check("https://idp.example/").is_ok());
 }

@@ -16,6 +16,7 @@ pub mod feed;
 pub mod finding;
 pub mod finding_list;
 pub mod history;
+pub mod provider;
 pub mod report;
 pub mod retain;
 pub mod second_factor;
@@ -26,6 +27,7 @@ pub mod title;
 pub mod title_set;
 pub mod token;
 pub mod upgrade;
+pub mod webhook;
 
 mod batch;
 pub mod contact;
@@ -328,6 +330,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
+    ("provider", provider::QUERIES),
     ("retain", retain::QUERIES),
     ("second_factor", second_factor::QUERIES),
     ("session", session::QUERIES),
@@ -335,6 +338,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("setup", setup::QUERIES),
     ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
+    ("webhook", webhook::QUERIES),
     ("writer", writer::QUERIES),
 ];
 
@@ -368,6 +372,7 @@ mod tests {
         let bound = |head: &str| head.starts_with("UPDATE") && store.backend() == "postgres";
         let mut shapes: Vec<String> = shape::SHAPES
             .iter()
+            .chain([&webhook::SHAPE])
             .filter(|(head, ..)| !bound(head))
             .map(|(head, columns, tail)| {
                 let row: Vec<String> = (1..=*columns).map(|place| format!("${place}")).collect();

@@ -22,6 +22,8 @@ mod icons;
 mod listed;
 mod once;
 mod params;
+mod provider;
+mod providers;
 mod search;
 mod second_factor;
 mod set_up;
@@ -31,6 +33,7 @@ mod sign_in;
 mod software;
 mod theme;
 mod visit;
+mod webhooks;
 
 #[cfg(test)]
 mod sample;
@@ -52,6 +55,8 @@ pub fn routes() -> Routes {
         .post("/theme", Access::Public, theme::post)
         .get("/sign-in", Access::Public, sign_in::get)
         .post("/sign-in", Access::Public, sign_in::post)
+        .get("/sign-in/with/{id}", Access::Public, sign_in::with)
+        .get("/sign-in/with/{id}/back", Access::Public, sign_in::back)
         .get("/sign-in/code", Access::Public, sign_in::get_code)
         .post("/sign-in/code", Access::Public, sign_in::post_code)
         .get("/sign-in/second-factor", Access::Public, second_factor::get_required)
@@ -92,6 +97,20 @@ pub fn routes() -> Routes {
         .post("/accounts/{id}/disable", ADMIN, accounts::disable)
         .post("/accounts/{id}/enable", ADMIN, accounts::enable)
         .post("/accounts/{id}/reset", ADMIN, accounts::reset)
+        .get("/providers", ADMIN, providers::get)
+        .post("/providers", ADMIN, providers::create)
+        .get("/providers/{id}", ADMIN, provider::get)
+        .post("/providers/{id}", ADMIN, provider::save)
+        .post("/providers/{id}/test", ADMIN, provider::test)
+        .post("/providers/{id}/delete", ADMIN, provider::delete)
+        .post("/providers/{id}/link", ADMIN, provider::link)
+        .post("/providers/{id}/unlink", ADMIN, provider::unlink)
+        .get("/webhooks", ADMIN, webhooks::get)
+        .post("/webhooks", ADMIN, webhooks::create)
+        .get("/webhooks/{id}", ADMIN, webhooks::get_one)
+        .post("/webhooks/{id}", ADMIN, webhooks::save)
+        .post("/webhooks/{id}/test", ADMIN, webhooks::test)
+        .post("/webhooks/{id}/delete", ADMIN, webhooks::delete)
         .get("/audit", Access::Role(Role::Auditor), audit::get)
         .get("/settings", IT, settings::get)
         .post("/settings", IT, settings::post)
