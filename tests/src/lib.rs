@@ -2,6 +2,8 @@
 
 pub mod browser;
 pub mod console;
+pub mod door;
+pub mod fuzz;
 pub mod hostile;
 pub mod lost;
 pub mod programs;

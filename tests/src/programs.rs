@@ -132,21 +132,36 @@ impl Collector {
         fresh: bool,
         log: Stdio,
     ) -> Self {
-        let mut child = Command::new(binary("rollcall"))
+        let level: &[&str] =
+            if arguments.contains(&"--log-level") { &[] } else { &["--log-level", "warn"] };
+        let mut rollcall = Command::new(binary("rollcall"));
+        rollcall
             .args(["serve", "--listen", &address.to_string()])
-            .args(if arguments.contains(&"--log-level") {
-                &[][..]
-            } else {
-                &["--log-level", "warn"]
-            })
+            .args(level)
             .args(arguments)
             .args(["--database", database, "--data"])
             .arg(data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("rollcall runs");
+            .stderr(log);
+        let database = Some(database.to_owned());
+        Self::waited_for(rollcall, address, url, data, database, fresh)
+    }
+
+    /// Starts a fresh collector with its tables in the folder `data` by a command of the caller's,
+    /// which must make it listen at `address`.
+    pub fn spawned(command: Command, address: SocketAddr, data: &Path) -> Self {
+        Self::waited_for(command, address, format!("https://{address}"), data, None, true)
+    }
+
+    fn waited_for(
+        mut command: Command,
+        address: SocketAddr,
+        url: String,
+        data: &Path,
+        database: Option<String>,
+        fresh: bool,
+    ) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("rollcall runs");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let link = |line: &String| line.contains("/set-up?");
         let setup_link = fresh.then(|| lines.by_ref().map_while(Result::ok).find(link)).flatten();
@@ -156,7 +171,6 @@ impl Collector {
             assert!(ended.is_none(), "it did not start: {ended:?}");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        let database = Some(database.to_owned());
         Self { child, url, setup_link, data: data.to_path_buf(), database }
     }
 

@@ -11,6 +11,7 @@ pub mod provider;
 pub mod search;
 pub mod software;
 pub mod token;
+pub mod unit;
 pub mod webhook;
 
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::answer::Listed;
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::Admin;
+use crate::http::auth::WholeAdmin;
 use crate::http::input::{Body, Path, Query};
 use crate::http::provider::settings;
 use crate::secret::Secret;
@@ -38,7 +38,7 @@ pub(super) struct Subject {
 
 /// All of them, in the order in which they were made.
 pub(super) async fn list(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
 ) -> Result<Json<Listed<SignInProvider>>, Error> {
     Ok(Json(Listed { items: settings::list(&app).await? }))
@@ -46,7 +46,7 @@ pub(super) async fn list(
 
 /// Makes one.
 pub(super) async fn create(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Body(ProviderRequest { config, client_secret }): Body<ProviderRequest>,
 ) -> Result<(StatusCode, Json<SignInProvider>), Error> {
@@ -56,7 +56,7 @@ pub(super) async fn create(
 
 /// Sets one.
 pub(super) async fn put(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
     Body(ProviderRequest { config, client_secret }): Body<ProviderRequest>,
@@ -66,7 +66,7 @@ pub(super) async fn put(
 
 /// Takes one away.
 pub(super) async fn delete(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Error> {
@@ -76,7 +76,7 @@ pub(super) async fn delete(
 
 /// Tries one.
 pub(super) async fn test(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<ConnectionTest>, Error> {
@@ -85,7 +85,7 @@ pub(super) async fn test(
 
 /// Who is linked.
 pub(super) async fn identities(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<Listed<LinkedIdentity>>, Error> {
@@ -95,7 +95,7 @@ pub(super) async fn identities(
 
 /// Links.
 pub(super) async fn link(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
     Body(LinkRequest { account, subject }): Body<LinkRequest>,
@@ -106,7 +106,7 @@ pub(super) async fn link(
 
 /// Takes a link away.
 pub(super) async fn unlink(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
     Query(Subject { subject }): Query<Subject>,

@@ -7,13 +7,13 @@ use rollcall_shared::api::webhook::{CreatedWebhook, Webhook, WebhookDelivery, We
 
 use super::answer::Listed;
 use crate::app::App;
-use crate::http::auth::Admin;
+use crate::http::auth::WholeAdmin;
 use crate::http::input::{Body, Path};
 use crate::http::{Error, webhooks};
 
 /// All of them, in the order in which they were made.
 pub(super) async fn list(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
 ) -> Result<Json<Listed<Webhook>>, Error> {
     Ok(Json(Listed { items: webhooks::list(&app).await? }))
@@ -21,7 +21,7 @@ pub(super) async fn list(
 
 /// Makes one.
 pub(super) async fn create(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Body(request): Body<WebhookRequest>,
 ) -> Result<(StatusCode, Json<CreatedWebhook>), Error> {
@@ -30,7 +30,7 @@ pub(super) async fn create(
 
 /// Sets one.
 pub(super) async fn put(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
     Body(request): Body<WebhookRequest>,
@@ -40,7 +40,7 @@ pub(super) async fn put(
 
 /// Takes one away.
 pub(super) async fn delete(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Error> {
@@ -50,7 +50,7 @@ pub(super) async fn delete(
 
 /// Its last deliveries.
 pub(super) async fn deliveries(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<Listed<WebhookDelivery>>, Error> {
@@ -59,7 +59,7 @@ pub(super) async fn deliveries(
 
 /// Sends a test.
 pub(super) async fn test(
-    Admin(_): Admin,
+    WholeAdmin(_): WholeAdmin,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<WebhookDelivery>, Error> {

@@ -4,6 +4,7 @@
 //! without scripts; nothing here knows SQL.
 
 mod account;
+mod account_scope;
 mod accounts;
 mod act;
 mod asset;
@@ -32,6 +33,7 @@ mod shell;
 mod sign_in;
 mod software;
 mod theme;
+mod units;
 mod visit;
 mod webhooks;
 
@@ -47,6 +49,8 @@ pub use error::error_page;
 const EVERYBODY: Access = Access::Role(Role::Helpdesk);
 const IT: Access = Access::Role(Role::It);
 const ADMIN: Access = Access::Role(Role::Admin);
+const WHOLE_IT: Access = Access::Whole(Role::It);
+const WHOLE_ADMIN: Access = Access::Whole(Role::Admin);
 
 /// Its routes.
 pub fn routes() -> Routes {
@@ -97,23 +101,30 @@ pub fn routes() -> Routes {
         .post("/accounts/{id}/disable", ADMIN, accounts::disable)
         .post("/accounts/{id}/enable", ADMIN, accounts::enable)
         .post("/accounts/{id}/reset", ADMIN, accounts::reset)
-        .get("/providers", ADMIN, providers::get)
-        .post("/providers", ADMIN, providers::create)
-        .get("/providers/{id}", ADMIN, provider::get)
-        .post("/providers/{id}", ADMIN, provider::save)
-        .post("/providers/{id}/test", ADMIN, provider::test)
-        .post("/providers/{id}/delete", ADMIN, provider::delete)
-        .post("/providers/{id}/link", ADMIN, provider::link)
-        .post("/providers/{id}/unlink", ADMIN, provider::unlink)
-        .get("/webhooks", ADMIN, webhooks::get)
-        .post("/webhooks", ADMIN, webhooks::create)
-        .get("/webhooks/{id}", ADMIN, webhooks::get_one)
-        .post("/webhooks/{id}", ADMIN, webhooks::save)
-        .post("/webhooks/{id}/test", ADMIN, webhooks::test)
-        .post("/webhooks/{id}/delete", ADMIN, webhooks::delete)
+        .get("/providers", WHOLE_ADMIN, providers::get)
+        .post("/providers", WHOLE_ADMIN, providers::create)
+        .get("/providers/{id}", WHOLE_ADMIN, provider::get)
+        .post("/providers/{id}", WHOLE_ADMIN, provider::save)
+        .post("/providers/{id}/test", WHOLE_ADMIN, provider::test)
+        .post("/providers/{id}/delete", WHOLE_ADMIN, provider::delete)
+        .post("/providers/{id}/link", WHOLE_ADMIN, provider::link)
+        .post("/providers/{id}/unlink", WHOLE_ADMIN, provider::unlink)
+        .get("/webhooks", WHOLE_ADMIN, webhooks::get)
+        .post("/webhooks", WHOLE_ADMIN, webhooks::create)
+        .get("/webhooks/{id}", WHOLE_ADMIN, webhooks::get_one)
+        .post("/webhooks/{id}", WHOLE_ADMIN, webhooks::save)
+        .post("/webhooks/{id}/test", WHOLE_ADMIN, webhooks::test)
+        .post("/webhooks/{id}/delete", WHOLE_ADMIN, webhooks::delete)
+        .get("/accounts/{id}/scope", ADMIN, account_scope::get)
+        .post("/accounts/{id}/scope", ADMIN, account_scope::post)
         .get("/audit", Access::Role(Role::Auditor), audit::get)
-        .get("/settings", IT, settings::get)
-        .post("/settings", IT, settings::post)
+        .get("/settings", WHOLE_IT, settings::get)
+        .post("/settings", WHOLE_IT, settings::post)
+        .get("/units", IT, units::get)
+        .post("/units", WHOLE_IT, units::create)
+        .post("/units/rules", WHOLE_IT, units::rules)
+        .post("/units/{id}/rename", WHOLE_IT, units::rename)
+        .post("/units/{id}/delete", WHOLE_IT, units::delete)
         .get("/enroll", IT, enroll::get)
         .post("/enroll", IT, enroll::create)
         .get("/enroll/{id}", IT, enroll::token)

@@ -12,7 +12,7 @@ use super::shell::Shell;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::{Admin, Caller};
+use crate::http::auth::{Caller, WholeAdmin};
 use crate::http::provider::settings;
 
 #[derive(Template)]
@@ -65,7 +65,7 @@ async fn again(
 /// `GET /providers/{id}`
 pub(super) async fn get(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Page {
@@ -75,7 +75,7 @@ pub(super) async fn get(
 /// `POST /providers/{id}`
 pub(super) async fn save(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
     fields: Fields,
@@ -96,7 +96,7 @@ pub(super) async fn save(
 /// `POST /providers/{id}/test`
 pub(super) async fn test(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Page {
@@ -107,7 +107,7 @@ pub(super) async fn test(
 /// `POST /providers/{id}/delete`
 pub(super) async fn delete(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
     settings::delete(&app, &caller, id).await?;
@@ -117,7 +117,7 @@ pub(super) async fn delete(
 /// `POST /providers/{id}/link`
 pub(super) async fn link(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
     fields: Fields,
@@ -135,7 +135,7 @@ pub(super) async fn link(
 /// `POST /providers/{id}/unlink`
 pub(super) async fn unlink(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     fields: Fields,
 ) -> Result<Redirect, Error> {

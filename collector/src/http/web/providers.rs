@@ -12,7 +12,7 @@ use super::shell::Shell;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::Admin;
+use crate::http::auth::WholeAdmin;
 use crate::http::provider::settings;
 use crate::secret::Secret;
 
@@ -121,7 +121,7 @@ pub(super) fn mend(error: Error) -> Result<String, Error> {
 }
 
 /// `GET /providers`
-pub(super) async fn get(State(app): State<App>, Admin(caller): Admin, visit: Visit) -> Page {
+pub(super) async fn get(State(app): State<App>, WholeAdmin(caller): WholeAdmin, visit: Visit) -> Page {
     let providers = settings::list(&app).await?;
     let shell = visit.shell(&app, &caller, "providers");
     page(&ProvidersPage { shell, providers, form: ProviderForm::empty(), problem: None })
@@ -130,7 +130,7 @@ pub(super) async fn get(State(app): State<App>, Admin(caller): Admin, visit: Vis
 /// `POST /providers`
 pub(super) async fn create(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Error> {

@@ -13,7 +13,7 @@ use super::providers::mend;
 use super::shell::Shell;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
-use crate::http::auth::{Admin, Caller};
+use crate::http::auth::{Caller, WholeAdmin};
 use crate::http::{Error, webhooks};
 use crate::secret::Secret;
 
@@ -90,7 +90,7 @@ fn address(id: i64) -> String {
 }
 
 /// `GET /webhooks`
-pub(super) async fn get(State(app): State<App>, Admin(caller): Admin, visit: Visit) -> Page {
+pub(super) async fn get(State(app): State<App>, WholeAdmin(caller): WholeAdmin, visit: Visit) -> Page {
     let webhooks = webhooks::list(&app).await?;
     let shell = visit.shell(&app, &caller, "webhooks");
     page(&WebhooksPage { shell, webhooks, form: WebhookForm::empty()?, problem: None })
@@ -99,7 +99,7 @@ pub(super) async fn get(State(app): State<App>, Admin(caller): Admin, visit: Vis
 /// `POST /webhooks`
 pub(super) async fn create(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Error> {
@@ -148,7 +148,7 @@ async fn one(app: &App, caller: &Caller, visit: &Visit, id: i64, told: Told) -> 
 /// `GET /webhooks/{id}`
 pub(super) async fn get_one(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Page {
@@ -158,7 +158,7 @@ pub(super) async fn get_one(
 /// `POST /webhooks/{id}`
 pub(super) async fn save(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
     fields: Fields,
@@ -176,7 +176,7 @@ pub(super) async fn save(
 /// `POST /webhooks/{id}/test`
 pub(super) async fn test(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Page {
@@ -187,7 +187,7 @@ pub(super) async fn test(
 /// `POST /webhooks/{id}/delete`
 pub(super) async fn delete(
     State(app): State<App>,
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
     webhooks::delete(&app, &caller, id).await?;
