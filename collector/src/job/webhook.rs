@@ -146,27 +146,27 @@ async fn send_due(app: &App, id: i64, ends: Instant) -> Result<bool, store::Erro
             return Ok(false);
         }
         let Some(next) = app.store.next_delivery(id).await? else { return Ok(false) };
-        let tried = send(app, &webhook.url, &secret, &next.event, &next.kind, &next.body).await;
-        if tried.said.is_empty() {
-            app.store.delivered(id, next.number, &tried).await?;
+        let delivery = send(app, &webhook.url, &secret, &next.event, &next.kind, &next.body).await;
+        if delivery.said.is_empty() {
+            app.store.delivered(id, next.number, &delivery).await?;
             continue;
         }
-        let since = webhook.failing_since.unwrap_or(tried.at);
+        let since = webhook.failing_since.unwrap_or(delivery.at);
         let tries = next.tries.saturating_add(1);
-        let after = after_failure(tries, tried.status, since, tried.at);
-        tracing::warn!(webhook.id = id, why = tried.said, "a webhook's delivery did not arrive");
+        let after = after_failure(tries, delivery.status, since, delivery.at);
+        tracing::warn!(webhook.id = id, why = delivery.said, "a webhook's delivery did not arrive");
         let (left_out, next_at) = match after {
             After::Again(at) => (false, at),
-            After::LeaveOut => (true, tried.at),
-            After::SwitchOff => (false, tried.at),
+            After::LeaveOut => (true, delivery.at),
+            After::SwitchOff => (false, delivery.at),
         };
-        app.store.not_delivered(id, next.number, &tried, left_out, next_at).await?;
+        app.store.not_delivered(id, next.number, &delivery, left_out, next_at).await?;
         match after {
             After::LeaveOut => {}
             After::Again(_) => return Ok(false),
             After::SwitchOff => {
-                let why = format!("nothing arrived for three days; at last: {}", tried.said);
-                let by = By::new("collector", tried.at);
+                let why = format!("nothing arrived for three days; at last: {}", delivery.said);
+                let by = By::new("collector", delivery.at);
                 app.store.switch_webhook_off(id, &why, &by).await?;
                 return Ok(false);
             }
@@ -215,9 +215,9 @@ pub async fn test(app: &App, row: &WebhookRow) -> Result<Tried, store::Error> {
         WebhookEvent { id: String::new(), kind: EventKind::Test, at, device: None, finding: None };
     let made = delivery(row.webhook.id, event)?;
     let kind = made.kind.as_str();
-    let tried = send(app, &row.webhook.url, &row.secret, &made.event, kind, &made.body).await;
-    app.store.keep_test(&made, &tried).await?;
-    Ok(tried)
+    let delivery = send(app, &row.webhook.url, &row.secret, &made.event, kind, &made.body).await;
+    app.store.keep_test(&made, &delivery).await?;
+    Ok(delivery)
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ fn hold(
 /// A moment in seconds since 1970; some write a fraction.
 fn seconds(value: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "bounded in the line before")]
-    let whole = |number: f64| (number.abs() < 1e15).then(|| number as i64);
+    let whole = |number: f64| (number.abs() < 1e15).then_some(number as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole))
 }
 

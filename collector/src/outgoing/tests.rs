@@ -40,7 +40,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new(answers: Vec<Vec<SocketAddr>>) -> (Box<dyn Names>, Arc<AtomicUsize>) {
+    fn answering(answers: Vec<Vec<SocketAddr>>) -> (Box<dyn Names>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let names = Self { answers: Mutex::new(answers), asked: Arc::clone(&asked) };
         (Box::new(names), asked)
@@ -108,7 +108,7 @@ async fn a_name_that_changes_its_mind_gains_nothing() {
     let (_, evil_count) = server(&evil.to_string(), plain("200 OK", "", "evil")).await;
     let url = format!("http://rebinding.test:{}/", good.port());
     // Only the first address is allowed. Whoever asked again would connect to the second.
-    let (names, asked) = Scripted::new(vec![vec![good], vec![evil], vec![evil, good]]);
+    let (names, asked) = Scripted::answering(vec![vec![good], vec![evil], vec![evil, good]]);
     let outgoing = Outgoing::with(allowed(&["http://127.0.0.1"]), names, None);
     assert_eq!(outgoing.call(get(&url)).await.unwrap().body, b"good");
     assert_eq!(asked.load(Ordering::SeqCst), 1, "resolved once a call");
@@ -192,7 +192,7 @@ async fn who_answers_must_prove_its_name() {
     let mut roots = RootCertStore::empty();
     roots.add(ca_certificate.der().clone()).unwrap();
     let outgoing = |roots| {
-        let (names, _) = Scripted::new(vec![vec![bound]]);
+        let (names, _) = Scripted::answering(vec![vec![bound]]);
         Outgoing::with(allowed(&["idp.test", "other.test"]), names, roots)
     };
     let url = |host: &str| format!("https://{host}:{}/", bound.port());

@@ -410,7 +410,7 @@ mod tests {
         assert!(!store.change_provider(id, &renamed, None, &by()).await.unwrap());
         let entries = store.newest_audit_entries(9).await.unwrap();
         assert_eq!(entries.len(), 4);
-        let said = format!("{entries:?} {found:?}", found = another);
+        let said = format!("{entries:?} {another:?}");
         assert!(!said.contains("do-not-tell") && !said.contains("neither-this"), "{said}");
     });
 

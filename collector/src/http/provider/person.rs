@@ -80,11 +80,10 @@ async fn today(app: &App, number: i64, role: Role, by: &By) -> Result<Account, R
 /// not say that one was used.
 fn step(vouched: bool, factor: &SecondFactor, role: Role, now: Timestamp) -> Step {
     match (vouched, &factor.secret, role) {
-        (true, ..) => Step::In,
         (false, Some(_), _) => Step::Code,
         (false, None, Role::Admin) if now < factor.due_at => Step::InForNow,
         (false, None, Role::Admin) => Step::SetUp,
-        (false, None, _) => Step::In,
+        (true, ..) | (false, None, _) => Step::In,
     }
 }
 

@@ -80,6 +80,7 @@ impl World {
             clock: Clock::test(LATER),
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
+            outgoing: crate::outgoing::Outgoing::default(),
             guard: Guard::default(),
             past_being_told: Arc::default(),
         });

@@ -121,7 +121,11 @@ pub(super) fn mend(error: Error) -> Result<String, Error> {
 }
 
 /// `GET /providers`
-pub(super) async fn get(State(app): State<App>, WholeAdmin(caller): WholeAdmin, visit: Visit) -> Page {
+pub(super) async fn get(
+    State(app): State<App>,
+    WholeAdmin(caller): WholeAdmin,
+    visit: Visit,
+) -> Page {
     let providers = settings::list(&app).await?;
     let shell = visit.shell(&app, &caller, "providers");
     page(&ProvidersPage { shell, providers, form: ProviderForm::empty(), problem: None })

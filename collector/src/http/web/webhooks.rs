@@ -90,7 +90,11 @@ fn address(id: i64) -> String {
 }
 
 /// `GET /webhooks`
-pub(super) async fn get(State(app): State<App>, WholeAdmin(caller): WholeAdmin, visit: Visit) -> Page {
+pub(super) async fn get(
+    State(app): State<App>,
+    WholeAdmin(caller): WholeAdmin,
+    visit: Visit,
+) -> Page {
     let webhooks = webhooks::list(&app).await?;
     let shell = visit.shell(&app, &caller, "webhooks");
     page(&WebhooksPage { shell, webhooks, form: WebhookForm::empty()?, problem: None })
