@@ -7,6 +7,7 @@ use tokio::sync::RwLock;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::http::Guard;
+use crate::outgoing::Outgoing;
 use crate::store::Store;
 
 /// The running collector. Cheap to clone.
@@ -26,6 +27,8 @@ pub struct Inner {
     /// SHA-256 of the CA certificate that join strings carry; absent when the system's trust
     /// store decides.
     pub ca_digest: Option<rollcall_shared::Digest>,
+    /// The one way to call others.
+    pub outgoing: Outgoing,
     /// What the doors remember between requests; `Guard::default()` in tests.
     pub guard: Guard,
     /// Held (shared) while a device's past is told report by report, so that no sweep judges it by
@@ -48,6 +51,7 @@ impl App {
             clock,
             public_url: self.public_url.clone(),
             ca_digest: self.ca_digest,
+            outgoing: self.outgoing.clone(),
             guard: Guard::default(),
             past_being_told: Arc::clone(&self.past_being_told),
         })

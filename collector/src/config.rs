@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
+use crate::outgoing::Allowed;
 use crate::tls::Files;
 
 /// What may stand in the file, the environment and the flags; everything may be absent.
@@ -62,6 +63,15 @@ pub struct Raw {
     /// Address and port for figures in the form of Prometheus; of this computer only
     #[arg(long, value_name = "ADDRESS:PORT", env = "ROLLCALL_METRICS")]
     pub metrics: Option<SocketAddr>,
+    /// Where the collector may call besides the public Internet (sign-in providers, webhooks):
+    /// networks, addresses or names, behind http:// where there is no TLS
+    #[arg(
+        long = "allow-outgoing",
+        value_name = "PLACE",
+        env = "ROLLCALL_ALLOW_OUTGOING",
+        value_delimiter = ','
+    )]
+    pub allow_outgoing: Option<Vec<String>>,
 }
 
 /// Who speaks TLS.
@@ -111,6 +121,8 @@ pub struct Config {
     pub secret_key: PathBuf,
     /// Where figures are served; nowhere when absent.
     pub metrics: Option<SocketAddr>,
+    /// Where calls may go besides the public Internet.
+    pub allow_outgoing: Allowed,
 }
 
 /// Where TLS comes from.
@@ -136,7 +148,7 @@ impl Raw {
     pub fn or(self, lower: Self) -> Self {
         layered!(self, lower; listen, data, database, public_url, certificate, certificate_key,
             tls, trusted_proxies, log_format, log_level, connections, connections_per_address,
-            secret_key, metrics)
+            secret_key, metrics, allow_outgoing)
     }
 
     /// The defaults of `rollcall serve`.
@@ -150,6 +162,7 @@ impl Raw {
             log_level: Some("info".to_owned()),
             connections: Some(8192),
             connections_per_address: Some(256),
+            allow_outgoing: Some(Vec::new()),
             ..Self::default()
         }
     }
@@ -200,6 +213,7 @@ impl Raw {
             "connections_per_address",
             "secret_key",
             "metrics",
+            "allow_outgoing",
         ]
     }
 
@@ -229,6 +243,8 @@ impl Raw {
             return Err(usage(&format!("figures are not served on {address}"))
                 .next("Give an address of this computer only, e.g. 127.0.0.1:9464."));
         }
+        let allow_outgoing = Allowed::parse(&raw.allow_outgoing.unwrap_or_default())
+            .map_err(|why| usage(&format!("allow_outgoing: {why}")))?;
         let public_url = raw.public_url.map(|url| check_public_url(&url)).transpose()?;
         Ok(Config {
             listen,
@@ -243,6 +259,7 @@ impl Raw {
             connections: raw.connections.unwrap_or(8192).max(16),
             connections_per_address: raw.connections_per_address.unwrap_or(256).max(1),
             metrics: raw.metrics,
+            allow_outgoing,
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::job::load;
 use crate::store;
 use crate::store::drift::LAST_BACKUP;
 use crate::store::history::Past;
+use crate::store::webhook::WebhookRow;
 
 /// Differences that are told; more of them only count.
 const TOLD: usize = 100;
@@ -236,7 +237,31 @@ async fn surroundings(app: &App) -> Result<Vec<Check>, store::Error> {
         let made: Option<Timestamp> = app.store.setting(LAST_BACKUP).await?;
         checks.push(backup(made, app.clock.now()));
     }
+    checks.extend(webhooks(app).await?);
     Ok(checks)
+}
+
+/// Webhooks at which nothing arrives; nothing is said where there are none.
+async fn webhooks(app: &App) -> Result<Option<Check>, store::Error> {
+    let all = app.store.webhooks().await?;
+    let fails = |row: &&WebhookRow| {
+        row.webhook.failing_since.is_some() || row.webhook.disabled_why.is_some()
+    };
+    let failing: Vec<String> =
+        all.iter().filter(fails).map(|row| row.webhook.label.clone()).collect();
+    let name = "webhooks".to_owned();
+    Ok(match (all.len(), failing.is_empty()) {
+        (0, _) => None,
+        (count, true) => {
+            let says = format!("what is sent to {count} webhooks arrives");
+            Some(Check { name, health: Health::Ok, says, mend: None })
+        }
+        (_, false) => {
+            let says = format!("nothing arrives at: {}", failing.join(", "));
+            let mend = Some("See the page of the webhook; it says why.".to_owned());
+            Some(Check { name, health: Health::Warning, says, mend })
+        }
+    })
 }
 
 /// The room on the disk of the database.

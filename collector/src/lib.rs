@@ -20,6 +20,8 @@ pub mod ingest;
 pub mod issue;
 pub mod job;
 mod logging;
+pub mod oidc;
+pub mod outgoing;
 pub mod seal;
 pub mod secret;
 pub mod serve;

@@ -18,6 +18,7 @@ use crate::config::{Config, Tls, public_url};
 use crate::failure::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::http::{self, Guard};
+use crate::outgoing::Outgoing;
 use crate::seal::SealKey;
 use crate::server::{self, Limits, Listening};
 use crate::store::Store;
@@ -83,6 +84,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
         clock,
         public_url,
         ca_digest: authority.as_ref().map(|(authority, _)| authority.digest),
+        outgoing: Outgoing::new(config.allow_outgoing.clone()),
         guard: Guard::new(config.trusted_proxies.clone(), config.tls != Tls::Proxy),
         past_being_told: Arc::default(),
     });
@@ -113,6 +115,7 @@ pub async fn beside(config: &Config, store: Store) -> Result<App, Failure> {
         clock: Clock::system(),
         public_url,
         ca_digest: own.then(|| Authority::digest_in(&config.data)).flatten(),
+        outgoing: Outgoing::new(config.allow_outgoing.clone()),
         guard: Guard::default(),
         past_being_told: Arc::default(),
     }))

@@ -34,6 +34,9 @@ pub struct Options {
     /// Add so many invented devices, to look around; they are marked as such
     #[arg(long, value_name = "NUMBER")]
     demo: Option<u32>,
+    /// Where it may call besides the public Internet, e.g. a sign-in provider of this network
+    #[arg(long, value_name = "PLACE", value_delimiter = ',')]
+    allow_outgoing: Option<Vec<String>>,
     /// Do not enrol this computer
     #[arg(long)]
     no_self: bool,
@@ -48,7 +51,12 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let data = std::path::absolute(&data).unwrap_or(data);
     crate::logging::start(LogFormat::Text, &options.log_level);
     let _folder = Folder::take(&data)?;
-    let raw = Raw { listen: Some(options.listen), data: Some(data.clone()), ..Raw::default() };
+    let raw = Raw {
+        listen: Some(options.listen),
+        data: Some(data.clone()),
+        allow_outgoing: options.allow_outgoing,
+        ..Raw::default()
+    };
     let started = start::start(&raw.resolve()?, Clock::system()).await?;
     let stop = start::asked_to_stop();
     let app = started.app.clone();

@@ -83,6 +83,29 @@ impl Console {
         (answer.status(), answer.text().await.expect("an answer has a text"))
     }
 
+    /// Asks the API to do something; the status and the answer, null where it is no JSON.
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let answer = self
+            .client
+            .request(method, format!("{}{path}", self.url))
+            .header(COOKIE, &self.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("the collector answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("an answer has a text");
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
     /// Sends a form, as a page of this collector does; what follows is not read.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
         let request = self.client.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
@@ -96,15 +119,8 @@ impl Console {
         path: &str,
         body: &serde_json::Value,
     ) -> (StatusCode, serde_json::Value) {
-        let request = self.client.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
-        let request = request
-            .header("sec-fetch-site", "same-origin")
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        let answer = request.send().await.expect("the collector answers");
-        let status = answer.status();
-        let text = answer.text().await.expect("an answer has a text");
-        (status, serde_json::from_str(&text).unwrap_or_default())
+        let (status, answer) = self.call("POST", path, body).await;
+        (StatusCode::from_u16(status).expect("a status is one"), answer)
     }
 
     /// Reads an answer of any size to its end without keeping it; its status and its bytes.

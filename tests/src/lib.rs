@@ -7,5 +7,6 @@ pub mod fuzz;
 pub mod hostile;
 pub mod lost;
 pub mod programs;
+pub mod provider;
 pub mod synthetic;
 pub mod wire;

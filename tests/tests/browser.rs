@@ -21,6 +21,8 @@ const PAGES: &[&str] = &[
     "/account",
     "/account/second-factor",
     "/accounts",
+    "/providers",
+    "/webhooks",
     "/audit",
     "/collected",
     "/search?q=lt",
@@ -57,10 +59,32 @@ async fn chromium_shows_every_page_in_both_themes_wide_and_narrow() {
     let devices = list["items"].as_array().unwrap();
     let laptop = devices.iter().find(|device| device["class"] == "laptop").unwrap();
     let device = format!("/devices/{}", laptop["id"].as_str().unwrap());
+    // Something to see on the pages of providers and webhooks.
+    let config = serde_json::json!({
+        "name": "Example", "issuer": "https://login.example.org", "client_id": "rollcall",
+        "groups_claim": "groups", "enabled": true,
+        "group_roles": [{ "group": "it-admins", "role": "admin" }],
+    });
+    let provider = serde_json::json!({ "config": config, "client_secret": "secret" });
+    let webhook = serde_json::json!({
+        "label": "tickets", "url": "https://hooks.invalid/hook", "kinds": ["device_missing"],
+    });
+    for (path, body) in [
+        ("/api/v1/sign-in-providers", &provider),
+        ("/api/v1/webhooks", &webhook),
+        ("/api/v1/webhooks/1/test", &serde_json::json!({})),
+    ] {
+        let (status, said) = console.call("POST", path, body).await;
+        assert!(status < 300, "{path}: {status} {said}");
+    }
+    let link = serde_json::json!({ "account": "anna", "subject": "248289761001" });
+    let people = "/api/v1/sign-in-providers/1/identities";
+    assert_eq!(console.call("POST", people, &link).await.0, 204);
     browser.sign_in(&collector.url).await;
     let tabs = ["hardware", "software", "network", "services", "people", "changes", "raw"];
     let mut pages: Vec<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
     pages.push(device.clone());
+    pages.extend(["/providers/1", "/webhooks/1"].map(str::to_owned));
     pages.push("/accounts/1/scope".to_owned());
     pages.extend(tabs.iter().map(|tab| format!("{device}?tab={tab}")));
     for theme in ["light", "dark"] {

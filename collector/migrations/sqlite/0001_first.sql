@@ -352,3 +352,94 @@ CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit entries are never changed'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit entries are never deleted'); END;
+
+-- Where people sign in besides here (OpenID Connect).
+CREATE TABLE sign_in_provider (
+  id                 INTEGER PRIMARY KEY,
+  config             TEXT NOT NULL,                -- JSON
+  client_secret      TEXT NOT NULL,                -- '' for a client without one; needed in clear
+  created_at         INTEGER NOT NULL
+);
+
+-- Who somebody is at a provider. Never found by an e-mail address.
+CREATE TABLE identity (
+  issuer             TEXT NOT NULL,
+  subject            TEXT NOT NULL,
+  account            INTEGER NOT NULL REFERENCES account (id),
+  linked_at          INTEGER NOT NULL,
+  used_at            INTEGER,
+  shut_at            INTEGER,                      -- since when the provider gives no role; it closed the account
+  PRIMARY KEY (issuer, subject)
+) WITHOUT ROWID;
+CREATE INDEX identity_account ON identity (account);
+
+-- Answers of providers that were believed, each once; only hashes, and only of the last hour.
+CREATE TABLE sign_in_used (
+  digest             BLOB PRIMARY KEY,
+  at                 INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Programs that are told of events.
+CREATE TABLE webhook (
+  id                 INTEGER PRIMARY KEY,
+  label              TEXT NOT NULL,
+  url                TEXT NOT NULL,
+  kinds              TEXT NOT NULL,                -- JSON list of words
+  secret             TEXT NOT NULL,                -- needed in clear: it signs
+  created_at         INTEGER NOT NULL,
+  created_by         TEXT NOT NULL,
+  disabled_at        INTEGER,
+  disabled_why       TEXT,                         -- where the collector gave up
+  failing_since      INTEGER,
+  next_at            INTEGER NOT NULL DEFAULT 0,   -- nothing is sent before
+  dropped            INTEGER NOT NULL DEFAULT 0    -- events that found the queue full
+);
+
+CREATE TABLE webhook_delivery (
+  id                 INTEGER PRIMARY KEY,
+  webhook            INTEGER NOT NULL REFERENCES webhook (id),
+  event              TEXT NOT NULL,                -- the id outside, the same at every try
+  kind               TEXT NOT NULL,
+  body               TEXT NOT NULL,                -- JSON
+  made_at            INTEGER NOT NULL,
+  tries              INTEGER NOT NULL DEFAULT 0,
+  tried_at           INTEGER,
+  done_at            INTEGER,                      -- arrived or left out
+  delivered          BOOLEAN NOT NULL DEFAULT FALSE,
+  status             INTEGER,
+  said               TEXT NOT NULL DEFAULT ''      -- why the last try failed
+);
+CREATE INDEX webhook_delivery_of ON webhook_delivery (webhook, id);
+CREATE INDEX webhook_delivery_waiting ON webhook_delivery (webhook, id) WHERE done_at IS NULL;
+CREATE INDEX webhook_delivery_done ON webhook_delivery (done_at) WHERE done_at IS NOT NULL;
+
+-- What happened and is in no queue yet. Written in the transaction in which it happens, while
+-- anybody listens.
+CREATE TABLE event (
+  id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind               TEXT NOT NULL,
+  device             INTEGER NOT NULL,
+  finding            INTEGER,
+  at                 INTEGER NOT NULL
+);
+CREATE TRIGGER event_finding_opened AFTER INSERT ON finding
+WHEN NEW.closed_at IS NULL AND EXISTS (SELECT 1 FROM webhook WHERE disabled_at IS NULL)
+BEGIN
+  INSERT INTO event (kind, device, finding, at)
+  VALUES ('finding_opened', NEW.device, NEW.id, NEW.opened_at);
+END;
+CREATE TRIGGER event_finding_closed AFTER UPDATE OF closed_at ON finding
+WHEN OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL
+  AND EXISTS (SELECT 1 FROM webhook WHERE disabled_at IS NULL)
+BEGIN
+  INSERT INTO event (kind, device, finding, at)
+  VALUES ('finding_closed', NEW.device, NEW.id, NEW.closed_at);
+END;
+CREATE TRIGGER event_decided AFTER INSERT ON decision
+WHEN NEW.kind IN ('enrolled', 'looks_like', 'clone_suspected', 'cloned')
+  AND EXISTS (SELECT 1 FROM webhook WHERE disabled_at IS NULL)
+BEGIN
+  INSERT INTO event (kind, device, at)
+  VALUES (CASE NEW.kind WHEN 'enrolled' THEN 'device_new' ELSE 'device_conflict' END,
+    NEW.device, NEW.at);
+END;

@@ -15,6 +15,7 @@ mod rule;
 pub mod scope;
 pub mod unit;
 pub mod waiting;
+pub mod webhook;
 
 pub use facts::Facts;
 pub use finding::{Flag, Observed, Rule, evaluate, reconcile};

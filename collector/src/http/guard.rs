@@ -32,6 +32,8 @@ pub struct Guard {
     pub(crate) enrolments: Refusals,
     rekeys: Mutex<HashMap<DeviceKey, (Timestamp, u32)>>,
     pub(crate) figures: Figures,
+    /// What sign-in providers publish of themselves.
+    pub(crate) providers: crate::oidc::Known,
     admin_exists: AtomicBool,
 }
 
@@ -47,6 +49,7 @@ impl Guard {
             enrolments: Refusals::default(),
             rekeys: Mutex::default(),
             figures: Figures::default(),
+            providers: crate::oidc::Known::default(),
             admin_exists: AtomicBool::new(false),
         }
     }

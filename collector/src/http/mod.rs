@@ -15,11 +15,13 @@ pub mod input;
 mod openapi;
 pub mod operation;
 pub mod password;
+pub mod provider;
 pub mod routes;
 pub mod session;
 pub mod setup;
 mod throttle;
 pub mod web;
+pub mod webhooks;
 
 pub use error::Error;
 pub use guard::Guard;

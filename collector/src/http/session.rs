@@ -9,7 +9,7 @@ use axum::http::header::{COOKIE, SET_COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
 use rollcall_shared::Digest;
-use rollcall_shared::api::account::Role;
+use rollcall_shared::api::account::{Account, Role};
 use rollcall_shared::time::{HOUR_MS, MINUTE_MS};
 
 use super::Error;
@@ -219,6 +219,22 @@ pub async fn sign_in(
         Step::In | Step::InForNow => begin(app, account.id, &account.name, &visitor, "").await?,
         Step::Code => wait(app, account.id, &visitor, Awaits::Code).await?,
         Step::SetUp => wait(app, account.id, &visitor, Awaits::SetUp).await?,
+    };
+    Ok(SignedIn { cookie, step })
+}
+
+/// Begins the session of somebody that a provider spoke for, as far as this step goes.
+pub(super) async fn enter(
+    app: &App,
+    account: &Account,
+    step: Step,
+    visitor: &Visitor,
+    how: &str,
+) -> Result<SignedIn, Error> {
+    let cookie = match step {
+        Step::In | Step::InForNow => begin(app, account.id, &account.name, visitor, how).await?,
+        Step::Code => wait(app, account.id, visitor, Awaits::Code).await?,
+        Step::SetUp => wait(app, account.id, visitor, Awaits::SetUp).await?,
     };
     Ok(SignedIn { cookie, step })
 }

@@ -75,6 +75,7 @@ impl Collector {
             clock: Clock::test(NOW),
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
+            outgoing: crate::outgoing::Outgoing::default(),
             guard,
             past_being_told: Arc::default(),
         });
@@ -192,6 +193,8 @@ const PUBLIC: &[&str] = &[
     "POST /set-up",
     "GET /sign-in",
     "POST /sign-in",
+    "GET /sign-in/with/{id}",
+    "GET /sign-in/with/{id}/back",
     "GET /sign-in/code",
     "POST /sign-in/code",
     "GET /sign-in/second-factor",

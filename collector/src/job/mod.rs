@@ -6,6 +6,7 @@ pub mod follow;
 pub mod load;
 pub mod retain;
 pub mod units;
+pub mod webhook;
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub fn spawn(app: &App) -> JoinHandle<()> {
             load::until_loaded(&app).await;
             judge(&app).await;
         };
-        tokio::join!(judged, follow::run(&app), audit_head::run(&app));
+        tokio::join!(judged, follow::run(&app), audit_head::run(&app), webhook::run(&app));
     })
 }
 

@@ -16,6 +16,7 @@ pub mod feed;
 pub mod finding;
 pub mod finding_list;
 pub mod history;
+pub mod provider;
 pub mod report;
 pub mod retain;
 pub mod scope;
@@ -29,6 +30,7 @@ pub mod token;
 pub mod unit;
 pub mod unit_rule;
 pub mod upgrade;
+pub mod webhook;
 
 mod batch;
 pub mod contact;
@@ -345,6 +347,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("feed", feed::QUERIES),
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
+    ("provider", provider::QUERIES),
     ("retain", retain::QUERIES),
     ("scope", scope::QUERIES),
     ("second_factor", second_factor::QUERIES),
@@ -355,6 +358,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("token", token::QUERIES),
     ("unit", unit::QUERIES),
     ("unit_rule", unit_rule::QUERIES),
+    ("webhook", webhook::QUERIES),
     ("writer", writer::QUERIES),
 ];
 
@@ -388,6 +392,7 @@ mod tests {
         let bound = |head: &str| head.starts_with("UPDATE") && store.backend() == "postgres";
         let mut shapes: Vec<String> = shape::SHAPES
             .iter()
+            .chain([&webhook::SHAPE])
             .filter(|(head, ..)| !bound(head))
             .map(|(head, columns, tail)| {
                 let row: Vec<String> = (1..=*columns).map(|place| format!("${place}")).collect();

@@ -29,6 +29,7 @@ pub(crate) fn app(store: Store, now: Timestamp) -> App {
         clock: Clock::test(now),
         public_url: "https://127.0.0.1:8443".to_owned(),
         ca_digest: None,
+        outgoing: crate::outgoing::Outgoing::default(),
         guard: crate::http::Guard::default(),
         past_being_told: Arc::default(),
     })

@@ -7,10 +7,12 @@ pub mod device;
 pub mod enroll;
 pub mod finding;
 pub mod health;
+pub mod provider;
 pub mod search;
 pub mod software;
 pub mod token;
 pub mod unit;
+pub mod webhook;
 
 use serde::{Deserialize, Serialize};
 

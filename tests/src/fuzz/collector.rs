@@ -51,6 +51,7 @@ impl Running {
                 clock: Clock::test(NOW),
                 public_url: "https://127.0.0.1:8443".to_owned(),
                 ca_digest: None,
+                outgoing: rollcall_collector::outgoing::Outgoing::default(),
                 guard: Guard::default(),
                 past_being_told: Arc::default(),
             });

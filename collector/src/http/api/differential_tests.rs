@@ -132,6 +132,36 @@ async fn act(api: &Api, method: &str, path: &str, body: Value) {
     assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text);
 }
 
+async fn make_provider(api: &Api) {
+    let lines = json!([{ "group": "Ä", "role": "it" }, { "group": "a", "role": "admin" }]);
+    let config = json!({
+        "name": "Büro", "issuer": "https://login.example.org", "client_id": "rollcall",
+        "groups_claim": "groups", "enabled": true,
+        "group_roles": lines,
+    });
+    let body = json!({ "config": config, "client_secret": "secret" });
+    let path = "/api/v1/sign-in-providers";
+    let made = api.call("POST", path, Some(Role::Admin), Some(&body)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for (account, subject) in [("it", "Z-1"), ("helpdesk", "a-2"), ("it", "a-3")] {
+        let body = json!({ "account": account, "subject": subject });
+        let path = format!("{path}/1/identities");
+        let made = api.call("POST", &path, Some(Role::Admin), Some(&body)).await;
+        assert_eq!(made.status, 204, "{}", made.text);
+    }
+}
+
+async fn make_webhook(api: &Api) {
+    // Switched off: delivery ids are random.
+    let body = json!({
+        "label": "Büro", "url": "https://hooks.example.org/x", "disabled": true,
+        "kinds": ["device_missing", "finding_opened"],
+    });
+    let path = "/api/v1/webhooks";
+    let made = api.call("POST", path, Some(Role::Admin), Some(&body)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+}
+
 /// What people do on a day.
 async fn people(api: &Api, keys: &[DeviceKey], day: i64) {
     let now = api.app.clock.now();
@@ -187,6 +217,8 @@ async fn people(api: &Api, keys: &[DeviceKey], day: i64) {
             let note = json!({ "text": "Straße 5, 'second' floor" });
             act(api, "PUT", &format!("{}/note", path(1)), note).await;
         }
+        11 => make_provider(api).await,
+        9 => make_webhook(api).await,
         8 => {
             let body = json!({ "reason": "sold" });
             act(api, "POST", &format!("{}/retire", path(5)), body).await;
@@ -365,6 +397,11 @@ impl Known {
         if path.contains("{file}") {
             let schema = &described["parameters"][0]["schema"];
             return fill(values("file", schema, self), "{file}");
+        }
+        if path.starts_with("/api/v1/sign-in-providers/{id}")
+            || path.starts_with("/api/v1/webhooks/{id}")
+        {
+            return fill(vec!["1".to_owned(), "9".to_owned()], "{id}");
         }
         if path.contains("{number}") {
             return fill((1..60).map(|number| number.to_string()).collect(), "{number}");

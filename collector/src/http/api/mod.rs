@@ -15,9 +15,11 @@ mod health;
 mod overview;
 pub(super) mod policy;
 mod search;
+mod sign_in_providers;
 mod software;
 pub(super) mod unit_rules;
 pub(super) mod units;
+mod webhooks;
 
 #[cfg(test)]
 mod differential_tests;
@@ -33,10 +35,12 @@ use rollcall_shared::api::change::Change;
 use rollcall_shared::api::device::{DeviceDetail, DeviceSoftware, DeviceSummary, Person};
 use rollcall_shared::api::finding::Finding;
 use rollcall_shared::api::health::Health;
+use rollcall_shared::api::provider::{ConnectionTest, LinkedIdentity, SignInProvider};
 use rollcall_shared::api::search::SearchAnswer;
 use rollcall_shared::api::software::{SoftwareDetail, SoftwareTitle};
 use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken};
 use rollcall_shared::api::unit::{Unit, UnitPreview, UnitRules};
+use rollcall_shared::api::webhook::{CreatedWebhook, Webhook, WebhookDelivery};
 
 use super::operation::{self, Operation};
 use super::{Access, Routes};
@@ -53,7 +57,7 @@ pub fn routes() -> Routes {
 
 /// Every operation, in the order of the document. Rights stand in the handlers' signatures.
 pub(super) fn operations() -> Vec<Operation> {
-    [devices(), fleet(), policy(), units(), secrets(), audit(), about()]
+    [devices(), fleet(), policy(), units(), secrets(), sign_in(), webhooks(), audit(), about()]
         .into_iter()
         .flatten()
         .collect()
@@ -263,6 +267,71 @@ fn secrets() -> Vec<Operation> {
             .creates::<CreatedApiToken>(),
         Operation::delete("/api/v1/api-tokens/{id}", api_tokens::revoke)
             .summary("Revoke one of the caller's own API tokens"),
+    ]
+}
+
+fn sign_in() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/sign-in-providers", sign_in_providers::list)
+            .summary("Where people sign in besides here, without the clients' secrets")
+            .returns::<Listed<SignInProvider>>(),
+        Operation::post("/api/v1/sign-in-providers", sign_in_providers::create)
+            .summary("Make a sign-in provider")
+            .details("Register its `redirect_uri` at the provider afterwards.")
+            .conflicts()
+            .creates::<SignInProvider>(),
+        Operation::put("/api/v1/sign-in-providers/{id}", sign_in_providers::put)
+            .summary("Set a sign-in provider")
+            .details(
+                "Whoever came by an issuer that is left, or by a provider that is switched off, is \
+                 signed out.",
+            )
+            .returns::<SignInProvider>(),
+        Operation::delete("/api/v1/sign-in-providers/{id}", sign_in_providers::delete)
+            .summary("Delete a sign-in provider")
+            .details("Whoever came by it is signed out. Accounts stay."),
+        Operation::post("/api/v1/sign-in-providers/{id}/test", sign_in_providers::test)
+            .summary("Try a sign-in provider's settings, and say which one is wrong")
+            .details("Calls the provider; nobody is signed in.")
+            .returns::<ConnectionTest>(),
+        Operation::get("/api/v1/sign-in-providers/{id}/identities", sign_in_providers::identities)
+            .summary("Who is linked with an account, at most a thousand")
+            .returns::<Listed<LinkedIdentity>>(),
+        Operation::post("/api/v1/sign-in-providers/{id}/identities", sign_in_providers::link)
+            .summary("Link an account with a person at the provider")
+            .conflicts(),
+        Operation::delete("/api/v1/sign-in-providers/{id}/identities", sign_in_providers::unlink)
+            .summary("Take such a link away; the account is signed out"),
+    ]
+}
+
+fn webhooks() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/webhooks", webhooks::list)
+            .summary("Programs that are told of events, without their secrets")
+            .returns::<Listed<Webhook>>(),
+        Operation::post("/api/v1/webhooks", webhooks::create)
+            .summary("Make a webhook")
+            .details(
+                "The answer holds the secret that deliveries are signed with; it is shown this \
+                 once. `X-Rollcall-Signature` is `sha256=` and the HMAC-SHA-256 in hexadecimal of \
+                 the seconds in `X-Rollcall-Timestamp`, a point and the body. A delivery may come \
+                 twice, under the same id.",
+            )
+            .conflicts()
+            .creates::<CreatedWebhook>(),
+        Operation::put("/api/v1/webhooks/{id}", webhooks::put)
+            .summary("Set a webhook")
+            .details("Forgets that it failed: what waits is sent at once.")
+            .returns::<Webhook>(),
+        Operation::delete("/api/v1/webhooks/{id}", webhooks::delete)
+            .summary("Delete a webhook with what waits for it"),
+        Operation::get("/api/v1/webhooks/{id}/deliveries", webhooks::deliveries)
+            .summary("The last hundred deliveries of a webhook, newest first")
+            .returns::<Listed<WebhookDelivery>>(),
+        Operation::post("/api/v1/webhooks/{id}/test", webhooks::test)
+            .summary("Send a test now, and say whether it arrived")
+            .returns::<WebhookDelivery>(),
     ]
 }
 

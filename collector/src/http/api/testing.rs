@@ -73,6 +73,7 @@ impl Api {
             clock: Clock::test(now),
             public_url: "https://rollcall.example".to_owned(),
             ca_digest: None,
+            outgoing: crate::outgoing::Outgoing::default(),
             guard: Guard::default(),
             past_being_told: std::sync::Arc::default(),
         });

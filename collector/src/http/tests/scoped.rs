@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use rollcall_shared::api::provider::ProviderConfig;
 use rollcall_shared::api::token::EnrollmentToken;
 use rollcall_shared::api::unit::UnitKind;
+use rollcall_shared::api::webhook::WebhookRequest;
 use rollcall_shared::section::{Section, Software, System};
 use rollcall_shared::time::DAY_MS;
 use serde_json::{Value, json};
@@ -80,6 +82,7 @@ impl World {
             clock: Clock::test(LATER),
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
+            outgoing: crate::outgoing::Outgoing::default(),
             guard: Guard::default(),
             past_being_told: Arc::default(),
         });
@@ -269,6 +272,13 @@ impl Template {
                 store.audit(&entry).await.unwrap();
             }
         }
+        let provider = ProviderConfig { name: "provider".to_owned(), ..ProviderConfig::default() };
+        let secret = Secret::presented("secret".to_owned());
+        world.app.store.create_provider(&provider, &secret, &by()).await.unwrap();
+        let person = world.account(Role::It, false).await;
+        world.app.store.link_identity(&provider.issuer, "new", person, &by()).await.unwrap();
+        let webhook = WebhookRequest { label: "webhook".to_owned(), ..WebhookRequest::default() };
+        world.app.store.create_webhook(&webhook, &secret, &by()).await.unwrap();
         let mut other = None;
         if both {
             other = Some(world.half(2, MARK).await);
@@ -337,6 +347,14 @@ fn named(path: &str, half: &Half, receipt: i64, api_token: i64) -> Option<String
     None
 }
 
+/// The path with the number of what belongs to no half: there is one provider and one webhook.
+fn common(path: &str) -> String {
+    let of_none = path.contains("/providers/")
+        || path.contains("/sign-in-providers/")
+        || path.contains("/webhooks/");
+    if of_none { path.replace("{id}", "1") } else { path.to_owned() }
+}
+
 /// What a request to this route must carry to be understood. Whoever adds a route that is written
 /// to says so here.
 fn sent(method: &str, path: &str, half: &Half) -> Sent {
@@ -350,6 +368,23 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
     let until = LATER.plus_ms(9 * DAY_MS).date();
     match (method, path) {
         ("GET" | "DELETE", _) => Sent::Nothing,
+        (_, "/api/v1/sign-in-providers" | "/api/v1/sign-in-providers/{id}") => {
+            Sent::Json(json!({ "config": {
+                "name": "new", "issuer": "https://login.example.org", "client_id": "new",
+                "groups_claim": "groups", "group_roles": [], "enabled": true,
+            } }))
+        }
+        (_, "/api/v1/sign-in-providers/{id}/identities") => {
+            Sent::Json(json!({ "account": "whole-it", "subject": "new" }))
+        }
+        (_, "/api/v1/webhooks" | "/api/v1/webhooks/{id}") => Sent::Json(json!({
+            "label": "new", "url": "https://hooks.example.org/", "kinds": ["device_missing"],
+        })),
+        (_, "/providers" | "/providers/{id}") => form(&[("name", "new")]),
+        (_, "/providers/{id}/link" | "/providers/{id}/unlink") => {
+            form(&[("account", "whole-it"), ("subject", "new")])
+        }
+        (_, "/webhooks" | "/webhooks/{id}") => form(&[("label", "new"), ("once", "1")]),
         (_, "/api/v1/enrollment-tokens") => {
             Sent::Json(json!({ "label": "new", "site": site, "department": department }))
         }
@@ -373,6 +408,8 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
             | "/api/v1/findings/{id}/unwaive"
             | "/api/v1/policy"
             | "/api/v1/policy/preview"
+            | "/api/v1/sign-in-providers/{id}/test"
+            | "/api/v1/webhooks/{id}/test"
             | "/api/v1/doctor/rebuild",
         ) => Sent::Json(json!({})),
         (_, "/devices/{id}/asset") => form(&where_to),
@@ -418,6 +455,10 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
             | "/account/second-factor/codes"
             | "/account/sessions/end"
             | "/account/tokens/{id}/revoke"
+            | "/providers/{id}/test"
+            | "/providers/{id}/delete"
+            | "/webhooks/{id}/test"
+            | "/webhooks/{id}/delete"
             | "/sign-out",
         ) => form(&[]),
         _ => panic!("what does {method} {path} carry? say it here"),

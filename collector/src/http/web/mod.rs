@@ -23,6 +23,8 @@ mod icons;
 mod listed;
 mod once;
 mod params;
+mod provider;
+mod providers;
 mod search;
 mod second_factor;
 mod set_up;
@@ -33,6 +35,7 @@ mod software;
 mod theme;
 mod units;
 mod visit;
+mod webhooks;
 
 #[cfg(test)]
 mod sample;
@@ -47,6 +50,7 @@ const EVERYBODY: Access = Access::Role(Role::Helpdesk);
 const IT: Access = Access::Role(Role::It);
 const ADMIN: Access = Access::Role(Role::Admin);
 const WHOLE_IT: Access = Access::Whole(Role::It);
+const WHOLE_ADMIN: Access = Access::Whole(Role::Admin);
 
 /// Its routes.
 pub fn routes() -> Routes {
@@ -55,6 +59,8 @@ pub fn routes() -> Routes {
         .post("/theme", Access::Public, theme::post)
         .get("/sign-in", Access::Public, sign_in::get)
         .post("/sign-in", Access::Public, sign_in::post)
+        .get("/sign-in/with/{id}", Access::Public, sign_in::with)
+        .get("/sign-in/with/{id}/back", Access::Public, sign_in::back)
         .get("/sign-in/code", Access::Public, sign_in::get_code)
         .post("/sign-in/code", Access::Public, sign_in::post_code)
         .get("/sign-in/second-factor", Access::Public, second_factor::get_required)
@@ -95,6 +101,20 @@ pub fn routes() -> Routes {
         .post("/accounts/{id}/disable", ADMIN, accounts::disable)
         .post("/accounts/{id}/enable", ADMIN, accounts::enable)
         .post("/accounts/{id}/reset", ADMIN, accounts::reset)
+        .get("/providers", WHOLE_ADMIN, providers::get)
+        .post("/providers", WHOLE_ADMIN, providers::create)
+        .get("/providers/{id}", WHOLE_ADMIN, provider::get)
+        .post("/providers/{id}", WHOLE_ADMIN, provider::save)
+        .post("/providers/{id}/test", WHOLE_ADMIN, provider::test)
+        .post("/providers/{id}/delete", WHOLE_ADMIN, provider::delete)
+        .post("/providers/{id}/link", WHOLE_ADMIN, provider::link)
+        .post("/providers/{id}/unlink", WHOLE_ADMIN, provider::unlink)
+        .get("/webhooks", WHOLE_ADMIN, webhooks::get)
+        .post("/webhooks", WHOLE_ADMIN, webhooks::create)
+        .get("/webhooks/{id}", WHOLE_ADMIN, webhooks::get_one)
+        .post("/webhooks/{id}", WHOLE_ADMIN, webhooks::save)
+        .post("/webhooks/{id}/test", WHOLE_ADMIN, webhooks::test)
+        .post("/webhooks/{id}/delete", WHOLE_ADMIN, webhooks::delete)
         .get("/accounts/{id}/scope", ADMIN, account_scope::get)
         .post("/accounts/{id}/scope", ADMIN, account_scope::post)
         .get("/audit", Access::Role(Role::Auditor), audit::get)

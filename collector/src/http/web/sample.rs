@@ -851,6 +851,7 @@ fn pages() -> Vec<(String, String)> {
         name: "anna".to_owned(),
         next: "/".to_owned(),
         problem: some("The name or the password is not right."),
+        providers: Vec::new(),
     };
     let empty = Page { items: Vec::new(), total: 0, next_cursor: None };
     let new_account_token = NewToken::empty(Role::Admin).unwrap();

@@ -1,7 +1,7 @@
 //! Signing in.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +14,9 @@ use crate::app::App;
 use crate::http::Error;
 use crate::http::auth::Anyone;
 use crate::http::client::Client;
-use crate::http::session::{self, SignInError, Step, Visitor};
+use crate::http::provider::{self, Back, Refused, StartCookie};
+use crate::http::session::{self, SignInError, SignedIn, Step, Visitor};
+use crate::store::provider::Provider;
 use crate::store::session::Awaits;
 
 #[derive(Template)]
@@ -24,6 +26,23 @@ pub(super) struct SignInPage {
     pub(super) name: String,
     pub(super) next: String,
     pub(super) problem: Option<String>,
+    pub(super) providers: Vec<Button>,
+}
+
+/// A provider to sign in with.
+pub(super) struct Button {
+    pub(super) href: String,
+    pub(super) name: String,
+}
+
+/// The providers that people may sign in with.
+async fn buttons(app: &App, next: &str) -> Result<Vec<Button>, Error> {
+    let all = app.store.providers().await?.into_iter().filter(|one| one.config.enabled);
+    let button = |one: Provider| {
+        let href = link(&format!("{}{}", provider::PATH, one.id), &[("next", next)]);
+        Button { href, name: one.config.name }
+    };
+    Ok(all.map(button).collect())
 }
 
 /// After the password: the code of the second factor.
@@ -46,7 +65,8 @@ pub(super) async fn get(
         return Ok(Redirect::to(&next).into_response());
     }
     let shell = visit.signed_out(&app);
-    let blank = SignInPage { shell, name: String::new(), next, problem: None };
+    let providers = buttons(&app, &next).await?;
+    let blank = SignInPage { shell, name: String::new(), next, problem: None, providers };
     Ok(page(&blank)?.into_response())
 }
 
@@ -118,8 +138,63 @@ pub(super) async fn post(
     };
     let Told { status, problem, retry_after_s } = told(error)?;
     let shell = visit.signed_out(&app);
-    let again = page(&SignInPage { shell, name, next, problem: Some(problem) })?;
+    let providers = buttons(&app, &next).await?;
+    let again = page(&SignInPage { shell, name, next, problem: Some(problem), providers })?;
     Ok(Told::answer(status, retry_after_s, again))
+}
+
+/// `GET /sign-in/with/{id}`: to the provider.
+pub(super) async fn with(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    visit: Visit,
+) -> Result<Response, Error> {
+    let next = local_path(visit.params.get("next").unwrap_or("/")).to_owned();
+    match provider::begin(&app, id, &next).await {
+        Ok((cookie, to)) => Ok((cookie, Redirect::to(&to)).into_response()),
+        Err(refused) => refused_page(&app, &visit, refused).await,
+    }
+}
+
+/// `GET /sign-in/with/{id}/back`: from the provider.
+pub(super) async fn back(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    Client(client): Client,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let params = &visit.params;
+    let back = Back {
+        state: params.get("state"),
+        code: params.get("code"),
+        issuer: params.get("iss"),
+        error: params.get("error"),
+    };
+    let visitor = Visitor::new(client, &headers);
+    match provider::finish(&app, id, &back, &headers, &visitor).await {
+        Ok((SignedIn { cookie, step }, next)) => {
+            let onwards = Redirect::to(&onwards(step, local_path(&next)));
+            Ok((StartCookie::none(), cookie, onwards).into_response())
+        }
+        Err(refused) => {
+            let page = refused_page(&app, &visit, refused).await?;
+            Ok((StartCookie::none(), page).into_response())
+        }
+    }
+}
+
+/// The page of signing in, which says why it did not work.
+async fn refused_page(app: &App, visit: &Visit, refused: Refused) -> Result<Response, Error> {
+    let status = match refused {
+        Refused::Internal(error) => return Err(error),
+        Refused::NotBelieved(_) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let (name, next, problem) = (String::new(), "/".to_owned(), Some(refused.to_string()));
+    let providers = buttons(app, &next).await?;
+    let shell = visit.signed_out(app);
+    Ok((status, page(&SignInPage { shell, name, next, problem, providers })?).into_response())
 }
 
 /// `GET /sign-in/code`
@@ -180,10 +255,12 @@ mod tests {
             name: "anna\"><b>".to_owned(),
             next: "/devices".to_owned(),
             problem: Some("The name or the password is not right.".to_owned()),
+            providers: vec![Button { href: "/sign-in/with/1".into(), name: "A & B".into() }],
         };
         let html = page.render().unwrap();
         assert!(html.contains("value=\"anna&#34;&#62;&#60;b&#62;\""));
         assert!(html.contains("role=\"alert\"") && html.contains("value=\"/devices\""));
+        assert!(html.contains("Sign in with A &#38; B") && html.contains("/sign-in/with/1"));
         assert!(!html.contains("class=\"nav\""), "nothing of the inside is shown");
     }
 }

@@ -49,7 +49,7 @@ async fn no_body_takes_a_field_of_something_else() {
             schema = document.pointer(reference.trim_start_matches('#')).unwrap();
         }
         let path = named(route.path, &template.own, 1, 1);
-        let path = path.unwrap_or_else(|| route.path.to_owned());
+        let path = path.unwrap_or_else(|| common(route.path));
         let Sent::Json(body) = sent(&method, route.path, &template.own) else { panic!("{path}") };
         for (name, value) in EXTRAS {
             if schema["properties"].get(name).is_some() {
@@ -87,7 +87,7 @@ async fn no_form_changes_what_its_sender_may() {
             continue;
         }
         let path = named(route.path, &template.own, 1, 1);
-        let path = path.unwrap_or_else(|| route.path.to_owned());
+        let path = path.unwrap_or_else(|| common(route.path));
         let Sent::Form(pairs) = sent("POST", route.path, &template.own) else { panic!("{path}") };
         let more = EXTRAS.iter().filter(|(name, _)| !pairs.iter().any(|(known, _)| known == name));
         let more = more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

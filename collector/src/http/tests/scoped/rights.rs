@@ -53,7 +53,7 @@ impl Asked<'_> {
         };
         let path = named(pattern, half, receipt, api_token);
         let file = if pattern.contains("audit") { "audit.json" } else { "devices.json" };
-        let path = path.unwrap_or_else(|| pattern.replace("{file}", file));
+        let path = path.unwrap_or_else(|| common(&pattern.replace("{file}", file)));
         let path = if pattern == "/api/v1/search" || pattern == "/search" {
             format!("{path}?q=pc")
         } else {
