@@ -2,6 +2,7 @@
 //!
 //! This is all that other programs use: the agent's own binary, the collector's `up`, tests.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::gather::{Gathering, Observer, Options};
+use crate::guard;
 use crate::host::Host;
 use crate::now::{Present, SystemPresent};
 use crate::paths::Paths;
@@ -26,7 +28,7 @@ use crate::schedule::{Outcome, Schedule, device_number};
 use crate::settings;
 use crate::spool::{Spool, digests_of};
 use crate::state::{State, StateError};
-use crate::status;
+use crate::status::{self, Asked};
 use crate::tls::{Tls, Trust};
 
 /// A running request may take so long after the agent was asked to stop.
@@ -49,6 +51,8 @@ pub struct Agent {
     pub(crate) look: Look,
     /// When every source was asked last.
     full_look_at: Option<Timestamp>,
+    /// When each source was asked last since the start, and what it cost.
+    pub(crate) asked: BTreeMap<String, Asked>,
     /// The list of software that the collector holds, as far as known since the start.
     pub(crate) held: Option<Held>,
     /// Reports that could not be written down; they are sent from here.
@@ -127,6 +131,7 @@ impl Agent {
             client: None,
             look,
             full_look_at: None,
+            asked: BTreeMap::new(),
             held: None,
             unspooled: Vec::new(),
             trouble: None,
@@ -157,13 +162,21 @@ impl Agent {
         let now = self.present.now();
         let full = settings::full_look_is_due(self.full_look_at, now, settings);
         let options = Options { full, now, ..settings::options(&self.config, settings) };
-        let gathering =
+        let mut gathering =
             tokio::task::spawn_blocking(move || look(&options)).await.map_err(|error| {
                 Error::Internal(format!("looking at the computer stopped: {error}"))
             })?;
-        if full {
+        for (source, cost) in &gathering.cost.sources {
+            self.asked.insert(source.clone(), Asked { at: now, cost: cost.clone() });
+        }
+        let ledger = &mut self.state.ledger;
+        // A second look decides, and none of its sources may answer from memory.
+        if guard::hold_back(&mut gathering, &ledger.rows, &mut ledger.held_back) {
+            self.full_look_at = None;
+        } else if full {
             self.full_look_at = Some(now);
         }
+        ledger.rows.extend(guard::rows_of(&gathering));
         Ok(gathering)
     }
 

@@ -15,6 +15,7 @@ use crate::paths::{Paths, is_privileged, usual_config};
 const EXAMPLES: &str = "\
 Examples:
   rollcall-agent show                 what would be sent, without sending it
+  rollcall-agent explain software     what is read for it, and what it tells of people
   rollcall-agent enroll -             paste the join string from the Enrol page
   rollcall-agent once                 look and report now
   rollcall-agent status               enrolled where, last report, next run
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     },
     /// Show what would be sent
     Show(command::show::Arguments),
+    /// Say of one section what is read for it and why, what is missing, and what it tells of people
+    Explain(command::explain::Arguments),
     /// List what is looked at, and where
     Sources {
         /// As JSON

@@ -6,13 +6,13 @@
 mod database;
 mod open;
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
+use crate::budget::{Counted, Meter};
 use crate::inputs::Inputs;
 use crate::source::SOURCES;
 
@@ -31,6 +31,8 @@ pub struct Host {
     homes: bool,
     /// Where everything that is looked at is remembered, if it shall be.
     inputs: Option<Arc<Mutex<Inputs>>>,
+    /// What is read through this value is counted here.
+    meter: Arc<Meter>,
     #[cfg(test)]
     opened: Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -116,6 +118,7 @@ impl Host {
             live: false,
             homes: false,
             inputs: None,
+            meter: Arc::default(),
             #[cfg(test)]
             opened: Arc::default(),
         }
@@ -139,6 +142,11 @@ impl Host {
         (Self { inputs: Some(Arc::clone(&inputs)), ..self.clone() }, inputs)
     }
 
+    /// The same computer with everything that is read through this value counted.
+    pub(crate) fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
     /// Whether all that was looked at is as it was.
     pub(crate) fn is_unchanged(&self, inputs: &Inputs) -> bool {
         inputs.are_unchanged(|path| self.place(path))
@@ -151,6 +159,7 @@ impl Host {
     }
 
     fn touch(&self, path: &str) {
+        self.meter.saw(path);
         self.watch(|inputs| inputs.add(path, &self.place(path)));
     }
 
@@ -184,11 +193,13 @@ impl Host {
     }
 
     /// Opens a regular file for streaming. Devices, pipes and folders are refused.
-    pub fn open(&self, path: &str) -> Result<File, HostError> {
+    pub fn open(&self, path: &str) -> Result<Counted, HostError> {
         self.touch(path);
         #[cfg(test)]
         self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        open::content(self.own_root(), path).map_err(|error| HostError::from_io(path, &error))
+        let file = open::content(self.own_root(), path)
+            .map_err(|error| HostError::from_io(path, &error))?;
+        Ok(Counted::new(file, Arc::clone(&self.meter)))
     }
 
     /// Reads a whole file of at most [`READ_LIMIT_BYTES`].
@@ -205,7 +216,7 @@ impl Host {
         self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let file = open::content_below(self.own_root(), folder, path)
             .map_err(|error| HostError::from_io(&full, &error))?;
-        whole(file, &full, READ_LIMIT_BYTES).map(text)
+        whole(Counted::new(file, Arc::clone(&self.meter)), &full, READ_LIMIT_BYTES).map(text)
     }
 
     /// Reads a whole text file; bytes that are not UTF-8 become `U+FFFD`.
@@ -285,13 +296,23 @@ impl Host {
         if !self.live {
             return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
         }
-        if !SOURCES.iter().any(|source| source.programs.contains(&program)) {
+        if !SOURCES.iter().any(|source| source.programs.iter().any(|one| one.path == program)) {
             return Err(HostError::Failed {
                 path: program.to_owned(),
                 why: "no source lists this program".to_owned(),
             });
         }
-        crate::program::run(program, arguments)
+        let told = crate::program::run(program, arguments)?;
+        self.count(program, told.len())?;
+        Ok(told)
+    }
+
+    /// Counts bytes that others read for a source.
+    fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
+        self.meter.count(bytes).map_err(|over| HostError::Failed {
+            path: path.to_owned(),
+            why: over.note().detail.unwrap_or_default(),
+        })
     }
 
     /// The root folder.
@@ -300,14 +321,14 @@ impl Host {
     }
 }
 
-fn whole(file: File, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
+fn whole(file: Counted, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
     let failed = |error: &io::Error| HostError::from_io(path, error);
     let too_large = || HostError::Failed {
         path: path.to_owned(),
         why: format!("it is larger than {limit_bytes} bytes"),
     };
     // Files of the kernel say 0 and are longer.
-    let told = file.metadata().map_err(|error| failed(&error))?.len();
+    let told = file.told_bytes().map_err(|error| failed(&error))?;
     if told > limit_bytes {
         return Err(too_large());
     }

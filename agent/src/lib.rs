@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod answer;
+mod budget;
 mod change;
 mod check_in;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod gather;
 mod gather_again;
 #[cfg(all(test, target_os = "linux"))]
 mod gather_fixtures;
+mod guard;
 pub mod hardware_ids;
 pub mod host;
 mod inputs;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod browser;
+pub mod collected;
 pub mod console;
 pub mod hostile;
 pub mod lost;

@@ -51,10 +51,19 @@ pub struct Source {
     pub platforms: &'static [Platform],
     /// Whether it gives everything to an ordinary user.
     pub privilege: Privilege,
-    /// Programs it starts, by absolute path; nearly always none.
-    pub programs: &'static [&'static str],
+    /// Programs it starts; nearly always none.
+    pub programs: &'static [Program],
     /// Looks.
     pub gather: fn(&Host) -> Gathered,
+}
+
+/// A program that a source starts, because there is no other way to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    /// Its absolute path.
+    pub path: &'static str,
+    /// What is learnt from it.
+    pub why: &'static str,
 }
 
 /// What a source gave: rows or a body, and why anything is missing.
