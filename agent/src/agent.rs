@@ -23,6 +23,7 @@ use crate::guard;
 use crate::host::Host;
 use crate::now::{Present, SystemPresent};
 use crate::paths::Paths;
+use crate::proxy::Proxy;
 use crate::report::{Naming, assemble, fit};
 use crate::schedule::{Outcome, Schedule, device_number};
 use crate::settings;
@@ -106,11 +107,20 @@ impl Agent {
 
     /// Opens the state of an agent that looks at another root than the running system.
     pub fn open_on(paths: Paths, config: Config, host: Host) -> Result<Self, Error> {
+        Self::open_as_of(paths, config, host, Arc::new(SystemPresent))
+    }
+
+    /// The same with a clock and a random source of the caller's.
+    pub fn open_as_of(
+        paths: Paths,
+        config: Config,
+        host: Host,
+        present: Arc<dyn Present>,
+    ) -> Result<Self, Error> {
         let observer = Mutex::new(Observer::new(host));
         let look: Look = Arc::new(move |options| {
             observer.lock().unwrap_or_else(PoisonError::into_inner).look(options)
         });
-        let present = Arc::new(SystemPresent);
         Self::open_with(paths, config, Parts { disk: Disk::default(), present, look })
     }
 
@@ -152,7 +162,10 @@ impl Agent {
             connect: Duration::from_secs(self.config.connect_timeout_s.into()),
             request: Duration::from_secs(self.config.request_timeout_s.into()),
         };
-        Ok(Client::new(address, tls, time_outs))
+        let proxy =
+            Proxy::on_the_way(self.config.proxy.as_ref(), &address, crate::config::environment)
+                .map_err(reach)?;
+        Ok(Client::new(address, tls, time_outs).through(proxy))
     }
 
     /// Looks at the computer without holding up anything else.

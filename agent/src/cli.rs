@@ -165,6 +165,7 @@ fn origins(matches: &ArgMatches, file: &Raw, path: &Path) -> Vec<(&'static str, 
         file.check_in_interval_s.is_some(),
         file.connect_timeout_s.is_some(),
         file.request_timeout_s.is_some(),
+        file.proxy.is_some(),
         file.log.is_some(),
         file.log_format.is_some(),
     ];

@@ -29,6 +29,7 @@ pub mod now;
 mod order;
 pub mod paths;
 mod program;
+pub mod proxy;
 pub mod reach;
 pub mod report;
 pub mod schedule;

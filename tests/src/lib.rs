@@ -3,7 +3,9 @@
 pub mod browser;
 pub mod collected;
 pub mod console;
+pub mod faulty;
 pub mod hostile;
+pub mod impostor;
 pub mod lost;
 pub mod programs;
 pub mod synthetic;
