@@ -26,6 +26,7 @@ use crate::paths::Paths;
 use crate::proxy::Proxy;
 use crate::report::{Naming, assemble, fit};
 use crate::schedule::{Outcome, Schedule, device_number};
+use crate::service::Manager;
 use crate::settings;
 use crate::spool::{Spool, digests_of};
 use crate::state::{State, StateError};
@@ -58,6 +59,8 @@ pub struct Agent {
     pub(crate) held: Option<Held>,
     /// Reports that could not be written down; they are sent from here.
     pub(crate) unspooled: Vec<CheckIn>,
+    /// Who started this process and wants to hear how it goes.
+    manager: Option<Arc<Manager>>,
     /// What could not be written down although the collector has stored the report.
     pub(crate) trouble: Option<StateError>,
 }
@@ -144,6 +147,7 @@ impl Agent {
             asked: BTreeMap::new(),
             held: None,
             unspooled: Vec::new(),
+            manager: None,
             trouble: None,
         })
     }
@@ -151,6 +155,11 @@ impl Agent {
     /// Who this device is, once enrolled.
     pub fn identity(&self) -> Option<&crate::state::Identity> {
         self.state.identity.as_ref()
+    }
+
+    /// Tells a service manager how each check-in ended.
+    pub(crate) fn tell_to(&mut self, manager: Arc<Manager>) {
+        self.manager = Some(manager);
     }
 
     /// A client that believes whom it shall.
@@ -321,6 +330,12 @@ impl Agent {
     /// Says how a check-in ended, in the log and in the status file.
     fn tell(&self, result: &Result<OnceOutcome, Error>, wait: Duration) {
         let next_s = wait.as_secs();
+        if let Some(manager) = &self.manager {
+            manager.status(&match result {
+                Ok(_) => format!("Checked in; the next time in {next_s} s"),
+                Err(error) => format!("{error}; tried again in {next_s} s"),
+            });
+        }
         match result {
             Ok(outcome) => {
                 tracing::info!(reports.stored = outcome.stored, next_s, "checked in");

@@ -60,6 +60,9 @@ pub(crate) enum Command {
         #[arg(long, env = "ROLLCALL_JOIN", value_name = "JOIN", hide_env_values = true)]
         join: Option<String>,
     },
+    /// Check in again and again, started by the service control manager
+    #[cfg(windows)]
+    Service,
     /// Show what would be sent
     Show(command::show::Arguments),
     /// Say of one section what is read for it and why, what is missing, and what it tells of people

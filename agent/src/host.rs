@@ -136,9 +136,18 @@ impl Host {
         self.homes
     }
 
-    /// The same computer, and a list of all that is looked at through this value.
-    pub(crate) fn watched(&self) -> (Self, Arc<Mutex<Inputs>>) {
-        let inputs = Arc::new(Mutex::new(Inputs::default()));
+    /// The kernel's count of events of devices, with the start that it counts from.
+    fn events(&self) -> Option<String> {
+        let place = |path: &str| std::fs::read_to_string(self.place(path)).ok();
+        Some(place("/sys/kernel/uevent_seqnum")? + &place("/proc/sys/kernel/random/boot_id")?)
+    }
+
+    /// The same computer, and a list of all that is looked at through this value. `devices`: what
+    /// the kernel says of devices counts as unchanged as long as it tells of no event.
+    pub(crate) fn watched(&self, devices: bool) -> (Self, Arc<Mutex<Inputs>>) {
+        let events = if devices { self.events() } else { None };
+        let inputs = events.map_or_else(Inputs::default, Inputs::with_events);
+        let inputs = Arc::new(Mutex::new(inputs));
         (Self { inputs: Some(Arc::clone(&inputs)), ..self.clone() }, inputs)
     }
 
@@ -149,7 +158,7 @@ impl Host {
 
     /// Whether all that was looked at is as it was.
     pub(crate) fn is_unchanged(&self, inputs: &Inputs) -> bool {
-        inputs.are_unchanged(|path| self.place(path))
+        inputs.are_unchanged(|path| self.place(path), || self.events())
     }
 
     fn watch(&self, add: impl FnOnce(&mut Inputs)) {

@@ -14,6 +14,7 @@ pub mod disk;
 pub mod doctor;
 mod enroll;
 pub mod error;
+mod firmware_table;
 pub mod gather;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -31,8 +32,10 @@ pub mod paths;
 mod program;
 pub mod proxy;
 pub mod reach;
+pub mod registry;
 pub mod report;
 pub mod schedule;
+mod service;
 pub mod settings;
 mod show;
 pub mod smbios;

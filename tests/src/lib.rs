@@ -4,6 +4,7 @@ pub mod browser;
 pub mod collected;
 pub mod console;
 pub mod faulty;
+pub mod fuzz_agent;
 pub mod hostile;
 pub mod impostor;
 pub mod lost;

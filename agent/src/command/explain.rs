@@ -16,7 +16,7 @@ use crate::gather::{Found, Observer};
 use crate::host::Host;
 use crate::now::{Present as _, SystemPresent};
 use crate::paths::Paths;
-use crate::source::{FROM_FILES, Platform, Privilege, SOURCES, Source};
+use crate::source::{FROM_DEVICES, FROM_FILES, Platform, Privilege, SOURCES, Source};
 use crate::state::State;
 use crate::status::{Asked, Status, ago};
 use crate::{merge, settings, show};
@@ -174,6 +174,8 @@ fn as_text(name: &str, about: &str, sources: &[Told<'_>], found: &Found, now: Ti
         }
         if FROM_FILES.contains(&told.source.name) {
             text.push_str("  asked again when one of these changes, and at every full look\n");
+        } else if FROM_DEVICES.contains(&told.source.name) {
+            text.push_str("  asked again when a device comes, goes or changes\n");
         }
         if let Some(cost) = told.cost {
             let _ = writeln!(text, "  cost now: {}", cost_text(cost));

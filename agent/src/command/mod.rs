@@ -25,6 +25,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<u8, Error> {
         Command::Enroll(arguments) => enroll::run(&arguments, context),
         Command::Run { join } => run::forever(join.as_deref(), context),
         Command::Once { join } => run::once(join.as_deref(), context),
+        #[cfg(windows)]
+        Command::Service => run::service(context),
         Command::Show(arguments) => show::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Sources { json } => sources(json),

@@ -142,19 +142,34 @@ pub const FROM_FILES: &[&str] = &[
     "certificate",
 ];
 
+/// Names of the sources that ask the kernel for devices, and files. Their answer stays true until
+/// one of the files changes or the kernel counts an event of a device: one that came, went or
+/// changed.
+pub const FROM_DEVICES: &[&str] = &[
+    "firmware", "cpu", "memory", "storage", "gpu", "battery", "display", "pci", "usb", "audio",
+    "camera", "input",
+];
+
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[
     system::SOURCE,
+    system::WINDOWS,
     firmware::SOURCE,
+    firmware::WINDOWS,
     os::OS,
+    os::WINDOWS,
     cpu::SOURCE,
+    cpu::WINDOWS,
     memory::SOURCE,
+    memory::WINDOWS,
     storage::SOURCE,
     volume::SOURCE,
     network::SOURCE,
+    network::WINDOWS,
     gpu::SOURCE,
     battery::SOURCE,
     user::ACCOUNTS,
+    user::WINDOWS,
     software::DPKG,
     software::RPM,
     software::APK,
@@ -166,9 +181,11 @@ pub const SOURCES: &[Source] = &[
     software::GEM,
     software::CARGO,
     software::EXTENSION,
+    software::REGISTRY,
     update::UPDATES,
     security::PROTECTION,
     service::SOURCE,
+    service::WINDOWS,
     port::SOURCE,
     display::SOURCE,
     bus::PCI,

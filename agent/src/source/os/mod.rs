@@ -2,8 +2,11 @@
 
 mod linux;
 mod parse;
+mod windows;
 
 use super::{Platform, Privilege, Source};
+
+pub use windows::WINDOWS;
 
 /// The declaration.
 pub const OS: Source = Source {

@@ -9,6 +9,7 @@ mod extensions;
 mod flatpak;
 mod languages;
 pub(crate) mod pacman;
+mod registry;
 pub(crate) mod rpm;
 mod snap;
 
@@ -29,6 +30,7 @@ pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
 pub use languages::{CARGO, GEM, NPM, PIP};
 pub use pacman::PACMAN;
+pub use registry::REGISTRY;
 pub use rpm::RPM;
 pub use snap::SNAP;
 
