@@ -273,12 +273,11 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ReachError> {
         let limit = self.time_outs.connect;
-        let stream = match &self.proxy {
-            Some(proxy) => proxy.connect(&self.address, limit).await?,
-            None => {
-                let addresses = self.address.resolve(limit).await?;
-                self.address.connect(&addresses, limit).await?
-            }
+        let stream = if let Some(proxy) = &self.proxy {
+            proxy.connect(&self.address, limit).await?
+        } else {
+            let addresses = self.address.resolve(limit).await?;
+            self.address.connect(&addresses, limit).await?
         };
         if self.address.tls {
             speak(self.address.handshake(stream, &self.tls, limit).await?).await

@@ -222,7 +222,7 @@ impl Observer {
 
     fn run(&mut self, source: &Source, host: Host) -> Gathered {
         let gather = source.gather;
-        let (ended, meter) = self.measured(source.name, host, move |host| gather(host));
+        let (ended, meter) = self.measured(source.name, host, gather);
         let note = match ended {
             Ended::Done(gathered) => match meter.over() {
                 None => return gathered,

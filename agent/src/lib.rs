@@ -29,6 +29,7 @@ mod merge;
 pub mod now;
 mod order;
 pub mod paths;
+pub mod plist;
 mod program;
 pub mod proxy;
 pub mod reach;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rollcall_shared::Timestamp;
 
 use crate::host::{Host, HostError};
+use crate::source::text::has_ending;
 
 pub mod export;
 #[cfg(windows)]
@@ -99,7 +100,7 @@ impl Host {
         }
         let mut found = None;
         for name in self.list("/registry")? {
-            if name.ends_with(".reg") {
+            if has_ending(&name, "reg") {
                 let text = self.read_text(&format!("/registry/{name}"))?;
                 export::collect(&text, path, &mut found);
             }

@@ -11,6 +11,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/rollcall-wine.XXXXXX")
 collector=
 end() { [ -z "$collector" ] || kill "$collector" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
 trap end EXIT
+: >"$work/said"
 "$rollcall" up --no-self --listen 127.0.0.1:0 --data "$work/data" >"$work/said" 2>&1 </dev/null &
 collector=$!
 until grep -q Ctrl-C "$work/said"; do kill -0 "$collector" || { cat "$work/said"; exit 1; }; sleep 0.2; done

@@ -127,7 +127,7 @@ async fn between(
         Fault::StallDown(bytes) => below = Limit::Stall(bytes),
         Fault::Torn { seed } => {
             tear = Some(mix(seed, number, 1));
-            if mix(seed, number, 2) % 2 == 0 {
+            if mix(seed, number, 2).is_multiple_of(2) {
                 above = Limit::Cut(mix(seed, number, 3) % 3_000);
             }
         }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rollcall_agent::host::Host;
 use rollcall_agent::source::{SOURCES, vitals};
-use rollcall_agent::{answer, client, proxy, registry, smbios};
+use rollcall_agent::{answer, client, plist, proxy, registry, smbios};
 
 use crate::synthetic::mix;
 
@@ -131,6 +131,11 @@ pub fn registry_export(data: &[u8]) {
     registry::export::texts(data);
 }
 
+/// A property list of macOS, in either form.
+pub fn property_list(data: &[u8]) {
+    plist::Value::read(data);
+}
+
 /// What a collector answers.
 pub fn collector_answer(data: &[u8]) {
     let Some((status, body)) = data.split_first_chunk::<2>() else { return };
@@ -149,11 +154,15 @@ pub fn address(data: &[u8]) {
     proxy::without_password(&text);
 }
 
+/// Takes any bytes.
+pub type Target = fn(&[u8]);
+
 /// The functions by the names of their targets.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("file", file),
     ("firmware", firmware),
     ("registry_export", registry_export),
+    ("property_list", property_list),
     ("collector_answer", collector_answer),
     ("address", address),
 ];

@@ -47,7 +47,7 @@ impl Impostor {
         *self.attack.lock().unwrap_or_else(PoisonError::into_inner) = attack;
     }
 
-    /// Attacks that were carried out to their end, whichever side ended them.
+    /// Attacks that were begun.
     pub fn attacked(&self) -> usize {
         self.attacked.load(Ordering::SeqCst)
     }
@@ -65,10 +65,9 @@ fn answer(mut stream: TcpStream, attack: &Mutex<Attack>, count: &AtomicUsize) {
         let json = zstd::bulk::decompress(&body, 64 << 20).unwrap_or_default();
         let Ok(report) = serde_json::from_slice::<CheckIn>(&json) else { return };
         let attack = *attack.lock().unwrap_or_else(PoisonError::into_inner);
-        // The agent hangs up in the middle of most.
-        let done = attack(&mut stream, &report);
         count.fetch_add(1, Ordering::SeqCst);
-        if done.is_err() {
+        // The agent hangs up in the middle of most.
+        if attack(&mut stream, &report).is_err() {
             return;
         }
     }

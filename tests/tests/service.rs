@@ -1,7 +1,6 @@
 //! The agent as the system's service: what it tells its manager, and what the unit file allows it.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixDatagram;

@@ -30,7 +30,7 @@ pub mod service;
 pub mod software;
 pub mod storage;
 pub mod system;
-mod text;
+pub(crate) mod text;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 pub mod update;
@@ -158,6 +158,7 @@ pub const SOURCES: &[Source] = &[
     firmware::WINDOWS,
     os::OS,
     os::WINDOWS,
+    os::MACOS,
     cpu::SOURCE,
     cpu::WINDOWS,
     memory::SOURCE,
@@ -182,6 +183,8 @@ pub const SOURCES: &[Source] = &[
     software::CARGO,
     software::EXTENSION,
     software::REGISTRY,
+    software::APP_BUNDLE,
+    software::RECEIPT,
     update::UPDATES,
     security::PROTECTION,
     service::SOURCE,

@@ -26,6 +26,17 @@ fn debian_is_read() {
 }
 
 #[test]
+fn macos_is_read() {
+    let root = format!("{}/../tests/fixtures/os/macos-15", env!("CARGO_MANIFEST_DIR"));
+    let Some(Section::Os(os)) = (super::MACOS.gather)(&Host::at(root)).section else {
+        panic!("no system");
+    };
+    assert_eq!(os.name, "macOS 15.1");
+    let macos = os.macos.unwrap();
+    assert_eq!((macos.version.as_str(), macos.build.as_deref()), ("15.1", Some("24B83")));
+}
+
+#[test]
 fn ubuntu_with_pro_is_read() {
     let os = os("ubuntu-22.04-pro");
     assert_eq!(os.ubuntu_pro, Some(true));

@@ -5,6 +5,7 @@ use rollcall_shared::section::{Section, Users};
 
 use crate::host::Host;
 use crate::registry::{Key, moment};
+use crate::source::text::has_ending;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const PROFILES: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
@@ -31,7 +32,7 @@ fn gather(host: &Host) -> Gathered {
 
 fn account(sid: &str, key: &Key) -> Option<Account> {
     // A profile that could not be loaded leaves a second key.
-    if !sid.starts_with("S-1-") || sid.ends_with(".bak") {
+    if !sid.starts_with("S-1-") || has_ending(sid, "bak") {
         return None;
     }
     let folder = key.text("ProfileImagePath")?;
