@@ -56,7 +56,8 @@ impl Impostor {
 fn answer(mut stream: TcpStream, attack: &Mutex<Attack>, count: &AtomicUsize) {
     while let Some((path, body)) = request(&mut stream) {
         if path == "/agent/v1/enroll" {
-            let json = br#"{"device_id":"019734e0-0000-7000-8000-000000000001","status":"active"}"#;
+            let json = br#"{"device_id":"019734e0-0000-7000-8000-000000000001","status":"active",
+                "settings":{}}"#;
             if ok(&mut stream, json).is_err() {
                 return;
             }

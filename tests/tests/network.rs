@@ -260,9 +260,9 @@ async fn two_weeks_offline_arrive_as_history_at_their_own_times() {
     let clock = Arc::new(DaysOff::default());
     let mut agent = scene.agent_with(quick(), Arc::clone(&clock) as Arc<dyn Present>);
     agent.enroll(&network.join_string(&scene.collector.join_string())).await.unwrap();
-    clock.0.store(-DAYS - 1, Ordering::SeqCst);
-    agent.once().await.unwrap();
     network.set(Fault::CutUp(1));
+    clock.0.store(-DAYS - 1, Ordering::SeqCst);
+    agent.once().await.unwrap_err();
     let mut days = Vec::new();
     for day in -DAYS..0 {
         clock.0.store(day, Ordering::SeqCst);
@@ -270,7 +270,7 @@ async fn two_weeks_offline_arrive_as_history_at_their_own_times() {
         days.push(clock.now().to_string().split_once('T').unwrap().0.to_owned());
         assert!(agent.once().await.is_err());
     }
-    assert_eq!(spooled(&scene.computer.state), 14);
+    assert_eq!(spooled(&scene.computer.state), 15);
     clock.0.store(0, Ordering::SeqCst);
     network.set(Fault::None);
     agent.once().await.unwrap();

@@ -13,32 +13,35 @@ const NOT_FOUND: [u32; 2] = [0x8007_0002, 0x8007_0003];
 const DENIED: u32 = 0x8007_0005;
 
 pub(super) fn read(path: &str) -> Result<Key, HostError> {
-    let failed = |error: windows_registry::Error| {
-        let path = path.to_owned();
-        match error.code().0.cast_unsigned() {
-            code if NOT_FOUND.contains(&code) => HostError::NotFound { path },
-            DENIED => HostError::Denied { path },
-            _ => HostError::Failed { path, why: error.to_string() },
-        }
-    };
     let (hive, rest) = path.split_once('\\').unwrap_or((path, ""));
     let hive = match hive {
         "HKLM" => LOCAL_MACHINE,
         "HKU" => USERS,
         _ => return Err(HostError::NotFound { path: path.to_owned() }),
     };
-    let opened = hive.open(rest).map_err(failed)?;
+    let opened = hive.open(rest).map_err(|error| failed(path, error.code().0, &error))?;
     let mut key = Key::default();
-    for (name, value) in opened.values().map_err(failed)? {
+    for (name, value) in opened.values().map_err(|error| failed(path, error.code().0, &error))? {
         let bytes: &[u8] = &value;
         if bytes.len() > VALUE_LIMIT_BYTES {
             continue;
         }
         key.values.insert(name.to_ascii_lowercase(), meant(value.ty(), bytes));
     }
-    key.keys = opened.keys().map_err(failed)?.take(KEYS_LIMIT).collect();
+    let keys = opened.keys().map_err(|error| failed(path, error.code().0, &error))?;
+    key.keys = keys.take(KEYS_LIMIT).collect();
     key.keys.sort_unstable();
     Ok(key)
+}
+
+/// What a failure means; its type has no name outside of the library.
+fn failed(path: &str, code: i32, error: &impl std::fmt::Display) -> HostError {
+    let path = path.to_owned();
+    match code.cast_unsigned() {
+        code if NOT_FOUND.contains(&code) => HostError::NotFound { path },
+        DENIED => HostError::Denied { path },
+        _ => HostError::Failed { path, why: error.to_string() },
+    }
 }
 
 fn meant(kind: Type, bytes: &[u8]) -> Value {

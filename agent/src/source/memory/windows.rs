@@ -46,9 +46,13 @@ fn told(host: &Host) -> (Option<u64>, Option<u64>) {
     }
     cfg_select! {
         windows => {
-            let mut system = sysinfo::System::new();
-            system.refresh_memory();
-            (Some(system.total_memory()), Some(system.total_swap()))
+            match sysinfo::System::new() {
+                Ok(mut system) => {
+                    system.refresh_memory();
+                    (Some(system.total_memory()), Some(system.total_swap()))
+                }
+                Err(_) => (None, None),
+            }
         }
         _ => (None, None),
     }

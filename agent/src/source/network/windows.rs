@@ -131,8 +131,10 @@ fn macs(host: &Host) -> BTreeMap<String, String> {
     }
     cfg_select! {
         windows => {
-            let networks = sysinfo::Networks::new_with_refreshed_list();
-            let told = networks.iter().map(|(name, data)| (name.clone(), data.mac_address()));
+            let Ok(networks) = sysinfo::Networks::new_with_refreshed_list() else {
+                return BTreeMap::new();
+            };
+            let told = networks.iter().map(|(name, data)| (name.to_string_lossy().into_owned(), data.mac_address()));
             told.filter(|(_, mac)| *mac != sysinfo::MacAddr::UNSPECIFIED)
                 .map(|(name, mac)| (name, mac.to_string().to_ascii_lowercase()))
                 .collect()
