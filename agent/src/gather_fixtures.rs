@@ -57,6 +57,16 @@ fn windows_11_laptop() {
 }
 
 #[test]
+fn windows_server_2019() {
+    insta::assert_snapshot!(told_on_windows("windows-server-2019"));
+}
+
+#[test]
+fn windows_10_desktop() {
+    insta::assert_snapshot!(told_on_windows("windows-10-desktop"));
+}
+
+#[test]
 fn wine_8() {
     insta::assert_snapshot!(told_on_windows("wine-8"));
 }

@@ -13,8 +13,15 @@ use rollcall_shared::Timestamp;
 /// Places whose content changes without a trace in the stamps.
 const WITHOUT_STAMPS: &[&str] = &["/proc/", "/sys/", "/dev/"];
 /// Of these the kernel's count of events tells, for sources that ask for devices alone.
-const BY_EVENTS: &[&str] =
-    &["/proc/cpuinfo", "/proc/meminfo", "/proc/asound/", "/proc/bus/", "/sys/", "/dev/"];
+const BY_EVENTS: &[&str] = &[
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/asound/",
+    "/proc/bus/",
+    "/proc/driver/nvidia/",
+    "/sys/",
+    "/dev/",
+];
 /// A source that looked at more than this is simply asked again.
 const PATHS_LIMIT: usize = 50_000;
 /// File systems count time in steps. Two changes within one step leave the same stamp, so what

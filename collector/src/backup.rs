@@ -1,5 +1,5 @@
-//! Backups of a collector on SQLite: one folder with the database, the certificate authority and a
-//! manifest that names each file with its digest.
+//! Backups of a collector on SQLite: one folder with the database, the certificate authority, the
+//! key of the second factors and a manifest that names each file with its digest.
 //!
 //! A backup holds everything that makes the collector what its agents know, secrets included, so
 //! only its owner may read it.
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::ca;
 use crate::failure::{Exit, Failure};
 use crate::folder;
+use crate::seal;
 use crate::store::Store;
 use crate::store::drift::note_backup;
 use crate::store::examine::Examined;
@@ -21,6 +22,11 @@ use crate::store::examine::Examined;
 /// The database in a backup and in a data folder.
 pub const DATABASE: &str = "rollcall.db";
 const MANIFEST: &str = "manifest.json";
+
+/// Every file that a backup may hold.
+fn names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(DATABASE).chain(ca::FILES).chain([seal::FILE])
+}
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +50,12 @@ pub struct Entry {
     pub sha256: Digest,
 }
 
-/// Makes a backup of the collector in `data`, which may be running, in the new folder `to`.
+/// Makes a backup of the collector in `data`, which may be running, in the new folder `to`. The key
+/// of its second factors may lie elsewhere.
 pub async fn make(
     data: &Path,
     database: &Path,
+    secret_key: &Path,
     to: &Path,
     now: Timestamp,
 ) -> Result<Manifest, Failure> {
@@ -65,6 +73,9 @@ pub async fn make(
         if from.exists() {
             copy(&from, &unfinished.join(name))?;
         }
+    }
+    if secret_key.exists() {
+        copy(secret_key, &unfinished.join(seal::FILE))?;
     }
     let manifest = Manifest {
         schema_version: 1,
@@ -147,7 +158,7 @@ fn manifest(backup: &Path) -> Result<Manifest, Failure> {
     let manifest: Manifest = serde_json::from_slice(&text)
         .map_err(|error| damaged(backup, &format!("its manifest cannot be read: {error}")))?;
     // Names come from a file: none of them may lead out of the folder.
-    let plain = |name: &String| name == DATABASE || ca::FILES.contains(&name.as_str());
+    let plain = |name: &String| names().any(|known| known == name);
     match manifest.files.keys().find(|name| !plain(name)) {
         Some(name) => Err(damaged(backup, &format!("it names a file `{name}` that no backup has"))),
         None => Ok(manifest),
@@ -155,8 +166,7 @@ fn manifest(backup: &Path) -> Result<Manifest, Failure> {
 }
 
 fn digests(folder: &Path) -> Result<BTreeMap<String, Entry>, Failure> {
-    let names = std::iter::once(DATABASE).chain(ca::FILES);
-    let there = names.filter(|name| folder.join(name).exists());
+    let there = names().filter(|name| folder.join(name).exists());
     there.map(|name| Ok((name.to_owned(), digest(&folder.join(name))?))).collect()
 }
 
@@ -236,10 +246,14 @@ mod tests {
         let running = app(store, NOW);
         demo::seed(&running, 6).await.unwrap();
         ca::Authority::open(&data, NOW).unwrap();
+        let key = data.join(seal::FILE);
+        seal::SealKey::open(&key).unwrap();
 
-        let made = make(&data, &database, &backup, NOW).await.unwrap();
-        assert_eq!(made.files.keys().collect::<Vec<_>>(), ["ca-key.pem", "ca.pem", DATABASE]);
-        assert_eq!(make(&data, &database, &backup, NOW).await.unwrap_err().exit, Exit::Conflict);
+        let made = make(&data, &database, &key, &backup, NOW).await.unwrap();
+        let held = ["ca-key.pem", "ca.pem", DATABASE, seal::FILE];
+        assert_eq!(made.files.keys().collect::<Vec<_>>(), held);
+        let again = make(&data, &database, &key, &backup, NOW).await;
+        assert_eq!(again.unwrap_err().exit, Exit::Conflict);
         let (manifest, examined) = verify(&backup).await.unwrap();
         assert_eq!(manifest, made);
         assert_eq!((examined.devices, examined.problem_count), (6, 0), "{:?}", examined.problems);
@@ -249,6 +263,8 @@ mod tests {
         restore(&backup, &again).await.unwrap();
         assert_eq!(restore(&backup, &again).await.unwrap_err().exit, Exit::Conflict);
         assert_eq!(ca::Authority::digest_in(&again), ca::Authority::digest_in(&data));
+        let known = seal::SealKey::open(&key).unwrap().id();
+        assert_eq!(seal::SealKey::open(&again.join(seal::FILE)).unwrap().id(), known);
         let url = format!("sqlite:{}", again.join(DATABASE).display());
         assert_eq!(Store::open(&url).await.unwrap().devices().await.unwrap().len(), 6);
 

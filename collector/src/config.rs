@@ -55,6 +55,10 @@ pub struct Raw {
     /// Connections at the same time from one address
     #[arg(long, value_name = "NUMBER", env = "ROLLCALL_CONNECTIONS_PER_ADDRESS")]
     pub connections_per_address: Option<usize>,
+    /// File of the key that second factors are sealed with; secret.key in the data folder when none
+    /// is named, and made there at the first start
+    #[arg(long, value_name = "FILE", env = "ROLLCALL_SECRET_KEY")]
+    pub secret_key: Option<PathBuf>,
     /// Address and port for figures in the form of Prometheus; of this computer only
     #[arg(long, value_name = "ADDRESS:PORT", env = "ROLLCALL_METRICS")]
     pub metrics: Option<SocketAddr>,
@@ -103,6 +107,8 @@ pub struct Config {
     pub connections: usize,
     /// Connections at the same time from one address.
     pub connections_per_address: usize,
+    /// File of the key that second factors are sealed with.
+    pub secret_key: PathBuf,
     /// Where figures are served; nowhere when absent.
     pub metrics: Option<SocketAddr>,
 }
@@ -129,7 +135,8 @@ impl Raw {
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
         layered!(self, lower; listen, data, database, public_url, certificate, certificate_key,
-            tls, trusted_proxies, log_format, log_level, connections, connections_per_address, metrics)
+            tls, trusted_proxies, log_format, log_level, connections, connections_per_address,
+            secret_key, metrics)
     }
 
     /// The defaults of `rollcall serve`.
@@ -191,6 +198,7 @@ impl Raw {
             "log_level",
             "connections",
             "connections_per_address",
+            "secret_key",
             "metrics",
         ]
     }
@@ -225,6 +233,7 @@ impl Raw {
         Ok(Config {
             listen,
             database: raw.database.unwrap_or_else(|| database_in(&data)),
+            secret_key: raw.secret_key.unwrap_or_else(|| data.join(crate::seal::FILE)),
             data,
             public_url,
             tls,

@@ -63,7 +63,9 @@ impl From<crate::store::Error> for Failure {
     fn from(error: crate::store::Error) -> Self {
         use crate::store::Error;
         let exit = match &error {
-            Error::Conflict | Error::Newer { .. } | Error::Older { .. } => Exit::Conflict,
+            Error::Conflict | Error::OtherKey | Error::Newer { .. } | Error::Older { .. } => {
+                Exit::Conflict
+            }
             Error::Unavailable(_) | Error::Busy => Exit::Unreachable,
             Error::Address(_) => Exit::Usage,
             Error::Unwritable { .. } => Exit::Permission,

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::codec::extra::Extra;
 use crate::codec::{document, sanitise};
 use crate::fleet::Fleet;
-use crate::job::{evaluate, load};
+use crate::job::{evaluate, load, units};
 use crate::store::audit::AuditEntry;
 use crate::store::contact::Contacted;
 use crate::store::device::{DeviceKey, LastReport};
@@ -83,6 +83,7 @@ pub async fn check_in(
     let (answer, applied) = stored?;
     if let Some(applied) = applied {
         tell_fleet(&app.fleet, &applied);
+        judged(device, units::after_report(app, &applied.row).await);
         judged(device, evaluate::after_report(app, &applied, now).await);
     } else if answer.stored && !answer.duplicate {
         app.fleet.device_seen(device, now);

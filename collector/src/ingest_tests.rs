@@ -12,8 +12,11 @@ use rollcall_shared::{DeviceId, HardwareIds};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::Scope;
+use crate::store::audit::By;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::history::Past;
+use crate::store::listing::TitleOrder;
 use crate::store::testing::{hold_writer, postgres_url, store_test};
 
 const START: Timestamp = Timestamp(1_790_000_000_000);
@@ -140,7 +143,7 @@ store_test!(a_first_report_is_stored_and_read_back, |store| {
     assert_eq!(store.sections(device, Some(before)).await.unwrap(), Past::NotKnown);
     assert!(store.changes(device, None, 10).await.unwrap().is_empty());
     let values = store.seen_values(device).await.unwrap();
-    let kinds: Vec<&str> = values.iter().map(|value| value.kind.as_str()).collect();
+    let kinds: Vec<&str> = values.iter().map(|value| value.kind).collect();
     assert_eq!(kinds, ["hostname", "serial"]);
 });
 
@@ -188,7 +191,7 @@ store_test!(an_unchanged_check_in_needs_no_bodies_and_moves_last_seen, |store| {
         let row = store.device_by_key(device).await.unwrap().unwrap();
         assert_eq!(row.last_seen_at, Some(START.plus_ms(2 * MINUTE_MS + 1000)));
     }
-    assert!(store.recently_changed(10).await.unwrap().is_empty());
+    assert!(store.recently_changed(&Scope::whole(), 10).await.unwrap().is_empty());
 });
 
 store_test!(content_that_any_device_holds_is_not_asked_for_again, |store| {
@@ -352,11 +355,11 @@ store_test!(changes_are_told_newest_first_in_words, |store| {
     assert_eq!(changes[0].received_at, third.plus_ms(1000));
     let older = store.changes(device, Some(third), 100).await.unwrap();
     assert_eq!((older.len(), older[0].at), (1, second));
-    let recent = store.recently_changed(10).await.unwrap();
+    let recent = store.recently_changed(&Scope::whole(), 10).await.unwrap();
     assert_eq!(recent, [(device, third), (device, second)]);
     let values = store.seen_values(device).await.unwrap();
     let hosts: Vec<&str> =
-        values.iter().filter(|v| v.kind == "hostname").map(|v| v.value.as_str()).collect();
+        values.iter().filter(|v| v.kind == "hostname").map(|v| &*v.value).collect();
     assert_eq!(hosts, ["renamed", "pc-1"]);
 });
 
@@ -617,6 +620,7 @@ async fn the_last_contacts_are_written_at_the_end() {
 store_test!(a_token_is_used_up_once_and_refused_alike_otherwise, |store| {
     use crate::store::token::NewTokenRow;
     use rollcall_shared::api::token::EnrollmentToken;
+    use rollcall_shared::api::unit::{UnitFrom, UnitKind};
     let digest = Digest::of(b"secret");
     let token = EnrollmentToken {
         id: 0,
@@ -632,7 +636,10 @@ store_test!(a_token_is_used_up_once_and_refused_alike_otherwise, |store| {
         allows_reenrollment: false,
         revoked_at: None,
     };
-    store.create_token(&NewTokenRow { digest, token }).await.unwrap();
+    let by = By::new("it", START);
+    let bonn = store.create_unit(UnitKind::Site, "Bonn", &by).await.unwrap();
+    let row = NewTokenRow { digest, site: Some(bonn), department: None, token };
+    store.create_token(&row).await.unwrap();
     let decision = |at| Decision {
         at,
         kind: DecisionKind::Enrolled,
@@ -653,7 +660,9 @@ store_test!(a_token_is_used_up_once_and_refused_alike_otherwise, |store| {
     assert!(store.enroll(&permission, new(1), &late).await.unwrap().is_none());
     let row = store.enroll(&permission, new(1), &decision(START)).await.unwrap().unwrap();
     assert!(row.pending);
-    assert_eq!(row.site.as_deref(), Some("Bonn"));
+    let site = row.site.clone().unwrap();
+    assert_eq!((site.unit, site.name.as_str(), site.from), (bonn, "Bonn", UnitFrom::Token));
+    assert_eq!(store.device(row.id).await.unwrap().unwrap(), row);
     assert!(store.enroll(&permission, new(2), &decision(START)).await.unwrap().is_none());
     assert!(store.device_by_public_key(&[2; 32]).await.unwrap().is_none());
     let state = store.key_of_device(row.id).unwrap();
@@ -738,6 +747,7 @@ store_test!(every_day_of_a_month_is_remembered_as_it_was, |store| {
         send(&store, device, check_in).await.unwrap();
         days.push((at, sections));
     }
+    let mut order = TitleOrder::default();
     for (at, [system, software]) in days {
         for moment in [at, at.plus_ms(DAY_MS - 1)] {
             let Past::Known(found) = store.sections(device, Some(moment)).await.unwrap() else {
@@ -748,6 +758,13 @@ store_test!(every_day_of_a_month_is_remembered_as_it_was, |store| {
             let Past::Known(mut list) = store.software(device, Some(moment)).await.unwrap() else {
                 panic!("{at}")
             };
+            // A page of devices at once tells the same as each alone.
+            let page = store.software_lists(None, device, Some(moment), &mut order).await.unwrap();
+            let told = |(id, extra): &(u32, Extra)| order.text(*id).unwrap().with(extra.clone());
+            let together: Vec<Software> = page[0].titles.iter().map(told).collect();
+            assert_eq!((page.len(), &together), (1, &list));
+            let texts = store.sections_at(None, device, moment).await.unwrap();
+            assert_eq!(Some(texts[&device]["system"].as_str()), found["system"].json.as_deref());
             list.sort_by(|a, b| a.name.cmp(&b.name));
             let Section::Software(expected) = &software else { panic!() };
             let pairs = |list: &[Software]| -> Vec<(String, String)> {

@@ -3,10 +3,12 @@
 
 use rollcall_shared::api::account::{ApiToken, CreatedApiToken, NewApiToken, Role};
 use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken, NewEnrollmentToken};
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::join::{JoinString, TOKEN_PREFIX};
 use rollcall_shared::time::DAY_MS;
 
 use crate::app::App;
+use crate::domain::Scope;
 use crate::http::Error;
 use crate::http::auth::{API_TOKEN_PREFIX, Caller};
 use crate::secret::Secret;
@@ -15,10 +17,11 @@ use crate::store::token::NewTokenRow;
 
 const LABEL_LONGEST: usize = 100;
 
-/// Makes an enrolment token. The answer holds the line to paste, shown this once.
+/// Makes an enrolment token for somebody who sees this scope. The answer holds the line to paste, shown this once.
 pub async fn enrollment_token(
     app: &App,
     by: &str,
+    scope: &Scope,
     new: NewEnrollmentToken,
 ) -> Result<CreatedEnrollmentToken, Error> {
     let NewEnrollmentToken {
@@ -35,13 +38,15 @@ pub async fn enrollment_token(
     if !(1..=90).contains(&valid_days) {
         return Err(Error::invalid("valid_days", "give 1 to 90 days"));
     }
+    let units = units_of_token(app, scope, [site, department], allows_reenrollment).await?;
+    let [site, department] = units;
     let now = app.clock.now();
     let secret = Secret::random(TOKEN_PREFIX).map_err(Error::internal)?;
     let token = EnrollmentToken {
         id: 0,
         label,
-        site: place("site", site)?,
-        department: place("department", department)?,
+        site: site.as_ref().map(|(_, name)| name.clone()),
+        department: department.as_ref().map(|(_, name)| name.clone()),
         created_at: now,
         created_by: by.to_owned(),
         expires_at: now.plus_ms(i64::from(valid_days) * DAY_MS),
@@ -55,7 +60,12 @@ pub async fn enrollment_token(
         allows_reenrollment,
         revoked_at: None,
     };
-    let row = NewTokenRow { digest: secret.digest(), token };
+    let row = NewTokenRow {
+        digest: secret.digest(),
+        site: site.map(|(unit, _)| unit),
+        department: department.map(|(unit, _)| unit),
+        token,
+    };
     let token = app.store.create_token(&row).await?;
     tracing::info!(token.id, token.label, by, "an enrolment token was made");
     let join = JoinString {
@@ -107,14 +117,66 @@ fn label(label: &str) -> Result<String, Error> {
     Ok(label.to_owned())
 }
 
-fn place(field: &'static str, text: Option<String>) -> Result<Option<String>, Error> {
-    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    match text {
-        Some(text) if text.chars().count() > LABEL_LONGEST || unprintable(&text) => {
-            Err(Error::invalid(field, "give at most 100 characters"))
+/// The site and the department that a token gives, number and name of each. Whose rights end
+/// somewhere makes tokens only for devices inside of them, and none that could take over the record
+/// of a device outside.
+pub async fn units_of_token(
+    app: &App,
+    scope: &Scope,
+    [site, department]: [Option<String>; 2],
+    allows_reenrollment: bool,
+) -> Result<[Option<(i64, String)>; 2], Error> {
+    let site = unit(app, scope, UnitKind::Site, site).await?;
+    let department = unit(app, scope, UnitKind::Department, department).await?;
+    for (kind, given) in [(UnitKind::Site, &site), (UnitKind::Department, &department)] {
+        if given.is_none() && scope.units(kind).is_some() {
+            return Err(Error::invalid(
+                kind.as_str(),
+                format!(
+                    "your account is limited to some: name the {} of the devices",
+                    kind.as_str()
+                ),
+            ));
         }
-        text => Ok(text),
     }
+    if allows_reenrollment && !scope.is_whole() {
+        return Err(Error::invalid(
+            "allows_reenrollment",
+            "a token that continues known devices is made by somebody whose account is not limited",
+        ));
+    }
+    Ok([site, department])
+}
+
+/// The site or department of this name that may be seen in this scope; number and name.
+pub async fn unit(
+    app: &App,
+    scope: &Scope,
+    kind: UnitKind,
+    name: Option<String>,
+) -> Result<Option<(i64, String)>, Error> {
+    let name = name.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let Some(name) = name else { return Ok(None) };
+    let found = match unit_name(kind.as_str(), &name) {
+        Ok(_) => app.store.unit_of_name(kind, &name).await?,
+        Err(_) => None,
+    };
+    match found.filter(|unit| scope.has_unit(kind, *unit)) {
+        Some(unit) => Ok(Some((unit, name))),
+        None => Err(Error::invalid(
+            kind.as_str(),
+            format!("there is no {} of this name; choose one of the list", kind.as_str()),
+        )),
+    }
+}
+
+/// A name that a site or department can have.
+pub fn unit_name(field: &'static str, name: &str) -> Result<String, Error> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > LABEL_LONGEST || unprintable(name) {
+        return Err(Error::invalid(field, "give a name of 1 to 100 characters"));
+    }
+    Ok(name.to_owned())
 }
 
 fn unprintable(text: &str) -> bool {

@@ -18,6 +18,7 @@ use crate::config::{Config, Tls, public_url};
 use crate::failure::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::http::{self, Guard};
+use crate::seal::SealKey;
 use crate::server::{self, Limits, Listening};
 use crate::store::Store;
 use crate::tls::Certificate;
@@ -46,6 +47,7 @@ pub struct Started {
 /// Opens everything that can fail, so that a failure is told before anything is promised.
 pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
     let store = Store::open_soon(&config.database, PATIENCE).await?;
+    store.seal_with(SealKey::open(&config.secret_key)?).await?;
     let listener = bind(config.listen).await?;
     let metrics = match config.metrics {
         Some(address) => Some(bind(address).await?),
@@ -85,7 +87,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
         past_being_told: Arc::default(),
     });
     let limits = Limits {
-        connections: config.connections,
+        connections: crate::handles::connections(config.connections),
         connections_per_address: config.connections_per_address,
         ..Limits::default()
     };
@@ -130,7 +132,13 @@ impl Started {
             .map_err(|error| Failure::of(Exit::Internal, &error))?;
         let fleet = crate::job::spawn(&app);
         let (stopping, stopped) = watch::channel(false);
-        let certificates = tokio::spawn(certificates(app.clone(), certificate, authority, stopped));
+        let certificates = tokio::spawn(certificates(
+            app.clone(),
+            certificate,
+            authority,
+            CERTIFICATE_CHECK,
+            stopped,
+        ));
         let figures = metrics.map(|listener| tokio::spawn(figures(app.clone(), listener)));
         let listening = Listening {
             listener,
@@ -200,9 +208,10 @@ async fn certificates(
     app: App,
     certificate: Option<Arc<Certificate>>,
     authority: Option<(Authority, Vec<String>)>,
+    look_every: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut look = tokio::time::interval(CERTIFICATE_CHECK);
+    let mut look = tokio::time::interval(look_every);
     let mut renew = tokio::time::interval(OWN_CERTIFICATE_CHECK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -278,4 +287,36 @@ fn host_of(url: &str) -> Option<String> {
         None => authority.split(':').next()?,
     };
     Some(host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_shared::time::DAY_MS;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn changed_certificate_files_are_used_without_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Clock::system().now();
+        let authority = Authority::open(folder.path(), now).unwrap();
+        let files = authority.server_files(&["localhost".to_owned()], now).unwrap();
+        let certificate = Certificate::open(files).unwrap();
+        let before = certificate.ends_at().unwrap();
+        let store = crate::store::testing::sqlite(folder.path()).await;
+        let app = crate::view::tests::app(store, now);
+        let (stop, stopped) = watch::channel(false);
+        let often = Duration::from_millis(5);
+        let kept = Arc::clone(&certificate);
+        let looking = tokio::spawn(certificates(app, Some(kept), None, often, stopped));
+        tokio::time::sleep(often * 4).await;
+        assert_eq!(certificate.ends_at(), Some(before));
+        authority.server_files(&["localhost".to_owned()], now.plus_ms(70 * DAY_MS)).unwrap();
+        while certificate.ends_at() == Some(before) {
+            tokio::time::sleep(often).await;
+        }
+        assert_eq!(certificate.ends_at().unwrap().since(before), 70 * DAY_MS);
+        stop.send(true).unwrap();
+        looking.await.unwrap();
+    }
 }

@@ -138,6 +138,8 @@ impl Certificate {
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_no_client_auth()
             .with_cert_resolver(Arc::<Self>::clone(self));
+        // The strongest that both sides know, whatever a client would rather have.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
@@ -167,3 +169,7 @@ fn load(files: &Files) -> Result<Arc<CertifiedKey>, TlsError> {
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;

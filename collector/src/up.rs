@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::cli::say;
 use crate::clock::Clock;
 use crate::config::{LogFormat, Raw};
+use crate::domain::Scope;
 use crate::failure::Failure;
 use crate::folder::{self, Folder};
 use crate::http::setup;
@@ -112,7 +113,7 @@ async fn report_this_computer(
             allows_reenrollment: true,
             ..NewEnrollmentToken::default()
         };
-        let token = issue::enrollment_token(app, "rollcall up", new).await?;
+        let token = issue::enrollment_token(app, "rollcall up", &Scope::whole(), new).await?;
         agent.enroll(&token.join_string.parse::<JoinString>()?).await?;
         say("This computer is the first device; its first report follows in a moment.");
     }

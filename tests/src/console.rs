@@ -29,7 +29,12 @@ impl Console {
 
     /// Signs in.
     pub async fn sign_in(url: &str) -> Self {
-        let form = [("name", NAME), ("password", PASSWORD), ("next", "/")];
+        Self::sign_in_as(url, NAME, PASSWORD).await
+    }
+
+    /// Signs somebody else in.
+    pub async fn sign_in_as(url: &str, name: &str, password: &str) -> Self {
+        let form = [("name", name), ("password", password), ("next", "/")];
         Self::enter(url, "/sign-in", &form).await
     }
 
@@ -76,6 +81,30 @@ impl Console {
             .await
             .expect("the collector answers");
         (answer.status(), answer.text().await.expect("an answer has a text"))
+    }
+
+    /// Sends a form, as a page of this collector does; what follows is not read.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
+        let request = request.header("sec-fetch-site", "same-origin").form(form);
+        request.send().await.expect("the collector answers")
+    }
+
+    /// Sends JSON to the API and reads what it answers; null when that is no JSON.
+    pub async fn post_json(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> (StatusCode, serde_json::Value) {
+        let request = self.client.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
+        let request = request
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        let answer = request.send().await.expect("the collector answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("an answer has a text");
+        (status, serde_json::from_str(&text).unwrap_or_default())
     }
 
     /// Reads an answer of any size to its end without keeping it; its status and its bytes.

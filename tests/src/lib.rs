@@ -3,7 +3,9 @@
 pub mod browser;
 pub mod collected;
 pub mod console;
+pub mod door;
 pub mod faulty;
+pub mod fuzz;
 pub mod fuzz_agent;
 pub mod hostile;
 pub mod impostor;

@@ -37,6 +37,23 @@ pub fn binary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A library made of C to be loaded before the C library of a program (`LD_PRELOAD`); says why not
+/// where it cannot be made.
+pub fn preloaded(folder: &Path, name: &str, source: &str) -> Result<PathBuf, String> {
+    let (text, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}.so")));
+    std::fs::write(&text, source).map_err(|error| error.to_string())?;
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &text])
+        .arg("-ldl")
+        .output()
+        .map_err(|error| format!("no C compiler here: {error}"))?;
+    if built.status.success() {
+        return Ok(library);
+    }
+    Err(format!("the C compiler failed: {}", String::from_utf8_lossy(&built.stderr)))
+}
+
 /// An address of this computer at which nobody listens now.
 pub fn free_address() -> SocketAddr {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -140,16 +157,36 @@ impl Collector {
         fresh: bool,
         log: Stdio,
     ) -> Self {
-        let mut child = Command::new(binary("rollcall"))
-            .args(["serve", "--log-level", "warn", "--listen", &address.to_string()])
+        let level: &[&str] =
+            if arguments.contains(&"--log-level") { &[] } else { &["--log-level", "warn"] };
+        let mut rollcall = Command::new(binary("rollcall"));
+        rollcall
+            .args(["serve", "--listen", &address.to_string()])
+            .args(level)
             .args(arguments)
             .args(["--database", database, "--data"])
             .arg(data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("rollcall runs");
+            .stderr(log);
+        let database = Some(database.to_owned());
+        Self::waited_for(rollcall, address, url, data, database, fresh)
+    }
+
+    /// Starts a fresh collector with its tables in the folder `data` by a command of the caller's,
+    /// which must make it listen at `address`.
+    pub fn spawned(command: Command, address: SocketAddr, data: &Path) -> Self {
+        Self::waited_for(command, address, format!("https://{address}"), data, None, true)
+    }
+
+    fn waited_for(
+        mut command: Command,
+        address: SocketAddr,
+        url: String,
+        data: &Path,
+        database: Option<String>,
+        fresh: bool,
+    ) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("rollcall runs");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let link = |line: &String| line.contains("/set-up?");
         let setup_link = fresh.then(|| lines.by_ref().map_while(Result::ok).find(link)).flatten();
@@ -159,7 +196,6 @@ impl Collector {
             assert!(ended.is_none(), "it did not start: {ended:?}");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        let database = Some(database.to_owned());
         Self { child, url, setup_link, data: data.to_path_buf(), database }
     }
 

@@ -83,13 +83,26 @@ impl Wire {
         body: Vec<u8>,
         now: Timestamp,
     ) -> Result<Vec<u8>, WireError> {
+        self.signed_as("zstd", path, (key, key_id), seq, body, now).await
+    }
+
+    /// The same with a body that was packed otherwise; `key` and whose it is.
+    pub async fn signed_as(
+        &self,
+        encoding: &str,
+        path: &str,
+        (key, key_id): (&SigningKey, &str),
+        seq: u64,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, WireError> {
         let digest = content_digest(&body);
         let seq = seq.to_string();
         let covered = Covered {
             method: "POST",
             path,
             content_type: "application/json",
-            content_encoding: "zstd",
+            content_encoding: encoding,
             content_digest: &digest,
             seq: &seq,
         };

@@ -17,6 +17,7 @@ const PAGES: &[&str] = &[
     "/enroll",
     "/exports",
     "/settings",
+    "/units",
     "/account",
     "/account/second-factor",
     "/accounts",
@@ -60,6 +61,7 @@ async fn chromium_shows_every_page_in_both_themes_wide_and_narrow() {
     let tabs = ["hardware", "software", "network", "services", "people", "changes", "raw"];
     let mut pages: Vec<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
     pages.push(device.clone());
+    pages.push("/accounts/1/scope".to_owned());
     pages.extend(tabs.iter().map(|tab| format!("{device}?tab={tab}")));
     for theme in ["light", "dark"] {
         browser.theme(&collector.url, theme).await;

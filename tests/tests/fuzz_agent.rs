@@ -1,7 +1,5 @@
 //! Whatever a computer, a firmware or a collector says: the agent's parsers survive it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::Path;
 
 use rollcall_tests::fuzz_agent::{TARGETS, changed, every_file};

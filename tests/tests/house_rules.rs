@@ -131,6 +131,83 @@ fn sql_is_never_made_from_data_outside_the_dialect() {
     }
 }
 
+/// Where requests are answered no file is opened, so no request can name one.
+#[test]
+fn no_code_that_answers_requests_opens_files() {
+    let tests = |name: &str| {
+        name.contains("/tests") || name.ends_with("_tests.rs") || name.ends_with("/sample.rs")
+    };
+    let mut broken = Vec::new();
+    for folder in ["http", "view", "export", "fleet", "domain", "codec", "job"] {
+        for (name, text) in files(&format!("collector/src/{folder}"), "rs") {
+            for word in ["std::fs", "tokio::fs", "File::open", "OpenOptions", "Command::new"] {
+                if code(&text).contains(word) && !tests(&name) {
+                    broken.push(format!("{name} uses `{word}`: assets are embedded"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// The packages of `Cargo.lock`: name, source, checksum.
+fn locked() -> Vec<(String, Option<String>, Option<String>)> {
+    let text = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let value = |block: &str, key: &str| {
+        let line = block.lines().find_map(|line| line.strip_prefix(&format!("{key} = \"")));
+        line.map(|rest| rest.trim_end_matches('"').to_owned())
+    };
+    let blocks = text.split("[[package]]").skip(1);
+    blocks
+        .map(|block| {
+            let name = value(block, "name").unwrap();
+            (name, value(block, "source"), value(block, "checksum"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_dependency_is_from_the_registry_with_its_checksum_and_none_is_banned() {
+    let own = ["rollcall-agent", "rollcall-collector", "rollcall-shared", "rollcall-tests"];
+    let deny = fs::read_to_string(root().join("deny.toml")).unwrap();
+    let banned: BTreeSet<&str> = deny
+        .split("{ crate = \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        // What loads code by name while it runs.
+        .chain(["libloading", "dlopen2"])
+        .collect();
+    assert!(banned.contains("openssl-sys"), "{banned:?}");
+    let packages = locked();
+    assert!(packages.len() > 100);
+    for (name, source, checksum) in &packages {
+        match source.as_deref() {
+            None => assert!(own.contains(&name.as_str()), "{name} comes from a folder"),
+            Some(source) => {
+                assert!(source.starts_with("registry+"), "{name} comes from {source}");
+                assert_eq!(checksum.as_ref().map(String::len), Some(64), "{name}: its checksum");
+            }
+        }
+        assert!(!banned.contains(name.as_str()), "{name} is not wanted here; see deny.toml");
+    }
+}
+
+/// Licences, bans and sources as `deny.toml` has them, where the tool is at hand.
+#[test]
+fn cargo_deny_finds_nothing() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let deny = |arguments: &[&str]| {
+        let mut cargo = std::process::Command::new(&cargo);
+        cargo.arg("deny").args(arguments).current_dir(root()).output().unwrap()
+    };
+    if !deny(&["--version"]).status.success() {
+        eprintln!("NOT RUN  licences: no cargo-deny here, so they were not checked");
+        return;
+    }
+    let said = deny(&["--offline", "check", "bans", "licenses", "sources"]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+}
+
 #[test]
 fn migrations_have_equal_names_on_both_databases() {
     let names = |folder: &str| -> BTreeSet<String> {

@@ -82,7 +82,7 @@ async fn a_full_disk_under_the_agent_passes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_is_refused_and_costs_no_memory() {
-    overload::run(160, Duration::from_secs(20), None).await.assert_sound();
+    overload::run(800, Duration::from_secs(20), None).await.assert_sound();
 }
 
 #[test]

@@ -15,7 +15,7 @@ use rollcall_tests::console::Console;
 use rollcall_tests::faulty::{ConnectProxy, Fault, Network};
 use rollcall_tests::lost::fleet::MARKER;
 use rollcall_tests::lost::puppet::Puppet;
-use rollcall_tests::programs::Collector;
+use rollcall_tests::programs::{Collector, preloaded};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -44,12 +44,8 @@ impl Scene {
     }
 
     fn agent(&self, config: Config) -> Agent {
-        self.agent_with(config, Arc::new(SystemPresent))
-    }
-
-    fn agent_with(&self, config: Config, present: Arc<dyn Present>) -> Agent {
-        let paths = Paths::at(&self.computer.state);
-        Agent::open_as_of(paths, config, Host::at(self.root()), present).unwrap()
+        let host = Host::at(self.root());
+        Agent::open_on(Paths::at(&self.computer.state), config, host).unwrap()
     }
 
     /// The versions that the history tells of, oldest first, with when the computer was looked at.
@@ -252,32 +248,63 @@ impl Present for DaysOff {
     }
 }
 
+/// Collectors whose clock is so many days off.
+const DAYS_OFF: &str = include_str!("../src/days_off.c");
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_weeks_offline_arrive_as_history_at_their_own_times() {
     const DAYS: i64 = 14;
-    let mut scene = Scene::new(&[]).await;
-    let network = Network::before(&scene.collector.url).await;
+    let folder = tempfile::tempdir().unwrap();
+    let library = match preloaded(folder.path(), "days_off", DAYS_OFF) {
+        Ok(library) => library,
+        Err(why) => {
+            eprintln!("NOT RUN  two weeks offline: {why}");
+            return;
+        }
+    };
+    let (data, root) = (folder.path().join("data"), folder.path().join("root"));
+    let mut computer = Puppet::new(&root, &folder.path().join("state"), "lt-0042");
+    computer.change();
+    // Fifteen days ago: the computer enrols and is heard of.
+    let first_day = -DAYS - 1;
+    let ago = first_day.to_string();
+    let environment = [
+        ("LD_PRELOAD", library.as_os_str()),
+        ("ROLLCALL_DAYS_OFF", std::ffi::OsStr::new(ago.as_str())),
+    ];
+    let collector = Collector::try_start_with(&data, &["--no-self"], &environment).unwrap();
+    let network = Network::before(&collector.url).await;
     let clock = Arc::new(DaysOff::default());
-    let mut agent = scene.agent_with(quick(), Arc::clone(&clock) as Arc<dyn Present>);
-    agent.enroll(&network.join_string(&scene.collector.join_string())).await.unwrap();
+    clock.0.store(first_day, Ordering::SeqCst);
+    let present = Arc::clone(&clock) as Arc<dyn Present>;
+    let paths = Paths::at(&computer.state);
+    let mut agent = Agent::open_as_of(paths, quick(), Host::at(&root), present).unwrap();
+    agent.enroll(&network.join_string(&collector.join_string())).await.unwrap();
+    agent.once().await.unwrap();
+    // Then a change a day, and nobody to tell it to.
     network.set(Fault::CutUp(1));
-    clock.0.store(-DAYS - 1, Ordering::SeqCst);
-    agent.once().await.unwrap_err();
-    let mut days = Vec::new();
+    let mut expected = Vec::new();
     for day in -DAYS..0 {
         clock.0.store(day, Ordering::SeqCst);
-        scene.computer.change();
-        days.push(clock.now().to_string().split_once('T').unwrap().0.to_owned());
+        let version = computer.change();
+        let today = clock.now().to_string().split_once('T').unwrap().0.to_owned();
+        expected.push((format!("1.{version}"), today));
         assert!(agent.once().await.is_err());
     }
-    assert_eq!(spooled(&scene.computer.state), 15);
+    assert_eq!(spooled(&computer.state), 14);
+    // Today both meet again.
+    let address = collector.url.trim_start_matches("https://").to_owned();
+    assert!(collector.stop());
+    let collector = Collector::start(&data, &["--no-self", "--listen", &address]);
+    let console = Console::set_up(&collector).await;
     clock.0.store(0, Ordering::SeqCst);
     network.set(Fault::None);
     agent.once().await.unwrap();
-    let history = scene.history().await;
-    let expected: Vec<(String, String)> =
-        days.iter().zip(2..).map(|(day, number)| (format!("1.{number}"), day.clone())).collect();
-    let told: Vec<(String, String)> = history
+    assert_eq!(spooled(&computer.state), 0);
+    let scene = Scene { folder, collector, console, computer };
+    let told: Vec<(String, String)> = scene
+        .history()
+        .await
         .into_iter()
         .map(|(version, at)| (version, at.split_once('T').unwrap().0.to_owned()))
         .collect();

@@ -6,9 +6,26 @@ CREATE TABLE counter (
   name               TEXT PRIMARY KEY,
   value              INTEGER NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('device', 0), ('title', 0), ('change', 0);
+INSERT INTO counter (name, value) VALUES ('device', 0), ('title', 0), ('change', 0), ('unit', 0);
 -- Before this moment no past is told: what was older is kept no longer.
 INSERT INTO counter (name, value) VALUES ('history_from', -9223372036854775808);
+
+-- Sites and departments.
+CREATE TABLE unit (
+  id                 INTEGER PRIMARY KEY,          -- of counter `unit`: none comes twice
+  kind               TEXT NOT NULL,                -- site, department
+  name               TEXT NOT NULL,
+  created_at         INTEGER NOT NULL,
+  UNIQUE (kind, name)
+);
+
+-- Which devices belong to a unit: of those for one kind the first that fits decides.
+CREATE TABLE unit_rule (
+  position           INTEGER PRIMARY KEY,
+  unit               INTEGER NOT NULL REFERENCES unit (id),
+  test               TEXT NOT NULL,                -- subnet, hostname, directory
+  pattern            TEXT NOT NULL
+);
 
 CREATE TABLE device (
   key                INTEGER PRIMARY KEY,          -- dense: bitmaps are indexed by it
@@ -20,8 +37,12 @@ CREATE TABLE device (
   os_name            TEXT NOT NULL,
   class              TEXT,
   summary            TEXT NOT NULL,                -- JSON
-  site               TEXT,
-  department         TEXT,
+  site               INTEGER REFERENCES unit (id), -- where it belongs, and who says so:
+  site_from          TEXT,                         -- token, rule, hand
+  department         INTEGER REFERENCES unit (id),
+  department_from    TEXT,
+  token_site         INTEGER REFERENCES unit (id), -- what its token said, for when no rule fits
+  token_department   INTEGER REFERENCES unit (id),
   asset_tag          TEXT,                         -- given by a person
   notes_text         TEXT NOT NULL DEFAULT '',     -- written by people
   enrolled_at        INTEGER NOT NULL,
@@ -227,8 +248,8 @@ CREATE TABLE enrollment_token (
   id                 INTEGER PRIMARY KEY,
   digest             BLOB NOT NULL UNIQUE,
   label              TEXT NOT NULL,
-  site               TEXT,
-  department         TEXT,
+  site               INTEGER REFERENCES unit (id),
+  department         INTEGER REFERENCES unit (id),
   created_at         INTEGER NOT NULL,
   created_by         TEXT NOT NULL,
   expires_at         INTEGER NOT NULL,
@@ -283,6 +304,18 @@ CREATE TABLE api_token (
   read_only          BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX api_token_account ON api_token (account);
+
+-- Whose rights end at some sites or departments; who has no row here sees all.
+CREATE TABLE account_scope (
+  account            INTEGER PRIMARY KEY REFERENCES account (id),
+  by_site            BOOLEAN NOT NULL,             -- only devices of its sites
+  by_department      BOOLEAN NOT NULL
+);
+CREATE TABLE account_unit (
+  account            INTEGER NOT NULL REFERENCES account (id),
+  unit               INTEGER NOT NULL REFERENCES unit (id),
+  PRIMARY KEY (account, unit)
+) WITHOUT ROWID;
 
 CREATE TABLE setup_link (
   digest             BLOB PRIMARY KEY,

@@ -9,6 +9,7 @@ use super::{Where, say};
 use crate::backup;
 use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
+use crate::seal;
 use crate::store::Store;
 use crate::store::examine::Examined;
 
@@ -44,15 +45,24 @@ pub(super) async fn make(options: &Backup) -> Result<(), Failure> {
     let config = options.place.resolve()?;
     let Some(database) = config.database.strip_prefix("sqlite:") else {
         return Err(Failure::new(Exit::Usage, "PostgreSQL is backed up by its own tools").next(
-            "Use pg_dump or continuous archiving, keep the CA files of the data folder beside it, \
-             and check the result with `rollcall verify --database URL`.",
+            "Use pg_dump or continuous archiving, keep the CA files and the secret key of the \
+             data folder, apart from it, and check the result with `rollcall verify --database URL`.",
         ));
     };
     let now = Clock::system().now();
-    let made = backup::make(&config.data, database.as_ref(), &options.to, now).await?;
+    let made =
+        backup::make(&config.data, database.as_ref(), &config.secret_key, &options.to, now).await?;
     let bytes: u64 = made.files.values().map(|file| file.bytes).sum();
     say(format_args!("{} holds {} files, {bytes} bytes.", options.to.display(), made.files.len()));
-    say("It contains the certificate authority's key: keep it as safe as the collector itself.");
+    say("It contains the certificate authority's key and that of second factors: keep it as safe \
+         as the collector itself.");
+    if !made.files.contains_key(seal::FILE) {
+        say(format_args!(
+            "The key of second factors is not in it: there is none at {}. Keep a copy of it, or they \
+             must be set up again after a restore.",
+            config.secret_key.display()
+        ));
+    }
     Ok(())
 }
 

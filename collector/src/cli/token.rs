@@ -3,8 +3,10 @@
 use clap::{Args, Subcommand};
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::token::{EnrollmentToken, NewEnrollmentToken};
+use rollcall_shared::api::unit::UnitKind;
 
 use super::{Where, say};
+use crate::domain::Scope;
 use crate::failure::{Exit, Failure};
 use crate::issue;
 use crate::store::audit::By;
@@ -35,10 +37,10 @@ pub(super) struct Create {
     /// What it is for, e.g. "Room 12"
     #[arg(long, default_value = "command line")]
     label: String,
-    /// Site its devices get
+    /// Site its devices get; it is made where there is none of this name
     #[arg(long)]
     site: Option<String>,
-    /// Department its devices get
+    /// Department its devices get; it is made where there is none of this name
     #[arg(long)]
     department: Option<String>,
     /// Days until it ends, 1 to 90
@@ -63,7 +65,8 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         Command::List { json, place } => list(json, &place).await,
         Command::Revoke { id, place } => {
             let app = place.open().await?;
-            if app.store.revoke_token(id, &By::new("command line", app.clock.now())).await? {
+            let by = By::new("command line", app.clock.now());
+            if app.store.revoke_token(id, &Scope::whole(), &by).await? {
                 say(format_args!("Token {id} is revoked."));
                 return Ok(());
             }
@@ -76,6 +79,15 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
 async fn create(create: Create) -> Result<(), Failure> {
     let Create { label, site, department, days, uses, approve, reenroll, place } = create;
     let app = place.open().await?;
+    let by = By::new("command line", app.clock.now());
+    for (kind, name) in [(UnitKind::Site, &site), (UnitKind::Department, &department)] {
+        let Some(name) = name.as_deref().map(str::trim).filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        let name = issue::unit_name(kind.as_str(), name);
+        let name = name.map_err(|error| Failure::of(Exit::Usage, &error))?;
+        app.store.need_unit(kind, &name, &by).await?;
+    }
     let new = NewEnrollmentToken {
         label,
         site,
@@ -85,7 +97,7 @@ async fn create(create: Create) -> Result<(), Failure> {
         needs_approval: approve,
         allows_reenrollment: reenroll,
     };
-    let made = issue::enrollment_token(&app, "command line", new)
+    let made = issue::enrollment_token(&app, "command line", &Scope::whole(), new)
         .await
         .map_err(|error| Failure::of(Exit::Usage, &error))?;
     say(made.join_string);
@@ -94,7 +106,7 @@ async fn create(create: Create) -> Result<(), Failure> {
 
 async fn list(json: bool, place: &Where) -> Result<(), Failure> {
     let app = place.open().await?;
-    let tokens = app.store.tokens().await?;
+    let tokens = app.store.tokens(&Scope::whole()).await?;
     if json {
         let text = serde_json::json!({ "schema_version": 1, "tokens": tokens });
         say(text);

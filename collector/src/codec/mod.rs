@@ -4,6 +4,7 @@ pub mod delta;
 pub mod document;
 pub mod extra;
 pub mod ids;
+pub mod packed;
 pub mod sanitise;
 mod varint;
 

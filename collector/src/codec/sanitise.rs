@@ -136,7 +136,8 @@ fn one(rest: &str) -> (&str, usize, usize) {
     }
     let unit = |at: usize| u32::from_str_radix(rest.get(at..at + 4)?, 16).ok();
     match unit(2) {
-        Some(0) | None => (REPLACED.0, REPLACED.1, rest.len().min(6)),
+        // No JSON has it; whatever stands behind is looked at by itself.
+        None => (REPLACED.0, REPLACED.1, 2),
         Some(0xd800..=0xdbff) => {
             let low = rest.get(6..8).filter(|next| *next == "\\u").and_then(|_| unit(8));
             match low {
@@ -144,7 +145,7 @@ fn one(rest: &str) -> (&str, usize, usize) {
                 _ => (REPLACED.0, REPLACED.1, 6),
             }
         }
-        Some(0xdc00..=0xdfff) => (REPLACED.0, REPLACED.1, 6),
+        Some(0 | 0xdc00..=0xdfff) => (REPLACED.0, REPLACED.1, 6),
         Some(code) => (&rest[..6], char::from_u32(code).map_or(3, char::len_utf8), 6),
     }
 }
@@ -172,6 +173,16 @@ mod tests {
             read,
             ["a\u{fffd}b", "\u{fffd}", "\u{fffd}x", "\u{fffd}A", "\\u0000", "\"\u{fffd}"]
         );
+    }
+
+    #[test]
+    fn half_a_number_of_a_character_is_survived() {
+        for text in
+            ["\"\\u12\u{20ac}x\"", "\"\\u\"", "\"\\u1\u{e9}\u{e9}\u{e9}\"", "\"\\u000\u{20ac}\""]
+        {
+            let clean = json(text).unwrap();
+            assert!(clean.contains('\u{fffd}'), "{text}: {clean}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::report::CheckIn;
 use rollcall_shared::time::HOUR_MS;
 use tokio::task::JoinSet;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::ingest::{self, Refusal};
 use crate::job::evaluate;
 use crate::store;
+use crate::store::audit::By;
 use crate::store::device::DeviceKey;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 
@@ -86,9 +88,12 @@ async fn one(app: &App, number: u64, now: Timestamp, judge_each: bool) -> Result
 }
 
 async fn enroll(app: &App, demo: &DemoDevice, at: Timestamp) -> Result<Option<DeviceKey>, Error> {
+    let by = By::new("demo", at);
+    let site = app.store.need_unit(UnitKind::Site, demo.site(), &by).await?;
+    let department = app.store.need_unit(UnitKind::Department, demo.department, &by).await?;
     let permission = Permission::Grant(TokenGrant {
-        site: Some(demo.site().to_owned()),
-        department: Some(demo.department.to_owned()),
+        site: Some(site),
+        department: Some(department),
         ..TokenGrant::default()
     });
     let new = NewDevice {

@@ -9,6 +9,7 @@ use rollcall_shared::time::DAY_MS;
 
 use super::*;
 use crate::app::App;
+use crate::domain::Scope;
 use crate::export::{self, Format, Kind, Profile};
 use crate::job::{evaluate, load};
 use crate::store::testing::store_test;
@@ -20,11 +21,12 @@ const COUNT: u64 = 14;
 
 async fn all(app: &App, as_of: Option<Timestamp>) -> Vec<DeviceSummary> {
     let filter = DeviceFilter { limit: Some(500), as_of, ..DeviceFilter::default() };
-    devices::list(app, &filter).await.unwrap().items
+    devices::list(app, &Scope::whole(), &filter).await.unwrap().items
 }
 
 async fn exported(app: &App, kind: Kind, format: Format, as_of: Option<Timestamp>) -> String {
-    let mut rows = export::rows(app, kind, format, Profile::Spreadsheet, as_of, None);
+    let mut rows =
+        export::rows(app, &Scope::whole(), kind, format, Profile::Spreadsheet, as_of, None);
     let mut bytes = Vec::new();
     while let Some(chunk) = rows.next().await {
         bytes.extend(chunk.unwrap());
@@ -56,11 +58,11 @@ store_test!(every_view_agrees_on_the_demo_fleet, |store| {
     let now = all(&app, None).await;
     assert_eq!(now.len() as u64, COUNT);
     assert!(now.iter().all(|device| device.demo && device.software_count >= 250), "{now:#?}");
-    let overview = overview::overview(&app).await.unwrap();
+    let overview = overview::overview(&app, &Scope::whole()).await.unwrap();
     assert_eq!(overview.demo, COUNT);
-    let titles = software::titles(&app, &SoftwareFilter::default()).await.unwrap();
+    let titles = software::titles(&app, &Scope::whole(), &SoftwareFilter::default()).await.unwrap();
     assert!(titles.items[0].devices > 1, "images overlap");
-    assert!(!changes::recent(&app, 20).await.unwrap().is_empty());
+    assert!(!changes::recent(&app, &Scope::whole(), 20).await.unwrap().is_empty());
 
     memory_equals_the_tables(&app, &now).await;
     the_past_is_told(&app, &now).await;
@@ -70,14 +72,17 @@ store_test!(every_view_agrees_on_the_demo_fleet, |store| {
 
 /// Building the fleet from the tables gives what the updates gave.
 async fn memory_equals_the_tables(app: &App, now: &[DeviceSummary]) {
-    let titles = software::titles(app, &SoftwareFilter::default()).await.unwrap();
+    let titles = software::titles(app, &Scope::whole(), &SoftwareFilter::default()).await.unwrap();
     let hostname = app.fleet.read().entries().next().unwrap().row.summary.hostname.clone();
-    let found = search::search(app, &hostname, 10, None).await.unwrap();
+    let found = search::search(app, &Scope::whole(), &hostname, 10, None).await.unwrap();
     app.store.flush().await.unwrap();
     load::load(app).await.unwrap();
     assert_eq!(all(app, None).await, now);
-    assert_eq!(software::titles(app, &SoftwareFilter::default()).await.unwrap(), titles);
-    assert_eq!(search::search(app, &hostname, 10, None).await.unwrap(), found);
+    assert_eq!(
+        software::titles(app, &Scope::whole(), &SoftwareFilter::default()).await.unwrap(),
+        titles
+    );
+    assert_eq!(search::search(app, &Scope::whole(), &hostname, 10, None).await.unwrap(), found);
 }
 
 async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {
@@ -89,9 +94,11 @@ async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {
         let number = (1..=COUNT).find(|n| DemoDevice::new(*n, NOW).id() == summary.id).unwrap();
         let demo = DemoDevice::new(number, NOW);
         assert_eq!(summary.hostname, demo.hostname(then));
-        let detail = device::detail(app, summary.id, Some(then)).await.unwrap().unwrap();
+        let detail =
+            device::detail(app, &Scope::whole(), summary.id, Some(then)).await.unwrap().unwrap();
         assert_eq!(detail.summary, *summary);
-        let software = device::software(app, summary.id, Some(then)).await.unwrap().unwrap();
+        let software =
+            device::software(app, &Scope::whole(), summary.id, Some(then)).await.unwrap().unwrap();
         assert_eq!(software.items.len() as u64, summary.software_count);
         let expected = section::sections(&demo, &demo.state(then));
         let mut expected = expected.into_iter().filter_map(|section| match section {
@@ -116,9 +123,10 @@ async fn the_past_is_told(app: &App, now: &[DeviceSummary]) {
         );
         assert_eq!((then.software_count, &then.user), (now.software_count, &now.user));
         assert_eq!((then.open_findings, &then.addresses), (now.open_findings, &now.addresses));
-        let page = device::changes(app, now.id, None, None, 20).await.unwrap().unwrap();
+        let page =
+            device::changes(app, &Scope::whole(), now.id, None, None, 20).await.unwrap().unwrap();
         assert!(page.total >= page.items.len() as u64);
-        assert!(device::people(app, now.id).await.unwrap().is_some());
+        assert!(device::people(app, &Scope::whole(), now.id).await.unwrap().is_some());
     }
 }
 
@@ -150,13 +158,13 @@ fn rows_of(json: &str) -> Vec<DeviceSummary> {
 
 async fn judging_again_changes_nothing(app: &App) {
     let filter = rollcall_shared::api::finding::FindingFilter::default();
-    let before = findings::list(app, &filter).await.unwrap();
+    let before = findings::list(app, &Scope::whole(), &filter).await.unwrap();
     evaluate::sweep(app, NOW).await.unwrap();
-    assert_eq!(findings::list(app, &filter).await.unwrap(), before);
+    assert_eq!(findings::list(app, &Scope::whole(), &filter).await.unwrap(), before);
     // Two months of silence: everything in service is missing, and nothing else.
     let later = NOW.plus_ms(60 * DAY_MS);
     evaluate::sweep_silent(app, NOW, later).await.unwrap();
-    let counts = findings::counts(app).await.unwrap();
+    let counts = findings::counts(app, &Scope::whole()).await.unwrap();
     let missing = counts.iter().find(|count| count.rule == "missing").unwrap();
     assert_eq!(missing.open, COUNT);
     let other = counts.iter().filter(|count| count.rule != "clone_suspected").count();

@@ -10,7 +10,7 @@ use rollcall_shared::section::network::{Interface, InterfaceKind};
 use rollcall_shared::section::os::OsFamily;
 use rollcall_shared::section::system::Chassis;
 use rollcall_shared::section::user::{Account, AccountKind};
-use rollcall_shared::section::{Network, Os, System, Users};
+use rollcall_shared::section::{Manager, Network, Os, System, Users};
 
 /// The kind of device, which decides when it counts as missing. A server system makes a server of
 /// any chassis; a virtual computer is a server.
@@ -260,6 +260,16 @@ pub fn bytes(bytes: u64) -> String {
         Some((unit, size)) => format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size),
         None => format!("{bytes} B"),
     }
+}
+
+/// The domain of a computer and the realms of the directories it is joined to, each once, in order.
+pub fn directories(system: Option<&System>, managers: Option<&[Manager]>) -> Vec<String> {
+    let realms = managers.unwrap_or_default().iter().filter_map(|manager| manager.realm.as_ref());
+    let all = system.and_then(|system| system.domain.as_ref()).into_iter().chain(realms);
+    let mut names: Vec<String> = all.filter(|name| !name.is_empty()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]

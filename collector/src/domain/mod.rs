@@ -12,6 +12,8 @@ pub mod lifecycle;
 pub mod matching;
 pub mod policy;
 mod rule;
+pub mod scope;
+pub mod unit;
 pub mod waiting;
 
 pub use facts::Facts;
@@ -19,4 +21,5 @@ pub use finding::{Flag, Observed, Rule, evaluate, reconcile};
 pub use freshness::presence;
 pub use lifecycle::{CycleMatch, Lifecycle, LifecycleState};
 pub use policy::Policy;
+pub use scope::Scope;
 pub use waiting::Waiting;

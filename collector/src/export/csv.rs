@@ -21,14 +21,12 @@ impl CsvWriter {
     }
 
     /// One row; cells are in the order of the columns.
-    pub(super) fn row(&self, cells: &[String], out: &mut Vec<u8>) {
-        line(
-            cells.iter().map(|cell| match self.profile {
-                Profile::Spreadsheet => defused(cell),
-                Profile::Raw => Cow::Borrowed(cell.as_str()),
-            }),
-            out,
-        );
+    pub(super) fn row<C: AsRef<str>>(&self, cells: &[C], out: &mut Vec<u8>) {
+        let written = cells.iter().map(|cell| match self.profile {
+            Profile::Spreadsheet => defused(cell.as_ref()),
+            Profile::Raw => Cow::Borrowed(cell.as_ref()),
+        });
+        line(written, out);
     }
 }
 
@@ -37,7 +35,8 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
         if at > 0 {
             out.push(b',');
         }
-        if cell.contains(['"', ',', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ') {
+        let special = |byte: u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
+        if cell.bytes().any(special) || cell.starts_with(' ') || cell.ends_with(' ') {
             out.push(b'"');
             out.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
             out.push(b'"');
@@ -51,6 +50,11 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
 /// A cell that a spreadsheet would run as a formula gets an apostrophe in front, which shows it
 /// as text. Full-width forms count: some spreadsheets read them alike.
 fn defused(cell: &str) -> Cow<'_, str> {
+    // The first byte alone tells of most cells that they are harmless.
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric();
+    if cell.as_bytes().first().is_none_or(plain) {
+        return Cow::Borrowed(cell);
+    }
     let dangerous = |c: char| {
         matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
     };

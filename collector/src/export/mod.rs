@@ -1,5 +1,8 @@
 //! Exports: whole lists as CSV or JSON, as of now or any past moment.
 //!
+//! An export that people asked for is written into the audit log before its first byte is sent, and
+//! its length and SHA-256 before its last: a file that lies somewhere can be held against the log.
+//!
 //! Rows are made page by page while they are sent, so the memory used does not grow with the
 //! fleet. Each page is a short read of its own.
 
@@ -10,21 +13,32 @@ mod record;
 use std::collections::HashMap;
 use std::task::{Context, Poll};
 
-use rollcall_shared::api::audit::ExportReceipt;
+use rollcall_shared::api::audit::{ExportEnd, ExportReceipt};
 use rollcall_shared::api::device::DeviceSummary;
-use rollcall_shared::{DeviceId, Timestamp};
+use rollcall_shared::{DeviceId, Digest, Timestamp};
 use tokio::sync::mpsc;
 
 use self::csv::CsvWriter;
-use self::record::Record;
+use self::record::{Holder, Record};
 use crate::app::App;
-use crate::store::audit::AuditQuery;
+use crate::domain::Scope;
+use crate::store::audit::{AuditQuery, By};
 use crate::store::device::DeviceKey;
-use crate::store::history::Past;
+use crate::store::listing::{SoftwareList, TitleOrder};
 use crate::view::{self, past};
+
+/// What the audit log calls the end of an export.
+pub const ENDED: &str = "export_ended";
+
+/// How it names the export that ended, by the number of its first entry.
+pub fn ended_object(number: i64) -> String {
+    format!("export {number}")
+}
 
 /// Devices read at a time.
 const PAGE: usize = 1_000;
+/// The same where each comes with all of its software.
+const SOFTWARE_PAGE: usize = 100;
 /// Bytes that are gathered before they are sent.
 const CHUNK: usize = 64 * 1024;
 /// Chunks that wait for a slow reader.
@@ -125,19 +139,20 @@ pub fn file_name(kind: Kind, format: Format, moment: Timestamp) -> String {
     format!("rollcall-{}-{}.{}", kind.as_str(), moment.date(), format.as_str())
 }
 
-/// Begins an export.
+/// Begins an export of the devices of a scope.
 pub fn rows(
     app: &App,
+    scope: &Scope,
     kind: Kind,
     format: Format,
     profile: Profile,
     as_of: Option<Timestamp>,
     receipt: Option<&ExportReceipt>,
 ) -> Rows {
-    let (mut sink, receiver) = sink(record::columns(kind), format, profile, receipt);
-    let app = app.clone();
+    let (mut sink, receiver) = sink(app, record::columns(kind), format, profile, receipt);
+    let (app, scope) = (app.clone(), scope.clone());
     tokio::spawn(async move {
-        if let Err(Stop::Failed(error)) = write(&app, kind, as_of, &mut sink).await {
+        if let Err(Stop::Failed(error)) = write(&app, &scope, kind, as_of, &mut sink).await {
             tracing::warn!(%error, kind = kind.as_str(), "an export broke off");
             let _ = sink.sender.send(Err(error)).await;
         }
@@ -153,7 +168,7 @@ pub fn audit_rows(
     profile: Profile,
     receipt: &ExportReceipt,
 ) -> Rows {
-    let (mut sink, receiver) = sink(audit::COLUMNS, format, profile, Some(receipt));
+    let (mut sink, receiver) = sink(app, audit::COLUMNS, format, profile, Some(receipt));
     let (app, below) = (app.clone(), receipt.audit_entry);
     tokio::spawn(async move {
         if let Err(Stop::Failed(error)) = audit::write(&app, &query, below, &mut sink).await {
@@ -165,19 +180,22 @@ pub fn audit_rows(
 }
 
 fn sink(
+    app: &App,
     columns: &'static [&'static str],
     format: Format,
     profile: Profile,
     receipt: Option<&ExportReceipt>,
 ) -> (Sink, mpsc::Receiver<Result<Vec<u8>, view::Error>>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let receipt = serde_json::to_string(&receipt).unwrap_or_default();
+    let text = serde_json::to_string(&receipt).unwrap_or_default();
     let form = match format {
         Format::Csv => Form::Csv(CsvWriter::new(columns, profile)),
-        Format::Json => Form::Json { rows: 0, receipt },
+        Format::Json => Form::Json { rows: 0, receipt: text },
         Format::JsonLines => Form::JsonLines,
     };
-    (Sink { sender, buffer: Vec::new(), form }, receiver)
+    let told = receipt.map(|receipt| Told { app: app.clone(), receipt: receipt.clone() });
+    let hash = ring::digest::Context::new(&ring::digest::SHA256);
+    (Sink { sender, buffer: Vec::new(), form, told, hash, bytes: 0 }, receiver)
 }
 
 /// Why an export ends early.
@@ -203,6 +221,27 @@ struct Sink {
     sender: mpsc::Sender<Result<Vec<u8>, view::Error>>,
     buffer: Vec<u8>,
     form: Form,
+    /// Whom to tell of the end.
+    told: Option<Told>,
+    /// Of what was sent so far.
+    hash: ring::digest::Context,
+    bytes: u64,
+}
+
+/// Where the end of an export is written down.
+struct Told {
+    app: App,
+    receipt: ExportReceipt,
+}
+
+impl Told {
+    async fn ended(&self, bytes: u64, sha256: Digest) -> Result<(), view::Error> {
+        let by = By::new(&self.receipt.made_by, self.app.clock.now());
+        let object = ended_object(self.receipt.audit_entry);
+        let end = ExportEnd { bytes, sha256, ended_at: by.at };
+        self.app.store.audit(&by.did(ENDED, object, end.words(&self.receipt.file))).await?;
+        Ok(())
+    }
 }
 
 impl Sink {
@@ -238,10 +277,28 @@ impl Sink {
             let tail = format!("\n],\n\"row_count\":{rows}}}\n");
             self.buffer.extend_from_slice(tail.as_bytes());
         }
-        self.flush().await
+        self.count();
+        // Before the last bytes: what cannot be written down is not given out whole.
+        if let Some(told) = self.told.take() {
+            let hash = self.hash.clone().finish();
+            if let Some(sha256) = Digest::from_slice(hash.as_ref()) {
+                told.ended(self.bytes, sha256).await?;
+            }
+        }
+        self.send().await
+    }
+
+    fn count(&mut self) {
+        self.hash.update(&self.buffer);
+        self.bytes += self.buffer.len() as u64;
     }
 
     async fn flush(&mut self) -> Result<(), Stop> {
+        self.count();
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), Stop> {
         if self.buffer.is_empty() {
             return Ok(());
         }
@@ -252,22 +309,26 @@ impl Sink {
 
 async fn write(
     app: &App,
+    scope: &Scope,
     kind: Kind,
     as_of: Option<Timestamp>,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     view::ready(app).await;
     let at = as_of.unwrap_or_else(|| app.clock.now());
-    let keys = app.fleet.read().keys();
+    let keys = app.fleet.read().keys_within(scope);
     sink.begin();
     let mut before: Option<DeviceKey> = None;
-    for page in keys.chunks(PAGE) {
+    let mut order = TitleOrder::default();
+    let page_size = if kind == Kind::Software { SOFTWARE_PAGE } else { PAGE };
+    for page in past::pieces(&keys, page_size) {
         match kind {
             Kind::Devices => devices(app, page, as_of, sink).await?,
-            Kind::Software => software(app, page, as_of, sink).await?,
+            Kind::Software => software(app, page, as_of, &mut order, sink).await?,
             Kind::Findings => {
                 let last = page.last().copied().unwrap_or(DeviceKey(0));
-                findings(app, (before, last), at, as_of.is_some(), sink).await?;
+                let asked = (before, last, page);
+                findings(app, asked, at, as_of.is_some(), sink).await?;
             }
         }
         before = page.last().copied();
@@ -303,29 +364,36 @@ async fn software(
     app: &App,
     page: &[DeviceKey],
     as_of: Option<Timestamp>,
+    order: &mut TitleOrder,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
+    let (Some(lowest), Some(highest)) = (page.first(), page.last()) else { return Ok(()) };
+    let before = lowest.0.checked_sub(1).map(DeviceKey);
+    let lists = app.store.software_lists(before, *highest, as_of, order).await?;
+    let mut lists: HashMap<DeviceKey, SoftwareList> =
+        lists.into_iter().map(|list| (list.device, list)).collect();
     for summary in &summaries(app, page, as_of).await? {
-        let Some(key) = app.fleet.read().by_id(summary.id).map(|entry| entry.row.key) else {
-            continue;
-        };
-        let Past::Known(titles) = app.store.software(key, as_of).await? else { continue };
-        for title in &titles {
-            sink.row(&Record::Software { device: summary, title }).await?;
+        let key = app.fleet.read().by_id(summary.id).map(|entry| entry.row.key);
+        let Some(list) = key.and_then(|key| lists.remove(&key)) else { continue };
+        let device = Holder::of(summary);
+        for (id, extra) in &list.titles {
+            let Some(text) = order.text(*id) else { continue };
+            sink.row(&Record::Software { device: &device, text, extra }).await?;
         }
     }
     Ok(())
 }
 
-/// The findings of the devices with numbers above the first up to the second.
+/// The findings of a page of devices, whose numbers are above the first up to the second.
 async fn findings(
     app: &App,
-    (after, last): (Option<DeviceKey>, DeviceKey),
+    (after, last, page): (Option<DeviceKey>, DeviceKey, &[DeviceKey]),
     at: Timestamp,
     in_the_past: bool,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     let mut found = app.store.findings_between(after, last, at).await?;
+    found.retain(|(device, _)| page.binary_search(device).is_ok());
     if in_the_past {
         let mut keys: Vec<DeviceKey> = found.iter().map(|(key, _)| *key).collect();
         keys.dedup();

@@ -1,22 +1,40 @@
 //! One row of each export: its columns with units, its cells, its JSON form.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
+use rollcall_shared::Timestamp;
 use rollcall_shared::api::audit::AuditLine;
 use rollcall_shared::api::device::{DeviceSummary, Presence};
 use rollcall_shared::api::finding::{Finding, Severity};
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::section::Software;
 use rollcall_shared::section::software::SoftwareScope;
-use rollcall_shared::{DeviceId, Timestamp};
 use serde::Serialize;
 
 use super::Kind;
+use crate::codec::extra::Extra;
+use crate::store::title::TitleText;
 use crate::{store, view};
+
+/// The device of many rows.
+pub(super) struct Holder<'a> {
+    id: String,
+    hostname: &'a str,
+    presence: Presence,
+}
+
+impl<'a> Holder<'a> {
+    pub(super) fn of(device: &'a DeviceSummary) -> Self {
+        let DeviceSummary { id, hostname, presence, .. } = device;
+        Self { id: id.to_string(), hostname, presence: *presence }
+    }
+}
 
 /// One row.
 pub(super) enum Record<'a> {
     Device(&'a DeviceSummary),
-    Software { device: &'a DeviceSummary, title: &'a Software },
+    Software { device: &'a Holder<'a>, text: &'a TitleText, extra: &'a Extra },
     Finding(&'a Finding),
     Audit(&'a AuditLine),
 }
@@ -38,7 +56,9 @@ pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
             "user",
             "addresses",
             "site",
+            "site_from",
             "department",
+            "department_from",
             "asset_tag",
             "agent_version",
             "software_count",
@@ -87,22 +107,23 @@ pub(super) fn columns(kind: Kind) -> &'static [&'static str] {
 /// A title with the device it is on, for JSON.
 #[derive(Serialize)]
 struct Installation<'a> {
-    device_id: DeviceId,
+    device_id: &'a str,
     hostname: &'a str,
     presence: Presence,
     #[serde(flatten)]
-    title: &'a Software,
+    title: Software,
 }
 
 impl Record<'_> {
     /// The cells in the order of the columns. Each struct is taken apart field by field, so that
     /// a new field must be decided upon.
-    pub(super) fn cells(&self) -> Vec<String> {
+    pub(super) fn cells(&self) -> Vec<Cow<'_, str>> {
+        let owned = |cells: Vec<String>| cells.into_iter().map(Cow::Owned).collect();
         match self {
-            Self::Device(summary) => device(summary),
-            Self::Software { device, title } => software(device, title),
-            Self::Finding(found) => finding(found),
-            Self::Audit(line) => super::audit::cells(line),
+            Self::Device(summary) => owned(device(summary)),
+            Self::Software { device, text, extra } => software(device, text, extra),
+            Self::Finding(found) => owned(finding(found)),
+            Self::Audit(line) => owned(super::audit::cells(line)),
         }
     }
 
@@ -111,9 +132,9 @@ impl Record<'_> {
         let out = out.by_ref();
         match self {
             Self::Device(summary) => serde_json::to_writer(out, summary),
-            Self::Software { device, title } => {
-                let (device_id, hostname, presence) =
-                    (device.id, &device.hostname, device.presence);
+            Self::Software { device, text, extra } => {
+                let Holder { id: device_id, hostname, presence } = device;
+                let (presence, title) = (*presence, text.with((*extra).clone()));
                 serde_json::to_writer(out, &Installation { device_id, hostname, presence, title })
             }
             Self::Finding(found) => serde_json::to_writer(out, found),
@@ -125,6 +146,11 @@ impl Record<'_> {
 
 fn some(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
+}
+
+/// Who says where a device belongs.
+fn from(says: Option<UnitFrom>) -> String {
+    says.map(UnitFrom::as_str).unwrap_or_default().to_owned()
 }
 
 fn moment(at: Option<Timestamp>) -> String {
@@ -147,7 +173,9 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
         user_full_name: _,
         addresses,
         site,
+        site_from,
         department,
+        department_from,
         asset_tag,
         agent_version,
         software_count,
@@ -169,7 +197,9 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
         some(user.as_ref()),
         addresses.join(" "),
         some(site.as_ref()),
+        from(*site_from),
         some(department.as_ref()),
+        from(*department_from),
         some(asset_tag.as_ref()),
         some(agent_version.as_ref()),
         software_count.to_string(),
@@ -179,41 +209,25 @@ fn device(summary: &DeviceSummary) -> Vec<String> {
     ]
 }
 
-fn software(device: &DeviceSummary, title: &Software) -> Vec<String> {
-    let Software {
-        source,
-        name,
-        version,
-        architecture,
-        publisher,
-        source_package,
-        source_version,
-        installed_at,
-        size_bytes,
-        scope,
-        origin,
-    } = title;
-    vec![
-        device.id.to_string(),
-        device.hostname.clone(),
-        device.presence.as_str().to_owned(),
-        source.clone(),
-        name.clone(),
-        version.clone(),
-        some(architecture.as_ref()),
-        some(publisher.as_ref()),
-        some(source_package.as_ref()),
-        some(source_version.as_ref()),
-        moment(*installed_at),
-        size_bytes.map(|size| size.to_string()).unwrap_or_default(),
-        match scope {
-            None => String::new(),
-            Some(SoftwareScope::Machine) => "machine".to_owned(),
-            Some(SoftwareScope::User) => "user".to_owned(),
-            Some(SoftwareScope::Other(word)) => word.clone(),
-        },
-        some(origin.as_ref()),
-    ]
+fn software<'a>(
+    device: &'a Holder<'_>,
+    text: &'a TitleText,
+    extra: &'a Extra,
+) -> Vec<Cow<'a, str>> {
+    let Extra { installed_at, size_bytes, scope, origin } = extra;
+    let mut cells = Vec::with_capacity(14);
+    cells.extend([&device.id, device.hostname, device.presence.as_str()].map(Cow::Borrowed));
+    cells.extend(text.parts().map(Cow::Borrowed));
+    cells.push(Cow::Owned(moment(*installed_at)));
+    cells.push(size_bytes.map_or(Cow::Borrowed(""), |size| Cow::Owned(size.to_string())));
+    cells.push(Cow::Borrowed(match scope {
+        None => "",
+        Some(SoftwareScope::Machine) => "machine",
+        Some(SoftwareScope::User) => "user",
+        Some(SoftwareScope::Other(word)) => word,
+    }));
+    cells.push(Cow::Borrowed(origin.as_deref().unwrap_or_default()));
+    cells
 }
 
 fn finding(found: &Finding) -> Vec<String> {

@@ -5,6 +5,7 @@ use rollcall_shared::section::{Section, Software};
 use rollcall_shared::time::DAY_MS;
 
 use super::*;
+use crate::domain::Scope;
 use crate::job::evaluate::sweep;
 use crate::job::evaluate::tests::{START, enrolled, report, system};
 use crate::store::testing::store_test;
@@ -21,7 +22,7 @@ fn title(version: &str) -> Section {
 }
 
 async fn text(app: &App, kind: Kind, at: Timestamp) -> Vec<String> {
-    let mut rows = rows(app, kind, Format::Csv, Profile::Raw, Some(at), None);
+    let mut rows = rows(app, &Scope::whole(), kind, Format::Csv, Profile::Raw, Some(at), None);
     let mut bytes = Vec::new();
     while let Some(chunk) = rows.next().await {
         bytes.extend(chunk.unwrap());
@@ -54,17 +55,17 @@ store_test!(the_past_has_the_names_of_then, |store| {
         software_below: Some(below.into()),
         ..DeviceFilter::default()
     };
-    let found = devices::list(&app, &asked("3.0.10-1")).await.unwrap();
+    let found = devices::list(&app, &Scope::whole(), &asked("3.0.10-1")).await.unwrap();
     let names: Vec<&str> = found.items.iter().map(|one| one.hostname.as_str()).collect();
     assert_eq!((names, found.total), (vec!["old-name"], 1));
     assert_eq!(found.items[0].last_seen_at, None, "it was seen since; when before is not kept");
-    let facets = devices::facets(&app, &asked("3.0.11-1")).await.unwrap();
+    let facets = devices::facets(&app, &Scope::whole(), &asked("3.0.11-1")).await.unwrap();
     assert_eq!(facets.presence, [("missing".to_owned(), 2)]);
     // Page by page, and known where nothing came since.
     let mut filter = DeviceFilter { limit: Some(1), ..asked("9") };
-    let first = devices::list(&app, &filter).await.unwrap();
+    let first = devices::list(&app, &Scope::whole(), &filter).await.unwrap();
     filter.cursor = first.next_cursor;
-    let second = devices::list(&app, &filter).await.unwrap();
+    let second = devices::list(&app, &Scope::whole(), &filter).await.unwrap();
     assert_eq!((second.items[0].hostname.as_str(), second.total), ("silent", 2));
     assert_eq!(second.items[0].last_seen_at, Some(day(0)));
     assert_eq!(second.next_cursor, None);

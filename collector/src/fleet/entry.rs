@@ -35,6 +35,14 @@ impl OpenFindings {
         self.0.iter().map(|(_, _, count)| count).sum()
     }
 
+    /// How many have this rule and this severity, as far as they are asked for.
+    pub fn count_of(&self, rule: Option<&str>, severity: Option<Severity>) -> u64 {
+        let asked = self.0.iter().filter(|(r, s, _)| {
+            rule.is_none_or(|rule| r == rule) && severity.is_none_or(|severity| *s == severity)
+        });
+        asked.map(|(_, _, count)| count).sum()
+    }
+
     /// The worst severity among them.
     pub fn worst(&self) -> Option<Severity> {
         self.0.iter().map(|(_, severity, _)| *severity).min()
@@ -128,7 +136,7 @@ impl Entry {
     /// A value it had is kept no longer.
     pub(super) fn forget(&mut self, kind: &str, value: &str) {
         let before = self.seen.len();
-        self.seen.retain(|seen| seen.kind != kind || seen.value != value);
+        self.seen.retain(|seen| seen.kind != kind || &*seen.value != value);
         if self.seen.len() < before {
             self.lookup = Lookup::of(&self.row, &self.seen);
         }
@@ -159,21 +167,21 @@ pub fn maker_and_model(row: &DeviceRow) -> String {
 
 /// Adds today's values to the remembered ones.
 fn remember(seen: &mut Vec<SeenValue>, row: &DeviceRow, at: Timestamp) {
-    let mut add = |kind: &str, value: &str, label: Option<&str>| {
+    let mut add = |kind: &'static str, value: &str, label: Option<&str>| {
         if value.is_empty() {
             return;
         }
-        if let Some(known) = seen.iter_mut().find(|s| s.kind == kind && s.value == value) {
+        if let Some(known) = seen.iter_mut().find(|s| s.kind == kind && &*s.value == value) {
             known.last_at = known.last_at.max(at);
             if label.is_some() {
-                known.label = label.map(str::to_owned);
+                known.label = label.map(Into::into);
             }
             return;
         }
         seen.push(SeenValue {
-            kind: kind.to_owned(),
-            value: value.to_owned(),
-            label: label.map(str::to_owned),
+            kind,
+            value: value.into(),
+            label: label.map(Into::into),
             first_at: at,
             last_at: at,
         });

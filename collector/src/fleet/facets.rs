@@ -46,6 +46,8 @@ pub struct Facets {
     pub site: Values,
     /// By department.
     pub department: Values,
+    /// By number of the site or department, one list for both.
+    pub units: HashMap<i64, RoaringBitmap>,
     /// By class.
     pub class: BTreeMap<DeviceClass, RoaringBitmap>,
     /// By rule and severity of open findings, with the number of findings.
@@ -153,14 +155,19 @@ impl Facets {
         set(&mut self.pending, key, there && row.pending && !retired);
         set(&mut self.demo, key, there && row.demo);
         place(&mut self.os, &summary.os_name, key, there);
-        for (map, value) in [
-            (&mut self.model, &summary.model),
-            (&mut self.manufacturer, &summary.manufacturer),
-            (&mut self.site, &row.site),
-            (&mut self.department, &row.department),
-        ] {
+        for (map, value) in
+            [(&mut self.model, &summary.model), (&mut self.manufacturer, &summary.manufacturer)]
+        {
             if let Some(value) = value {
                 place(map, value, key, there);
+            }
+        }
+        for (map, unit) in [(&mut self.site, &row.site), (&mut self.department, &row.department)] {
+            let Some(unit) = unit else { continue };
+            place(map, &unit.name, key, there);
+            set(self.units.entry(unit.unit).or_default(), key, there);
+            if self.units.get(&unit.unit).is_some_and(RoaringBitmap::is_empty) {
+                self.units.remove(&unit.unit);
             }
         }
         let class = summary.class.unwrap_or(DeviceClass::Other);

@@ -3,23 +3,29 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
-use roaring::RoaringBitmap;
+use roaring::{MultiOps as _, RoaringBitmap};
 use rollcall_shared::DeviceId;
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::version::{self, Scheme};
 
 use super::entry::Entry;
 use super::facets::Facets;
+use super::lookup::Query;
 use super::postings::Postings;
+use super::signature::Signature;
 use super::title::{TitleGroup, Titles};
 use super::{Loaded, Update};
 use crate::codec::delta::Delta;
 use crate::codec::ids::PackedSet;
+use crate::domain::Scope;
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue};
 
 /// The fleet as one reader sees it at one moment.
 #[derive(Debug, Default)]
 pub struct Inner {
     entries: Vec<Option<Box<Entry>>>,
+    /// Of what each entry can be found by, in the same order.
+    signatures: Vec<Signature>,
     by_id: HashMap<DeviceId, DeviceKey>,
     titles: Titles,
     postings: Postings,
@@ -116,12 +122,14 @@ impl Inner {
                 if let Some(entry) = slot(&mut self.entries, device) {
                     entry.remember(values);
                 }
+                self.sign(device);
             }
             Update::Forget(values) => {
                 for (device, kind, value) in values {
                     if let Some(entry) = slot(&mut self.entries, device) {
                         entry.forget(&kind, &value);
                     }
+                    self.sign(device);
                 }
             }
             Update::Findings(device, open) => {
@@ -170,6 +178,7 @@ impl Inner {
             }
         }
         self.change(key, |entry| entry.set_row(row));
+        self.sign(key);
     }
 
     /// Puts a device where there was none.
@@ -177,13 +186,23 @@ impl Inner {
         let at = key.0 as usize;
         if at >= self.entries.len() {
             self.entries.resize_with(at + 1, || None);
+            self.signatures.resize(at + 1, Signature::default());
         }
         if entry.row.retired_at.is_some() || entry.row.pending {
             self.out_of_service.insert(key.0);
         }
         self.facets.add(&entry);
         self.by_id.insert(entry.row.id, key);
+        self.signatures[at] = entry.lookup.signature();
         self.entries[at] = Some(Box::new(entry));
+    }
+
+    /// What a device can be found by may be other now.
+    fn sign(&mut self, key: DeviceKey) {
+        if let Some(entry) = self.entry(key) {
+            let signature = entry.lookup.signature();
+            self.signatures[key.0 as usize] = signature;
+        }
     }
 
     /// A device in service went from one sorted set to another: the groups it has a title of.
@@ -231,6 +250,12 @@ impl Inner {
         self.entries.iter().flatten().map(AsRef::as_ref)
     }
 
+    /// The devices in which something may be found, in the order of their keys.
+    pub fn candidates<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Entry> {
+        let signed = self.entries.iter().zip(&self.signatures);
+        signed.filter(|(_, signature)| query.may_be_in(signature)).filter_map(|(e, _)| e.as_deref())
+    }
+
     /// One device by its key.
     pub fn entry(&self, key: DeviceKey) -> Option<&Entry> {
         self.entries.get(key.0 as usize)?.as_deref()
@@ -244,6 +269,47 @@ impl Inner {
     /// The keys of all devices, in order.
     pub fn keys(&self) -> Vec<DeviceKey> {
         self.entries().map(|entry| entry.row.key).collect()
+    }
+
+    /// The devices inside of a scope; `None`: all.
+    pub fn within(&self, scope: &Scope) -> Option<RoaringBitmap> {
+        let of = |kind| {
+            let units = scope.units(kind)?;
+            Some(units.iter().filter_map(|unit| self.facets.units.get(unit)).union())
+        };
+        match (of(UnitKind::Site), of(UnitKind::Department)) {
+            (Some(sites), Some(departments)) => Some(sites & departments),
+            (sites, departments) => sites.or(departments),
+        }
+    }
+
+    /// The keys of the devices inside of a scope, in order.
+    pub fn keys_within(&self, scope: &Scope) -> Vec<DeviceKey> {
+        match self.within(scope) {
+            Some(devices) => devices.iter().map(DeviceKey).collect(),
+            None => self.keys(),
+        }
+    }
+
+    /// The devices inside of a scope that are in service; `None`: all in service.
+    pub fn counted_within(&self, scope: &Scope) -> Option<RoaringBitmap> {
+        self.within(scope).map(|devices| devices - &self.out_of_service)
+    }
+
+    /// How many of the devices in service have one of these titles; `within`: only of these.
+    pub fn title_count_within(&self, ids: &[u32], within: Option<&RoaringBitmap>) -> u64 {
+        match within {
+            Some(within) => self.postings.count_within(ids, within),
+            None => self.title_count(ids),
+        }
+    }
+
+    /// The same for a group of titles.
+    pub fn group_count_within(&self, group: &TitleGroup, within: Option<&RoaringBitmap>) -> u64 {
+        match within {
+            Some(within) => self.postings.count_within(&group.ids, within),
+            None => self.group_count(group),
+        }
     }
 
     /// Titles that some device has and whose text nobody told yet.

@@ -6,6 +6,7 @@
 use memchr::memmem;
 use rollcall_shared::api::search::MatchKind;
 
+use super::signature::Signature;
 use crate::store::device::{DeviceRow, SeenValue};
 
 /// Words beyond this many are not looked at.
@@ -28,6 +29,8 @@ struct Word {
     local: Option<String>,
     /// The hexadecimal digits, where it can be part of a MAC address.
     mac: Option<String>,
+    /// Of each of these spellings: a device has one of them or the word is nowhere in it.
+    signatures: Vec<Signature>,
 }
 
 /// How well a value answers, best first.
@@ -86,6 +89,12 @@ impl Query {
         let phrase = Word::new(&joined.join(" "), &joined.concat())?;
         Some(Self { phrase, words })
     }
+
+    /// Whether [`Lookup::find`] may find something in a device of this signature.
+    pub(super) fn may_be_in(&self, device: &Signature) -> bool {
+        self.phrase.may_be_in(device)
+            || self.words.len() > 1 && self.words.iter().all(|word| word.may_be_in(device))
+    }
 }
 
 impl Word {
@@ -95,11 +104,15 @@ impl Word {
             return None;
         }
         let local = text.split_once('@').map(|(local, _)| local.to_owned());
-        Some(Self {
-            local: local.filter(|local| local.chars().count() > 1),
-            mac: mac_digits(digits),
-            text,
-        })
+        let local = local.filter(|local| local.chars().count() > 1);
+        let mac = mac_digits(digits);
+        let spellings = [Some(&text), local.as_ref(), mac.as_ref()].into_iter().flatten();
+        let signatures = spellings.map(|spelling| Signature::of(spelling)).collect();
+        Some(Self { text, local, mac, signatures })
+    }
+
+    fn may_be_in(&self, device: &Signature) -> bool {
+        self.signatures.iter().any(|one| device.may_hold(one))
     }
 }
 
@@ -143,7 +156,7 @@ impl Lookup {
         }
         lookup.add(MatchKind::Id, false, &row.id.to_string());
         for value in seen {
-            let Some(kind) = MatchKind::from_word(&value.kind) else { continue };
+            let Some(kind) = MatchKind::from_word(value.kind) else { continue };
             lookup.add(kind, true, &value.value);
             if let Some(label) = &value.label {
                 lookup.add(kind, true, label);
@@ -152,6 +165,11 @@ impl Lookup {
         lookup.text.shrink_to_fit();
         lookup.values.shrink_to_fit();
         lookup
+    }
+
+    /// Of all its values.
+    pub(super) fn signature(&self) -> Signature {
+        Signature::of(&self.text)
     }
 
     /// Every value that can be found, and whether it is a past one.

@@ -10,6 +10,7 @@ pub mod facets;
 mod inner;
 pub mod lookup;
 mod postings;
+mod signature;
 pub mod title;
 
 #[cfg(test)]

@@ -110,6 +110,17 @@ impl Postings {
         }
     }
 
+    /// How many of these devices have one of these titles.
+    pub(super) fn count_within(&self, ids: &[u32], within: &RoaringBitmap) -> u64 {
+        let mut filled =
+            ids.iter().filter_map(|id| self.0.get(*id as usize)).filter(|b| !b.is_empty());
+        match (filled.next(), filled.next()) {
+            (None, _) => 0,
+            (Some(only), None) => only.intersection_len(within),
+            (Some(_), Some(_)) => self.devices(ids).intersection_len(within),
+        }
+    }
+
     /// The devices that have one of these titles.
     pub(super) fn devices(&self, ids: &[u32]) -> RoaringBitmap {
         ids.iter().filter_map(|id| self.0.get(*id as usize)).union()

@@ -7,13 +7,14 @@ use proptest::prelude::*;
 use rollcall_shared::api::device::DeviceSort;
 use rollcall_shared::api::finding::Severity;
 use rollcall_shared::api::search::MatchKind;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
 
 use super::facets::{Facets, sort_key};
 use super::lookup::{Fit, Query};
 use super::*;
-use crate::store::device::Summary;
+use crate::store::device::{Membership, Summary};
 
 fn row(key: u32, hostname: &str) -> DeviceRow {
     DeviceRow {
@@ -24,8 +25,14 @@ fn row(key: u32, hostname: &str) -> DeviceRow {
         pending: hostname.starts_with('b'),
         retired_at: hostname.starts_with('c').then_some(Timestamp(5)),
         demo: hostname.ends_with('a'),
-        site: hostname.chars().last().map(String::from),
+        site: hostname.chars().last().map(|letter| Membership {
+            unit: i64::from(u32::from(letter)),
+            name: letter.to_string(),
+            from: UnitFrom::Rule,
+        }),
         department: None,
+        token_site: None,
+        token_department: None,
         asset_tag: None,
         summary: Summary {
             hostname: hostname.to_owned(),
@@ -139,8 +146,8 @@ fn reload(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) {
         loaded.sets.push((DeviceKey(key), PackedSet::of(&titles)));
         for value in device.past.iter().filter(|past| !past.is_empty()) {
             let value = SeenValue {
-                kind: "hostname".to_owned(),
-                value: value.clone(),
+                kind: "hostname",
+                value: value.as_str().into(),
                 label: None,
                 first_at: Timestamp(0),
                 last_at: Timestamp(0),
@@ -218,6 +225,10 @@ fn check(fleet: &Fleet, plain: &BTreeMap<u32, Plain>) -> Result<(), TestCaseErro
     for asked in ["a", "B", "ab", "ä", "É"] {
         let query = Query::new(asked).unwrap();
         let lower = asked.to_lowercase();
+        let found = |entry: &Entry| entry.lookup.find(&query).is_some();
+        let all: Vec<DeviceKey> = inner.entries().filter(|e| found(e)).map(|e| e.row.key).collect();
+        let quick = inner.candidates(&query).filter(|e| found(e)).map(|e| e.row.key);
+        prop_assert_eq!(quick.collect::<Vec<_>>(), all);
         for (&key, device) in plain {
             let entry = inner.entry(DeviceKey(key)).unwrap();
             let found = entry.lookup.find(&query);

@@ -13,6 +13,7 @@ use super::operation::{Input, Part};
 use super::routes::Access;
 use super::session::{self, SessionId};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::secret::Secret;
 use crate::store::audit::By;
 
@@ -30,6 +31,8 @@ pub struct Caller {
     pub account: i64,
     /// How it is known who calls.
     pub by: Credential,
+    /// Where the rights of the account end; an API token's end where its owner's do.
+    pub scope: Scope,
 }
 
 /// How it is known who calls.
@@ -93,13 +96,19 @@ async fn by_api_token(app: &App, secret: &Secret, reads: bool) -> Result<Option<
         role: found.role,
         account: found.account,
         by: Credential::ApiToken(found.token),
+        scope: app.store.scope_of(found.account).await?,
     }))
 }
 
 async fn allowed(parts: &Parts, app: &App, access: Access) -> Result<Caller, Error> {
     match Caller::of(parts, app).await? {
         None => Err(Error::Unauthorised),
-        Some(caller) if access.allows(caller.role) => Ok(caller),
+        Some(caller) if access.allows(caller.role) => {
+            if matches!(access, Access::Whole(_)) && !caller.scope.is_whole() {
+                return Err(Error::Limited);
+            }
+            Ok(caller)
+        }
         Some(_) => Err(Error::Forbidden),
     }
 }
@@ -137,6 +146,10 @@ rights! {
     Admin = Access::Role(Role::Admin);
     /// May export: `auditor` or `it`.
     Reader = Access::Reader;
+    /// May change what belongs to everybody: `it`, of everything.
+    WholeIt = Access::Whole(Role::It);
+    /// May look after the collector itself: `admin`, of everything.
+    WholeAdmin = Access::Whole(Role::Admin);
 }
 
 /// Whoever calls, when somebody does: for pages that show more to those who are signed in.

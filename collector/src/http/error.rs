@@ -37,6 +37,12 @@ pub enum Error {
     /// 403: the caller's role is not enough.
     #[error("your role does not allow this; ask an administrator")]
     Forbidden,
+    /// 403: it belongs to everybody, and the caller's rights end at some sites or departments.
+    #[error(
+        "this belongs to everybody, and your account is limited to some sites or departments; ask \
+         an administrator whose account is not"
+    )]
+    Limited,
     /// 409: somebody else was faster, or it exists already. The text says what to do.
     #[error("{0}")]
     Conflict(String),
@@ -90,7 +96,7 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Limited => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -108,6 +114,7 @@ impl Error {
             Self::Invalid { .. } => "invalid",
             Self::Unauthorised => kind::UNAUTHORISED,
             Self::Forbidden => "forbidden",
+            Self::Limited => "limited-account",
             Self::Conflict(_) => "conflict",
             Self::TooLarge => kind::TOO_LARGE,
             Self::Busy { .. } | Self::TooMany { .. } => kind::BUSY,

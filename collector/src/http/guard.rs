@@ -4,20 +4,16 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::time::HOUR_MS;
-use tokio::sync::Semaphore;
 
-use super::agent::Refusals;
+use super::agent::{Places, Refusals};
 use super::figures::Figures;
 use super::password::Passwords;
 use super::throttle::Throttle;
 use crate::store::device::DeviceKey;
-
-/// Check-ins and enrolments worked on at the same time; more are asked to come back.
-const AGENT_REQUESTS: usize = 64;
 
 /// Copies of one device that may get keys of their own in an hour: a classroom from one image.
 const REKEYS_AN_HOUR: u32 = 200;
@@ -31,7 +27,7 @@ pub struct Guard {
     pub own_tls: bool,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
-    pub(crate) agent_requests: Arc<Semaphore>,
+    pub(crate) places: Places,
     /// Enrolments that were refused.
     pub(crate) enrolments: Refusals,
     rekeys: Mutex<HashMap<DeviceKey, (Timestamp, u32)>>,
@@ -47,7 +43,7 @@ impl Guard {
             own_tls,
             passwords: Passwords::default(),
             throttle: Throttle::default(),
-            agent_requests: Arc::new(Semaphore::new(AGENT_REQUESTS)),
+            places: Places::default(),
             enrolments: Refusals::default(),
             rekeys: Mutex::default(),
             figures: Figures::default(),

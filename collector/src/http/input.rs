@@ -4,9 +4,9 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -30,9 +30,25 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
-        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Query<T> {
+    /// Reads the query of an address.
+    pub fn of(uri: &Uri) -> Result<Self, Error> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|_| Error::invalid("query", "it is not written as name=value&name=value"))?;
         Ok(Self(read(pairs.0, "query")?))
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads the bytes of a body.
+    pub fn of(bytes: &[u8]) -> Result<Self, Error> {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes)
+            .map_err(|error| Error::invalid("body", format!("it is no JSON object: {error}")))?;
+        Ok(Self(read(fields.into_iter().collect(), "body")?))
     }
 }
 
@@ -59,9 +75,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
             _ => Error::invalid("body", "it did not arrive whole; send it again"),
         })?;
-        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::invalid("body", format!("it is no JSON object: {error}")))?;
-        Ok(Self(read(fields.into_iter().collect(), "body")?))
+        Self::of(&bytes)
     }
 }
 

@@ -162,13 +162,19 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
     let parameter = |(name, property): (&String, &Value)| {
         let mut property = without_null(property.clone());
         let about = property.as_object_mut().and_then(|fields| fields.remove("description"));
-        json!({
+        let required = required.contains(&name.as_str());
+        let mut described = json!({
             "name": name,
             "in": "query",
             "description": about.unwrap_or_default(),
-            "required": required.contains(&name.as_str()),
+            "required": required,
             "schema": property,
-        })
+        });
+        // As forms send what nobody filled in.
+        if let Some(fields) = described.as_object_mut().filter(|_| !required) {
+            fields.insert("allowEmptyValue".to_owned(), json!(true));
+        }
+        described
     };
     properties.into_iter().flatten().map(parameter).collect()
 }

@@ -19,6 +19,9 @@ pub enum Access {
     Role(Role),
     /// Whoever may export: `auditor` or `it`.
     Reader,
+    /// Whoever includes this role and is not limited to some sites or departments: for what
+    /// belongs to everybody.
+    Whole(Role),
 }
 
 impl Access {
@@ -27,7 +30,7 @@ impl Access {
         match self {
             Self::Public => true,
             Self::Agent => false,
-            Self::Role(needed) => role.includes(needed),
+            Self::Role(needed) | Self::Whole(needed) => role.includes(needed),
             Self::Reader => role.includes(Role::Auditor) || role.includes(Role::It),
         }
     }

@@ -443,6 +443,7 @@ pub(super) async fn caller(app: &App, id: SessionId) -> Result<Option<Caller>, E
         role: found.role,
         account: found.account,
         by: Credential::Session(id),
+        scope: app.store.scope_of(found.account).await?,
     }))
 }
 

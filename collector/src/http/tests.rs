@@ -30,8 +30,10 @@ use super::session::{self, SignInError};
 use super::{Error, Guard, router, routes, setup};
 use crate::app::{App, Inner};
 use crate::clock::Clock;
+use crate::domain::Scope;
 use crate::fleet::Fleet;
 use crate::issue;
+use crate::seal::SealKey;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::audit::By;
@@ -42,7 +44,10 @@ const PASSWORD: &str = "violet harbour tin";
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 mod agents;
+mod guessing;
+mod paths;
 mod people;
+mod scoped;
 
 fn by() -> By {
     By::new("test", NOW)
@@ -51,28 +56,42 @@ fn by() -> By {
 struct Collector {
     app: App,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Collector {
     async fn new() -> Self {
+        Self::with(Guard::default()).await
+    }
+
+    async fn with(guard: Guard) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let store = Store::open(&url).await.unwrap();
+        store.seal_with(SealKey::random()).await.unwrap();
         let app = App::new(Inner {
-            store: Store::open(&url).await.unwrap(),
+            store,
             fleet: Fleet::default(),
             clock: Clock::test(NOW),
             public_url: "https://127.0.0.1:8443".into(),
             ca_digest: None,
-            guard: Guard::default(),
+            guard,
             past_being_told: Arc::default(),
         });
-        Self { router: router(app.clone()), app, _folder: folder }
+        Self { router: router(app.clone()), app, folder }
     }
 
     /// With an administrator.
     async fn ready() -> Self {
         let collector = Self::new().await;
+        let hash = super::password::hash_now(PASSWORD).unwrap();
+        collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
+        collector
+    }
+
+    /// The same behind a proxy, whose forwarded headers are believed.
+    async fn ready_behind(proxy: std::net::IpAddr) -> Self {
+        let collector = Self::with(Guard::new(vec![proxy], false)).await;
         let hash = super::password::hash_now(PASSWORD).unwrap();
         collector.app.store.create_account("anna", Role::Admin, &hash, &by()).await.unwrap();
         collector
@@ -98,7 +117,13 @@ impl Collector {
             Some(found) => found.account,
             None => self.app.store.create_account(&name, role, "none", &by()).await.unwrap(),
         };
-        let caller = Caller { name, role, account: account.id, by: Credential::ApiToken(0) };
+        let caller = Caller {
+            name,
+            role,
+            account: account.id,
+            by: Credential::ApiToken(0),
+            scope: Scope::whole(),
+        };
         let new = NewApiToken { label: "test".into(), ..NewApiToken::default() };
         issue::api_token(&self.app, &caller, new).await.unwrap().secret
     }
@@ -131,7 +156,7 @@ impl Collector {
             uses_allowed: Some(0),
             ..NewEnrollmentToken::default()
         };
-        let made = issue::enrollment_token(&self.app, "test", new).await.unwrap();
+        let made = issue::enrollment_token(&self.app, "test", &Scope::whole(), new).await.unwrap();
         made.join_string.parse::<JoinString>().unwrap().token
     }
 }
@@ -236,7 +261,10 @@ async fn answers_carry_the_security_headers_and_unknown_paths_are_told_apart() {
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["referrer-policy"], "same-origin");
     assert_eq!(headers["cache-control"], "no-store");
-    assert!(headers.contains_key("strict-transport-security"));
+    assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+    let behind = Collector::ready_behind(HERE).await;
+    let page = behind.send(get("/no-such-page")).await;
+    assert!(!page.headers().contains_key("strict-transport-security"), "that is the proxy's word");
     assert!(headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/html"));
     let problem = problem(collector.send(get("/api/v1/no-such-thing")).await).await;
     assert_eq!((problem.status, problem.kind.as_str()), (404, "not-found"));
@@ -520,8 +548,8 @@ async fn every_bad_token_is_refused_alike() {
     let first = enroll(&collector, &new_key(1), unknown, "A1B2C3D4").await.unwrap_err();
     assert_eq!((first.status, first.kind.as_str()), (403, kind::TOKEN_REFUSED));
     let revoked = collector.enrollment_token().await;
-    let id = collector.app.store.tokens().await.unwrap()[0].id;
-    collector.app.store.revoke_token(id, &by()).await.unwrap();
+    let id = collector.app.store.tokens(&Scope::whole()).await.unwrap()[0].id;
+    collector.app.store.revoke_token(id, &Scope::whole(), &by()).await.unwrap();
     let ended = collector.enrollment_token().await;
     assert_eq!(enroll(&collector, &new_key(2), &revoked, "A1B2C3D4").await.unwrap_err(), first);
     collector.app.clock.advance_ms(8 * 24 * HOUR_MS);

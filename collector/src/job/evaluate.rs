@@ -204,6 +204,8 @@ pub async fn refresh(
 pub async fn sweep(app: &App, now: Timestamp) -> Result<(), store::Error> {
     load_policy(app).await?;
     app.fleet.ready().await;
+    // What a report or a change of the rules could not settle.
+    super::units::settle(app).await?;
     let _alone = app.past_being_told.write().await;
     let keys = app.fleet.read().keys();
     each(app, &keys, now).await

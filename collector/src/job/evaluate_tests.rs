@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::Scope;
 use crate::store::Database;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::finding_list::FindingQuery;
@@ -123,6 +124,7 @@ async fn open(app: &App, at: Timestamp) -> Vec<(String, String, Timestamp)> {
         rule: None,
         severity: None,
         words: vec![],
+        scope: Scope::whole(),
     };
     let found = app.store.finding_page(&query, None, 100).await.unwrap();
     found.into_iter().map(|one| (one.hostname, one.rule, one.since)).collect()

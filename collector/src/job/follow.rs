@@ -41,7 +41,12 @@ pub(super) async fn run(app: &App) {
 }
 
 async fn step(app: &App, seen_at: &mut Timestamp) -> Result<(), store::Error> {
+    let rules = app.store.unit_rules();
     app.store.follow().await?;
+    if !std::sync::Arc::ptr_eq(&rules, &app.store.unit_rules()) {
+        // What was placed here since another collector was told is placed anew.
+        app.fleet.judge_soon();
+    }
     follow_policy(app).await?;
     tell_fleet(app).await?;
     if app.store.shared() && app.clock.now().since(*seen_at) >= SEEN_EVERY_MS {

@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod follow;
 pub mod load;
 pub mod retain;
+pub mod units;
 
 use std::time::Duration;
 

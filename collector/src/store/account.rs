@@ -17,7 +17,8 @@ queries! {
     HAS_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
                  WHERE role = 'admin' AND disabled_at IS NULL)";
     OTHER_ADMIN = "SELECT EXISTS (SELECT 1 FROM account \
-                   WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1)";
+                   WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1 \
+                   AND id NOT IN (SELECT account FROM account_scope))";
     INSERT = "INSERT INTO account (name, role, password_hash, created_at, totp_due_at) \
               VALUES ($1, $2, $3, $4, $5) RETURNING id";
     SET_PASSWORD = "UPDATE account SET password_hash = $2 WHERE id = $1";
@@ -25,6 +26,9 @@ queries! {
     SET_DISABLED = "UPDATE account SET disabled_at = $2 WHERE id = $1";
     END_SESSIONS = "DELETE FROM session WHERE account = $1";
 }
+
+/// Makes an account within a transaction.
+pub(super) const INSERT_ACCOUNT: &str = INSERT;
 
 /// How long an administrator may go without a second factor.
 pub const GRACE_MS: i64 = DAY_MS;

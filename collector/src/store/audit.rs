@@ -22,14 +22,19 @@ queries! {
         WHERE id < $1 AND at >= $2 AND at < $3 AND ($4 = '' OR action = $4)
           AND ($5 = '' OR lower(actor) LIKE $5 ESCAPE '!')
           AND ($6 = '' OR lower(object) LIKE $6 ESCAPE '!')
+          AND ($8 = '' OR actor = $8 OR actor LIKE $9 ESCAPE '!')
         ORDER BY id DESC LIMIT $7";
     COUNT = "SELECT count(*) FROM audit
         WHERE at >= $1 AND at < $2 AND ($3 = '' OR action = $3)
           AND ($4 = '' OR lower(actor) LIKE $4 ESCAPE '!')
-          AND ($5 = '' OR lower(object) LIKE $5 ESCAPE '!')";
-    ACTIONS = "SELECT DISTINCT action FROM audit ORDER BY action";
+          AND ($5 = '' OR lower(object) LIKE $5 ESCAPE '!')
+          AND ($6 = '' OR actor = $6 OR actor LIKE $7 ESCAPE '!')";
+    ACTIONS = "SELECT DISTINCT action FROM audit
+        WHERE $1 = '' OR actor = $1 OR actor LIKE $2 ESCAPE '!' ORDER BY action";
     GET = "SELECT id, at, actor, action, object, detail, previous_hash, hash, marks FROM audit
         WHERE id = $1";
+    AFTER = "SELECT id, at, actor, action, object, detail, previous_hash, hash, marks FROM audit
+        WHERE id > $1 AND action = $2 AND object = $3 ORDER BY id LIMIT 1";
 }
 
 /// Letters of an entry's texts; what is longer is cut.
@@ -262,6 +267,8 @@ pub struct AuditQuery {
     pub action: String,
     /// A part of what it was done to, in any case of letters; empty: everything.
     pub object: String,
+    /// Only what this account did, itself or by its API tokens.
+    pub only_of: Option<String>,
 }
 
 impl Default for AuditQuery {
@@ -272,6 +279,7 @@ impl Default for AuditQuery {
             actor: String::new(),
             action: String::new(),
             object: String::new(),
+            only_of: None,
         }
     }
 }
@@ -289,6 +297,14 @@ fn placed(row: Sealed) -> Result<PlacedEntry, Error> {
     let hash = Digest::from_slice(&row.hash)
         .ok_or_else(|| Error::Damaged(format!("audit entry {}: column hash", row.id)))?;
     Ok(PlacedEntry { head: AuditHead { number: row.id, hash }, entry: row.entry() })
+}
+
+/// The name of an account as an actor, and the pattern of its API tokens; empty for anybody.
+fn acts_of(account: Option<&str>) -> [String; 2] {
+    let name = account.unwrap_or_default();
+    let tokens = part(name);
+    let tokens = tokens.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
+    [name.to_owned(), format!("{} (API token %)", tokens.unwrap_or_default())]
 }
 
 /// The pattern that finds a part of a text; empty for none.
@@ -347,6 +363,8 @@ impl Store {
             .bind(part(&query.actor))
             .bind(part(&query.object))
             .bind(i64::from(limit))
+            .bind(&acts_of(query.only_of.as_deref())[0])
+            .bind(&acts_of(query.only_of.as_deref())[1])
             .fetch_all(pool)
             .await?);
         rows.into_iter().map(placed).collect()
@@ -360,6 +378,8 @@ impl Store {
             .bind(&query.action)
             .bind(part(&query.actor))
             .bind(part(&query.object))
+            .bind(&acts_of(query.only_of.as_deref())[0])
+            .bind(&acts_of(query.only_of.as_deref())[1])
             .fetch_one(pool)
             .await?);
         Ok(u64::try_from(count).unwrap_or_default())
@@ -372,9 +392,30 @@ impl Store {
         row.map(placed).transpose()
     }
 
-    /// Every word for what was done, in order.
-    pub async fn audit_actions(&self) -> Result<Vec<String>, Error> {
-        Ok(on_backend!(self, read pool => sqlx::query_scalar(ACTIONS).fetch_all(pool).await?))
+    /// The first entry after this number that tells of this.
+    pub async fn audit_entry_of(
+        &self,
+        after: i64,
+        action: &str,
+        object: &str,
+    ) -> Result<Option<PlacedEntry>, Error> {
+        let row: Option<Sealed> = on_backend!(self, read pool => sqlx::query_as(AFTER)
+            .bind(after)
+            .bind(action)
+            .bind(object)
+            .fetch_optional(pool)
+            .await?);
+        row.map(placed).transpose()
+    }
+
+    /// Every word for what was done, by this account or by anybody, in order.
+    pub async fn audit_actions(&self, only_of: Option<&str>) -> Result<Vec<String>, Error> {
+        let [name, tokens] = acts_of(only_of);
+        Ok(on_backend!(self, read pool => sqlx::query_scalar(ACTIONS)
+            .bind(name)
+            .bind(tokens)
+            .fetch_all(pool)
+            .await?))
     }
 
     /// The newest entries, newest first.

@@ -165,7 +165,7 @@ store_test!(pages_of_a_past_range_stay_as_they_are, |store| {
     assert_eq!(numbers(&only("n_b", "", ""), None, 2).await, [10, 8]);
     assert_eq!(numbers(&only("a_i", "", ""), None, 9).await, [0_i64; 0]);
     assert_eq!(numbers(&only("", "", "9 100%"), None, 9).await, [10]);
-    assert_eq!(store.audit_actions().await.unwrap(), ["export", "sign_in", "tried"]);
+    assert_eq!(store.audit_actions(None).await.unwrap(), ["export", "sign_in", "tried"]);
     assert_eq!(store.audit_entry(3).await.unwrap().unwrap().entry.object, "thing 2 100%");
     assert_eq!(store.audit_entry(99).await.unwrap(), None);
 });

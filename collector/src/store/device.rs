@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rollcall_shared::api::device::DeviceClass;
+use rollcall_shared::api::unit::{UnitFrom, UnitKind};
 use rollcall_shared::report::{AgentInfo, Cost, Vitals};
 use rollcall_shared::{DeviceId, HardwareIds, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,12 +12,17 @@ use super::audit::{By, device_named, record};
 use super::statement::select_in;
 use super::touch::touch;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use crate::domain::Scope;
+use crate::domain::unit::{Looks, Place};
 
 macro_rules! columns {
     () => {
-        "SELECT d.key, d.uuid, d.enrolled_at, d.pending, d.retired_at, d.demo, d.site,
-           d.department, d.asset_tag, d.summary, d.first_report_at, s.at
-         FROM device d LEFT JOIN device_seen s ON s.device = d.key "
+        "SELECT d.key, d.uuid, d.enrolled_at, d.pending, d.retired_at, d.demo, d.site, d.site_from,
+           d.department, d.department_from, d.token_site, d.token_department, d.asset_tag,
+           d.summary, d.first_report_at, s.at AS seen_at, one.name AS site_name,
+           two.name AS department_name
+         FROM device d LEFT JOIN device_seen s ON s.device = d.key
+           LEFT JOIN unit one ON one.id = d.site LEFT JOIN unit two ON two.id = d.department "
     };
 }
 
@@ -37,7 +43,8 @@ queries! {
         FROM seen_value ORDER BY device, kind, value";
     NOTES_TEXT = "SELECT notes_text FROM device WHERE key = $1";
     SET_NOTES_TEXT = "UPDATE device SET notes_text = $2 WHERE key = $1";
-    SET_ASSET = "UPDATE device SET site = $2, department = $3, asset_tag = $4 WHERE key = $1";
+    SET_ASSET = "UPDATE device SET site = $2, site_from = $3, department = $4,
+        department_from = $5, asset_tag = $6 WHERE key = $1";
 }
 
 /// What stands before a list of devices.
@@ -64,10 +71,14 @@ pub struct DeviceRow {
     pub retired_at: Option<Timestamp>,
     /// Made by `--demo`.
     pub demo: bool,
-    /// Site, department and asset tag as people or the token gave them.
-    pub site: Option<String>,
-    /// Department.
-    pub department: Option<String>,
+    /// Site it belongs to.
+    pub site: Option<Membership>,
+    /// Department it belongs to.
+    pub department: Option<Membership>,
+    /// Number of the site that its token said.
+    pub token_site: Option<i64>,
+    /// Number of the department that its token said.
+    pub token_department: Option<i64>,
     /// Asset tag given by a person; the firmware's stands in the summary.
     pub asset_tag: Option<String>,
     /// What lists show, derived from the last report; written with it.
@@ -76,6 +87,17 @@ pub struct DeviceRow {
     pub last_seen_at: Option<Timestamp>,
     /// First report that was stored.
     pub first_report_at: Option<Timestamp>,
+}
+
+/// The site or department of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Its number.
+    pub unit: i64,
+    /// Its name.
+    pub name: String,
+    /// Who says so.
+    pub from: UnitFrom,
 }
 
 /// What lists and the search show of a device, derived from its sections at each report.
@@ -108,6 +130,8 @@ pub struct Summary {
     pub software_count: u64,
     /// Version of the agent.
     pub agent_version: Option<String>,
+    /// Its domain and the realms of directories it is joined to, each once, in order.
+    pub directories: Vec<String>,
 }
 
 /// The last report of a device, without its sections.
@@ -134,69 +158,118 @@ pub struct LastReport {
 /// Which past values are remembered for the search and the list of people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenValue {
-    /// `hostname`, `user`, `serial`, `mac`, `ip`, `asset_tag`.
-    pub kind: String,
+    /// One of [`SeenValue::KINDS`].
+    pub kind: &'static str,
     /// The value.
-    pub value: String,
+    pub value: Box<str>,
     /// For a user: the person's name.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// First report with it.
     pub first_at: Timestamp,
     /// Last report with it.
     pub last_at: Timestamp,
 }
 
-type Row = (
-    i64,
-    String,
-    i64,
-    bool,
-    Option<i64>,
-    bool,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    String,
-    Option<i64>,
-    Option<i64>,
-);
+#[derive(sqlx::FromRow)]
+pub(super) struct DeviceColumns {
+    key: i64,
+    uuid: String,
+    enrolled_at: i64,
+    pending: bool,
+    retired_at: Option<i64>,
+    demo: bool,
+    site: Option<i64>,
+    site_from: Option<String>,
+    department: Option<i64>,
+    department_from: Option<String>,
+    token_site: Option<i64>,
+    token_department: Option<i64>,
+    asset_tag: Option<String>,
+    summary: String,
+    first_report_at: Option<i64>,
+    seen_at: Option<i64>,
+    site_name: Option<String>,
+    department_name: Option<String>,
+}
+type Row = DeviceColumns;
 type ReportRow = (i64, String, i64, i64, i64, String, String, String, String);
 type NumberedReport = (i64, String, i64, i64, i64, String, String, String, String, i64);
 type ValueRow = (i64, String, String, Option<String>, i64, i64);
 
-pub(super) type DeviceColumns = Row;
-
 impl DeviceRow {
     pub(super) fn from_row(row: Row) -> Result<Self, Error> {
-        let (
-            key,
-            uuid,
-            enrolled_at,
-            pending,
-            retired_at,
-            demo,
-            site,
-            department,
-            asset_tag,
-            summary,
-            first_report_at,
-            last_seen_at,
-        ) = row;
+        let key = row.key;
         let damaged = |what: &str| Error::Damaged(format!("the {what} of device {key}"));
+        let belongs = |unit: Option<i64>, name: Option<String>, from: Option<String>| {
+            let Some(unit) = unit else { return Ok(None) };
+            let from = from.as_deref().and_then(UnitFrom::from_word);
+            match (name, from) {
+                (Some(name), Some(from)) => Ok(Some(Membership { unit, name, from })),
+                _ => Err(damaged("site or department")),
+            }
+        };
         Ok(Self {
             key: key_of(key)?,
-            id: uuid.parse().map_err(|_| damaged("id"))?,
-            enrolled_at: Timestamp(enrolled_at),
-            pending,
-            retired_at: retired_at.map(Timestamp),
-            demo,
-            site,
-            department,
-            asset_tag,
-            summary: serde_json::from_str(&summary).map_err(|_| damaged("summary"))?,
-            last_seen_at: last_seen_at.map(Timestamp),
-            first_report_at: first_report_at.map(Timestamp),
+            id: row.uuid.parse().map_err(|_| damaged("id"))?,
+            enrolled_at: Timestamp(row.enrolled_at),
+            pending: row.pending,
+            retired_at: row.retired_at.map(Timestamp),
+            demo: row.demo,
+            site: belongs(row.site, row.site_name, row.site_from)?,
+            department: belongs(row.department, row.department_name, row.department_from)?,
+            token_site: row.token_site,
+            token_department: row.token_department,
+            asset_tag: row.asset_tag,
+            summary: serde_json::from_str(&row.summary).map_err(|_| damaged("summary"))?,
+            last_seen_at: row.seen_at.map(Timestamp),
+            first_report_at: row.first_report_at.map(Timestamp),
         })
+    }
+
+    /// The site or the department.
+    pub fn unit(&self, kind: UnitKind) -> Option<&Membership> {
+        match kind {
+            UnitKind::Site => self.site.as_ref(),
+            UnitKind::Department => self.department.as_ref(),
+        }
+    }
+
+    /// Name of the site.
+    pub fn site_name(&self) -> Option<&String> {
+        self.site.as_ref().map(|site| &site.name)
+    }
+
+    /// Name of the department.
+    pub fn department_name(&self) -> Option<&String> {
+        self.department.as_ref().map(|department| &department.name)
+    }
+
+    /// Where it belongs.
+    pub fn place(&self, kind: UnitKind) -> Place {
+        self.unit(kind).map_or(Place::NOWHERE, |unit| Place::of(unit.unit, unit.from))
+    }
+
+    /// The unit that its token said.
+    pub fn token_unit(&self, kind: UnitKind) -> Option<i64> {
+        match kind {
+            UnitKind::Site => self.token_site,
+            UnitKind::Department => self.token_department,
+        }
+    }
+
+    /// What rules look at.
+    pub fn looks(&self) -> Looks<'_> {
+        Looks {
+            hostname: &self.summary.hostname,
+            addresses: &self.summary.addresses,
+            directories: &self.summary.directories,
+        }
+    }
+
+    /// Whether it is inside of a scope.
+    pub fn is_in(&self, scope: &Scope) -> bool {
+        let number = |kind| self.unit(kind).map(|unit: &Membership| unit.unit);
+        scope.holds(number(UnitKind::Site), number(UnitKind::Department))
     }
 }
 
@@ -205,10 +278,20 @@ pub(super) fn key_of(key: i64) -> Result<DeviceKey, Error> {
 }
 
 impl SeenValue {
-    fn from_row(row: ValueRow) -> Result<(DeviceKey, Self), Error> {
-        let (device, kind, value, label, first_at, last_at) = row;
-        let (first_at, last_at) = (Timestamp(first_at), Timestamp(last_at));
-        Ok((key_of(device)?, Self { kind, value, label, first_at, last_at }))
+    /// The kinds of values; a million devices have several of each, so they are no texts.
+    pub const KINDS: [&'static str; 6] = ["hostname", "user", "serial", "mac", "ip", "asset_tag"];
+
+    /// Those of these rows whose kind is known.
+    fn from_rows(rows: Vec<ValueRow>) -> Result<Vec<(DeviceKey, Self)>, Error> {
+        let mut values = Vec::with_capacity(rows.len());
+        for (device, kind, value, label, first_at, last_at) in rows {
+            let known = Self::KINDS.into_iter().find(|known| *known == kind);
+            let Some(kind) = known else { continue };
+            let (value, label) = (value.into_boxed_str(), label.map(String::into_boxed_str));
+            let (first_at, last_at) = (Timestamp(first_at), Timestamp(last_at));
+            values.push((key_of(device)?, Self { kind, value, label, first_at, last_at }));
+        }
+        Ok(values)
     }
 }
 
@@ -355,7 +438,7 @@ impl Store {
     pub async fn seen_values(&self, device: DeviceKey) -> Result<Vec<SeenValue>, Error> {
         let rows: Vec<ValueRow> = on_backend!(self, read pool =>
             sqlx::query_as(SEEN_VALUES).bind(i64::from(device.0)).fetch_all(pool).await?);
-        rows.into_iter().map(|row| Ok(SeenValue::from_row(row)?.1)).collect()
+        Ok(SeenValue::from_rows(rows)?.into_iter().map(|(_, value)| value).collect())
     }
 
     /// Values these devices have or had, in no order.
@@ -368,14 +451,14 @@ impl Store {
             let mut tx = pool.begin().await?;
             select_in!(tx, ValueRow, VALUES_OF, &keys)
         });
-        rows.into_iter().map(SeenValue::from_row).collect()
+        SeenValue::from_rows(rows)
     }
 
     /// Values every device has or had, for the search: key, value.
     pub async fn all_seen_values(&self) -> Result<Vec<(DeviceKey, SeenValue)>, Error> {
         let rows: Vec<ValueRow> =
             on_backend!(self, read pool => sqlx::query_as(ALL_SEEN_VALUES).fetch_all(pool).await?);
-        rows.into_iter().map(SeenValue::from_row).collect()
+        SeenValue::from_rows(rows)
     }
 
     /// What people wrote about a device.
@@ -408,29 +491,28 @@ impl Store {
         Ok(())
     }
 
-    /// Stores where a device belongs, as a person says.
+    /// Stores where a device belongs, as a person says; `said`: the same in words.
     pub async fn set_asset(
         &self,
         device: DeviceKey,
-        site: Option<&str>,
-        department: Option<&str>,
+        [site, department]: [Place; 2],
         asset_tag: Option<&str>,
+        said: &str,
         by: &By,
     ) -> Result<(), Error> {
-        let said = [("asset tag", asset_tag), ("site", site), ("department", department)]
-            .map(|(what, value)| format!("{what}: {}", value.unwrap_or("none")))
-            .join(", ");
         let touched = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             sqlx::query(SET_ASSET)
                 .bind(i64::from(device.0))
-                .bind(site)
-                .bind(department)
+                .bind(site.unit)
+                .bind(site.from.map(UnitFrom::as_str))
+                .bind(department.unit)
+                .bind(department.from.map(UnitFrom::as_str))
                 .bind(asset_tag)
                 .execute(&mut *tx)
                 .await?;
             let object = device_named!(tx, i64::from(device.0));
-            record!(tx, &by.did("asset_set", object, &said));
+            record!(tx, &by.did("asset_set", object, said));
             let touched = touch!(tx, vec![i64::from(device.0)]);
             tx.commit().await?;
             touched

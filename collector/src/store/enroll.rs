@@ -1,12 +1,14 @@
 //! Devices come, change their keys and go: each step is one transaction with its decision.
 
 use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::{DeviceId, Digest, HardwareIds, Timestamp};
 
 use super::audit::{By, device_named, record};
-use super::device::{DeviceKey, DeviceRow, Summary};
+use super::device::{DeviceKey, DeviceRow, Membership, Summary};
 use super::key::KeyState;
 use super::touch::touch;
+use super::unit::unit_named;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 
 queries! {
@@ -16,8 +18,9 @@ queries! {
         RETURNING site, department, needs_approval, allows_reenrollment";
     NEXT_DEVICE = "UPDATE counter SET value = value + 1 WHERE name = 'device' RETURNING value";
     INSERT_DEVICE = "INSERT INTO device
-        (key, uuid, hostname, os_name, summary, site, department, enrolled_at, pending, demo)
-        VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9)";
+        (key, uuid, hostname, os_name, summary, site, site_from, department, department_from,
+          token_site, token_department, enrolled_at, pending, demo)
+        VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $5, $7, $9, $10, $11)";
     INSERT_KEY = "INSERT INTO device_key (public_key, device, created_at) VALUES ($1, $2, $3)";
     REVOKE_KEYS = "UPDATE device_key SET revoked_at = $2
         WHERE device = $1 AND revoked_at IS NULL";
@@ -60,10 +63,10 @@ pub struct NewDevice {
 /// What a token gives to the devices that use it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenGrant {
-    /// Site of its devices.
-    pub site: Option<String>,
-    /// Department of its devices.
-    pub department: Option<String>,
+    /// Number of the site of its devices.
+    pub site: Option<i64>,
+    /// Number of the department of its devices.
+    pub department: Option<i64>,
     /// A person must approve its devices.
     pub needs_approval: bool,
     /// It may continue the record of a known, silent device.
@@ -94,7 +97,7 @@ pub enum Permission {
     Grant(TokenGrant),
 }
 
-type TokenRow = (Option<String>, Option<String>, bool, bool);
+type TokenRow = (Option<i64>, Option<i64>, bool, bool);
 
 macro_rules! decide {
     ($tx:expr, $device:expr, $decision:expr) => {{
@@ -142,14 +145,18 @@ impl Store {
             let mut tx = pool.begin_write().await?;
             let Some(grant) = granted!(tx, permission, decision.at) else { return Ok(None) };
             let key: i64 = sqlx::query_scalar(NEXT_DEVICE).fetch_one(&mut *tx).await?;
-            let row = new_row(key, &new, grant, decision.at)?;
+            let site = unit_named!(tx, grant.site);
+            let department = unit_named!(tx, grant.department);
+            let row = new_row(key, &new, [site, department], grant.needs_approval, decision.at)?;
             sqlx::query(INSERT_DEVICE)
                 .bind(key)
                 .bind(row.id.to_string())
                 .bind(&row.summary.hostname)
                 .bind(json(&row.summary)?)
-                .bind(row.site.as_deref())
-                .bind(row.department.as_deref())
+                .bind(row.token_site)
+                .bind(row.token_site.map(|_| UnitFrom::Token.as_str()))
+                .bind(row.token_department)
+                .bind(row.token_department.map(|_| UnitFrom::Token.as_str()))
                 .bind(row.enrolled_at.0)
                 .bind(row.pending)
                 .bind(row.demo)
@@ -378,19 +385,26 @@ fn grant_of((site, department, needs_approval, allows_reenrollment): TokenRow) -
 fn new_row(
     key: i64,
     new: &NewDevice,
-    grant: TokenGrant,
+    units: [Option<(i64, String)>; 2],
+    needs_approval: bool,
     at: Timestamp,
 ) -> Result<DeviceRow, Error> {
     let key = u32::try_from(key).map_err(|_| Error::Damaged("counter `device`".into()))?;
+    let belongs = |unit: Option<(i64, String)>| {
+        unit.map(|(unit, name)| Membership { unit, name, from: UnitFrom::Token })
+    };
+    let [site, department] = units.map(belongs);
     Ok(DeviceRow {
         key: DeviceKey(key),
         id: new.id,
         enrolled_at: at,
-        pending: new.pending || grant.needs_approval,
+        pending: new.pending || needs_approval,
         retired_at: None,
         demo: new.demo,
-        site: grant.site,
-        department: grant.department,
+        token_site: site.as_ref().map(|site| site.unit),
+        token_department: department.as_ref().map(|department| department.unit),
+        site,
+        department,
         asset_tag: None,
         summary: Summary {
             hostname: new.hostname.replace('\0', "\u{fffd}").chars().take(255).collect(),

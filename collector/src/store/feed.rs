@@ -6,10 +6,13 @@
 //! last.
 
 use rollcall_shared::Timestamp;
+use rollcall_shared::api::unit::UnitKind;
 
 use super::device::{DeviceKey, key_of};
 use super::load::SOFTWARE_NAME;
+use super::scope::within;
 use super::{Error, Store, on_backend, queries};
+use crate::domain::Scope;
 
 queries! {
     NEXT = "UPDATE counter SET value = value + 1 WHERE name = 'change' RETURNING value";
@@ -23,6 +26,21 @@ queries! {
            WHERE stored >= $1 AND (stored, device, at, name) > ($1, $2, $3, $4)
            ORDER BY stored, device, at, name LIMIT $5) AS two
         ORDER BY stored, device, at, name LIMIT $5";
+    FEED_WITHIN = concat!(
+        "SELECT stored, device, at, name FROM
+          (SELECT c.stored, c.device, c.at, 'software' AS name FROM software_change c
+             JOIN device d ON d.key = c.device
+           WHERE c.stored >= $1 AND (c.stored, c.device, c.at) > ($1, $2, $6) AND ",
+        within!("d", "$7", "$8"),
+        " ORDER BY c.stored, c.device, c.at LIMIT $5) AS one
+        UNION ALL SELECT stored, device, at, name FROM
+          (SELECT p.stored, p.device, p.at, p.name FROM section_past p
+             JOIN device d ON d.key = p.device
+           WHERE p.stored >= $1 AND (p.stored, p.device, p.at, p.name) > ($1, $2, $3, $4) AND ",
+        within!("d", "$7", "$8"),
+        " ORDER BY p.stored, p.device, p.at, p.name LIMIT $5) AS two
+        ORDER BY stored, device, at, name LIMIT $5"
+    );
 }
 
 /// The number of this transaction; others that store changes wait until it ends.
@@ -63,24 +81,39 @@ impl Store {
     }
 
     /// Where something changed after a position, in the order in which it was stored: at most
-    /// `limit` sections of devices.
+    /// `limit` sections of devices of a scope.
     pub async fn feed_after(
         &self,
+        scope: &Scope,
         after: &FeedPosition,
         limit: u32,
     ) -> Result<Vec<FeedPosition>, Error> {
         // What is there of a report's software comes behind the sections before it in the alphabet.
         let behind = after.section.as_str() >= SOFTWARE_NAME;
         let software_at = if behind { after.at } else { after.at.plus_ms(-1) };
-        let rows: Vec<(i64, i64, i64, String)> = on_backend!(self, read pool => sqlx::query_as(FEED)
-                .bind(after.stored)
-                .bind(after.device)
-                .bind(after.at.0)
-                .bind(&after.section)
-                .bind(i64::from(limit))
-                .bind(software_at.0)
-                .fetch_all(pool)
-                .await?);
+        macro_rules! found {
+            ($sql:expr, $pool:expr $(, $more:expr)*) => {
+                sqlx::query_as($sql)
+                    .bind(after.stored)
+                    .bind(after.device)
+                    .bind(after.at.0)
+                    .bind(&after.section)
+                    .bind(i64::from(limit))
+                    .bind(software_at.0)
+                    $(.bind($more))*
+                    .fetch_all($pool)
+                    .await?
+            };
+        }
+        let (sites, departments) =
+            (scope.listed(UnitKind::Site), scope.listed(UnitKind::Department));
+        let rows: Vec<(i64, i64, i64, String)> = on_backend!(self, read pool => {
+            if scope.is_whole() {
+                found!(FEED, pool)
+            } else {
+                found!(FEED_WITHIN, pool, &sites, &departments)
+            }
+        });
         Ok(rows
             .into_iter()
             .map(|(stored, device, at, section)| FeedPosition {

@@ -5,11 +5,14 @@
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::api::finding::{Finding, FindingState, Severity};
+use rollcall_shared::api::unit::UnitKind;
 
 use super::finding::{Row, columns, holds, rank, then};
+use super::scope::within;
 use super::{Error, Store, on_backend, queries};
+use crate::domain::Scope;
 
-/// $1 moment, $2 state, $3 rule or '', $4 severity or '', $5 to $8 patterns.
+/// $1 moment, $2 state, $3 rule or '', $4 severity or '', $5 to $8 patterns, $9 and $10 the scope.
 macro_rules! then_matching {
     () => {
         concat!(
@@ -22,7 +25,9 @@ macro_rules! then_matching {
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $5 ESCAPE '!' \
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $6 ESCAPE '!' \
              AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' \
-             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $8 ESCAPE '!' "
+             AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $8 ESCAPE '!' AND ",
+            within!("d", "$9", "$10"),
+            " "
         )
     };
 }
@@ -48,7 +53,8 @@ macro_rules! now {
     };
 }
 
-/// $2 and $3: lowest and highest rank; $4 to $7: patterns; $8: the rule, '' for any.
+/// $2 and $3: lowest and highest rank; $4 to $7: patterns; $8: the rule, '' for any; $9 and $10:
+/// the scope.
 macro_rules! asked {
     (any) => {
         concat!("AND CAST($8 AS TEXT) = '' ", asked!())
@@ -57,11 +63,15 @@ macro_rules! asked {
         concat!("AND f.rule = $8 ", asked!())
     };
     () => {
-        "AND f.rank >= $2 AND f.rank <= $3 \
+        concat!(
+            "AND f.rank >= $2 AND f.rank <= $3 \
          AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $4 ESCAPE '!' \
          AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $5 ESCAPE '!' \
          AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $6 ESCAPE '!' \
-         AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' "
+         AND lower(d.hostname || ' ' || f.subject || ' ' || f.value) LIKE $7 ESCAPE '!' AND ",
+            within!("d", "$9", "$10"),
+            " "
+        )
     };
 }
 
@@ -74,8 +84,8 @@ macro_rules! page {
              w.until AS waived_until ",
             now!($state),
             asked!($rule),
-            "AND (f.rank, f.opened_at, f.id) > ($9, $10, $11) \
-             ORDER BY f.rank, f.opened_at, f.id LIMIT $12"
+            "AND (f.rank, f.opened_at, f.id) > ($11, $12, $13) \
+             ORDER BY f.rank, f.opened_at, f.id LIMIT $14"
         )
     };
 }
@@ -101,9 +111,9 @@ queries! {
     COUNT_CLOSED_OF_RULE = count!(closed, rule);
     THEN = concat!(
         columns!(), then_matching!(),
-        "AND (", rank!(), " > $9 OR (", rank!(), " = $9 AND (f.opened_at > $10 \
-         OR (f.opened_at = $10 AND f.id > $11)))) \
-         ORDER BY ", rank!(), ", f.opened_at, f.id LIMIT $12"
+        "AND (", rank!(), " > $11 OR (", rank!(), " = $11 AND (f.opened_at > $12 \
+         OR (f.opened_at = $12 AND f.id > $13)))) \
+         ORDER BY ", rank!(), ", f.opened_at, f.id LIMIT $14"
     );
     COUNT_THEN = concat!(
         "SELECT count(*) ", then!(), "JOIN device d ON d.key = f.device ", then_matching!()
@@ -125,6 +135,8 @@ pub struct FindingQuery {
     pub severity: Option<Severity>,
     /// Words that all stand in host name, subject or value; the first four count.
     pub words: Vec<String>,
+    /// Of devices inside of this scope.
+    pub scope: Scope,
 }
 
 /// The place of a finding in the list: severity, since when, number.
@@ -208,6 +220,8 @@ macro_rules! bind_then {
             .bind(pattern(words.get(1)))
             .bind(pattern(words.get(2)))
             .bind(pattern(words.get(3)))
+            .bind($asked.scope.listed(UnitKind::Site))
+            .bind($asked.scope.listed(UnitKind::Department))
     }};
 }
 
@@ -224,6 +238,8 @@ macro_rules! bind_now {
             .bind(pattern(words.get(2)))
             .bind(pattern(words.get(3)))
             .bind($asked.rule.as_deref().unwrap_or_default())
+            .bind($asked.scope.listed(UnitKind::Site))
+            .bind($asked.scope.listed(UnitKind::Department))
     }};
 }
 

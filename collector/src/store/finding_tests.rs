@@ -5,6 +5,7 @@ use rollcall_shared::api::device::DecisionKind;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::Scope;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 use crate::store::finding_list::FindingQuery;
 use crate::store::testing::store_test;
@@ -46,7 +47,15 @@ fn found(rule: Rule, severity: Severity, subject: Option<&str>, value: &str) -> 
 
 fn asked(at: i64, state: FindingState) -> FindingQuery {
     let at = Timestamp(at);
-    FindingQuery { at, now: false, state, rule: None, severity: None, words: Vec::new() }
+    FindingQuery {
+        at,
+        now: false,
+        state,
+        rule: None,
+        severity: None,
+        words: Vec::new(),
+        scope: Scope::whole(),
+    }
 }
 
 async fn ids(store: &Store, query: &FindingQuery) -> Vec<(String, i64)> {

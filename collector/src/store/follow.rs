@@ -224,6 +224,7 @@ impl Tables {
     }
 
     pub(super) async fn follow_settings(&self) -> Result<(), Error> {
+        self.follow_unit_rules().await?;
         let rows: Vec<(String, String)> =
             on_backend!(self, read pool => sqlx::query_as(SETTINGS).fetch_all(pool).await?);
         let from: i64 = on_backend!(self, read pool =>

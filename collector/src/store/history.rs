@@ -6,15 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_shared::api::change::{Change, ChangeKind};
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::section::Software;
 use rollcall_shared::{DeviceId, Note, Timestamp};
 
 use super::device::{DeviceKey, key_of};
 use super::load::SOFTWARE_NAME;
+use super::scope::within;
 use super::{Error, Store, on_backend, queries};
 use crate::codec::delta::Delta;
 use crate::codec::extra::{self, Extra};
 use crate::codec::{Damaged, document, ids};
+use crate::domain::Scope;
 use crate::domain::diff::{self, SectionChange};
 
 queries! {
@@ -34,6 +37,18 @@ queries! {
         UNION SELECT device, at FROM
           (SELECT DISTINCT device, at FROM section_past ORDER BY at DESC LIMIT $1) AS two
         ORDER BY at DESC, device LIMIT $1";
+    RECENT_WITHIN = concat!(
+        "SELECT device, at FROM
+          (SELECT c.device, c.at FROM software_change c JOIN device d ON d.key = c.device WHERE ",
+        within!("d", "$2", "$3"),
+        " ORDER BY c.at DESC LIMIT $1) AS one
+        UNION SELECT device, at FROM
+          (SELECT DISTINCT p.device, p.at FROM section_past p JOIN device d ON d.key = p.device
+           WHERE ",
+        within!("d", "$2", "$3"),
+        " ORDER BY p.at DESC LIMIT $1) AS two
+        ORDER BY at DESC, device LIMIT $1"
+    );
 }
 
 /// A section as it was at some moment.
@@ -337,11 +352,23 @@ impl Store {
         Ok(rows)
     }
 
-    /// The newest changes of the whole fleet: device and moment of each report that changed
+    /// The newest changes of the devices of a scope: device and moment of each report that changed
     /// something, newest first.
-    pub async fn recently_changed(&self, limit: u32) -> Result<Vec<(DeviceKey, Timestamp)>, Error> {
-        let rows: Vec<(i64, i64)> = on_backend!(self, read pool =>
-            sqlx::query_as(RECENT).bind(i64::from(limit)).fetch_all(pool).await?);
+    pub async fn recently_changed(
+        &self,
+        scope: &Scope,
+        limit: u32,
+    ) -> Result<Vec<(DeviceKey, Timestamp)>, Error> {
+        let rows: Vec<(i64, i64)> = on_backend!(self, read pool => if scope.is_whole() {
+            sqlx::query_as(RECENT).bind(i64::from(limit)).fetch_all(pool).await?
+        } else {
+            sqlx::query_as(RECENT_WITHIN)
+                .bind(i64::from(limit))
+                .bind(scope.listed(UnitKind::Site))
+                .bind(scope.listed(UnitKind::Department))
+                .fetch_all(pool)
+                .await?
+        });
         rows.into_iter().map(|(device, at)| Ok((key_of(device)?, Timestamp(at)))).collect()
     }
 
@@ -565,14 +592,14 @@ fn change(found: SectionChange, section: &str, at: Timestamp, received_at: Times
     }
 }
 
-fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
+pub(super) fn undo(newer: &str, patch: &[u8], device: DeviceKey) -> Result<String, Error> {
     document::undo(newer, patch).map_err(|why| damaged(device, &why))
 }
 
-fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
+pub(super) fn decode_delta(bytes: &[u8], device: DeviceKey) -> Result<Delta, Error> {
     Delta::decode(bytes).map_err(|why| damaged(device, &why))
 }
 
-fn damaged(device: DeviceKey, why: &Damaged) -> Error {
+pub(super) fn damaged(device: DeviceKey, why: &Damaged) -> Error {
     Error::Damaged(format!("device {}: {why}", device.0))
 }

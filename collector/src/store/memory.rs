@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use rollcall_shared::report::Settings;
 use rollcall_shared::{DeviceId, Digest, Timestamp};
@@ -16,6 +18,8 @@ use super::follow::Following;
 use super::judged::Judged;
 use super::key::KeyState;
 use super::title::Dictionary;
+use crate::domain::unit::Rules;
+use crate::seal::SealKey;
 
 /// How many of its last reports each device is known by.
 const RECENT_REPORTS: usize = 8;
@@ -138,10 +142,14 @@ pub(crate) struct Memory {
     pub(super) devices_known: AtomicBool,
     /// What agents are told.
     pub(super) settings: RwLock<Settings>,
+    /// Which devices belong to which site or department.
+    pub(super) unit_rules: RwLock<Arc<Rules>>,
     /// Held by the one who writes reports, and while everything is read anew.
     pub(super) writing: tokio::sync::Mutex<()>,
     /// How far what others wrote was read.
     pub(super) following: Following,
+    /// What second factors are sealed with; absent in a program that signs nobody in.
+    pub(super) seal: OnceLock<SealKey>,
 }
 
 impl Memory {

@@ -18,6 +18,7 @@ pub mod finding_list;
 pub mod history;
 pub mod report;
 pub mod retain;
+pub mod scope;
 pub mod second_factor;
 pub mod session;
 pub mod setting;
@@ -25,6 +26,8 @@ pub mod setup;
 pub mod title;
 pub mod title_set;
 pub mod token;
+pub mod unit;
+pub mod unit_rule;
 pub mod upgrade;
 
 mod batch;
@@ -37,6 +40,7 @@ pub(crate) mod judged;
 pub mod key;
 mod late;
 pub mod lease;
+pub mod listing;
 mod load;
 mod memory;
 pub mod merge;
@@ -108,6 +112,15 @@ pub enum Error {
     /// The address of the database cannot be used.
     #[error("`{0}` is no database address; write sqlite:PATH or postgres://USER@SERVER/NAME")]
     Address(String),
+    /// The second factors in the tables were sealed with another key than this collector's.
+    #[error(
+        "the second factors in the database are sealed with another key than that of this \
+         collector; copy the key file ({file}) from a backup or from another collector on this \
+         database. Where it is lost, `rollcall user reset NAME` takes a second factor away; when \
+         none is left the collector starts with its own key",
+        file = crate::seal::FILE
+    )]
+    OtherKey,
     /// The tables could not be brought up to date.
     #[error("the tables could not be brought up to date")]
     Migrate(#[source] sqlx::migrate::MigrateError),
@@ -303,6 +316,9 @@ queries! {
     PING = "SELECT 1";
 }
 
+/// What several reads of one transaction see is of one moment; SQLite knows it no other way.
+const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+
 /// Every statement of the store, by file.
 #[cfg(test)]
 pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
@@ -316,6 +332,7 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("enroll", enroll::QUERIES),
     ("evidence", evidence::QUERIES),
     ("examine", examine::QUERIES),
+    ("listing", listing::QUERIES),
     ("merge", merge::QUERIES),
     ("follow", follow::QUERIES),
     ("history", history::QUERIES),
@@ -329,12 +346,15 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("finding", finding::QUERIES),
     ("finding_list", finding_list::QUERIES),
     ("retain", retain::QUERIES),
+    ("scope", scope::QUERIES),
     ("second_factor", second_factor::QUERIES),
     ("session", session::QUERIES),
     ("setting", setting::QUERIES),
     ("setup", setup::QUERIES),
     ("title_set", title_set::QUERIES),
     ("token", token::QUERIES),
+    ("unit", unit::QUERIES),
+    ("unit_rule", unit_rule::QUERIES),
     ("writer", writer::QUERIES),
 ];
 

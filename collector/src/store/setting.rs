@@ -12,6 +12,8 @@ queries! {
            ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 }
 
+/// Reads one of them.
+pub(super) const GET_SETTING: &str = GET;
 /// Sets one of them.
 pub(super) const PUT_SETTING: &str = PUT;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_shared::report::Vitals;
-use rollcall_shared::section::{Network, Os, System, Users};
+use rollcall_shared::section::{Manager, Network, Os, System, Users};
 use serde::de::DeserializeOwned;
 
 use super::device::Summary;
@@ -23,6 +23,10 @@ pub(super) fn renew(
     let os: Option<Os> = read(texts, "os");
     let network: Option<Network> = read(texts, "network");
     let users: Option<Users> = read(texts, "user");
+    let managers: Option<Vec<Manager>> = read(texts, "management");
+    if system.is_some() || managers.is_some() {
+        summary.directories = hardware::directories(system.as_ref(), managers.as_deref());
+    }
     if let Some(system) = &system {
         summary.hostname.clone_from(&system.hostname);
         summary.manufacturer = hardware::display_manufacturer(system);

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::{BeginWrite as _, Database, Store};
+use crate::seal::SealKey;
 
 /// Makes `name::sqlite` and `name::postgres` of one body. PostgreSQL is found through
 /// `TEST_POSTGRES_URL`; without it that half says so and passes.
@@ -39,7 +40,9 @@ pub(crate) use store_test;
 
 /// A store in a new file of this folder.
 pub(crate) async fn sqlite(folder: &std::path::Path) -> Store {
-    Store::open(&format!("sqlite:{}", folder.join("test.db").display())).await.unwrap()
+    let store = Store::open(&format!("sqlite:{}", folder.join("test.db").display())).await.unwrap();
+    store.seal_with(SealKey::random()).await.unwrap();
+    store
 }
 
 /// The address of a new database on the server of `TEST_POSTGRES_URL`, if there is one.
@@ -71,7 +74,9 @@ async fn new_database(options: &str) -> Option<String> {
 
 /// A store in a new PostgreSQL database.
 pub(crate) async fn postgres() -> Option<Store> {
-    Some(Store::open(&postgres_url().await?).await.unwrap())
+    let store = Store::open(&postgres_url().await?).await.unwrap();
+    store.seal_with(SealKey::random()).await.unwrap();
+    Some(store)
 }
 
 /// A second collector on the same database.

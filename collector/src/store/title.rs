@@ -242,6 +242,12 @@ impl Dictionary {
         self.texts.get(id as usize)?.as_ref()
     }
 
+    /// All of them by number.
+    pub(crate) fn all(&self) -> Vec<(usize, TitleText)> {
+        let texts = self.texts.iter().enumerate();
+        texts.filter_map(|(id, text)| Some((id, text.clone()?))).collect()
+    }
+
     pub(crate) fn mark(&self, id: u32) -> Option<Mark> {
         self.marks.get(id as usize).copied()
     }

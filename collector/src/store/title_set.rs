@@ -6,7 +6,7 @@ use rollcall_shared::Timestamp;
 
 use super::device::{DeviceKey, key_of};
 use super::statement::select_in;
-use super::{Error, Store, on_backend, queries};
+use super::{Error, ONE_MOMENT, Store, on_backend, queries};
 use crate::codec::delta::Delta;
 use crate::codec::ids::{self, PackedSet};
 
@@ -23,9 +23,6 @@ pub(super) const SETS_OF: &str = "SELECT device, titles FROM software WHERE devi
 
 /// A device with a set or a change of one.
 type Blob = (i64, Vec<u8>);
-
-/// What two reads of one transaction see is of one moment; SQLite knows it no other way.
-const ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
 
 impl Store {
     /// The sorted titles that the devices with numbers above `after` up to `last` had at a moment.

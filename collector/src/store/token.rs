@@ -2,23 +2,37 @@
 //! the enrolment's own transaction.
 
 use rollcall_shared::api::token::EnrollmentToken;
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::{Digest, Timestamp};
 
 use super::audit::{By, record};
 use super::enroll::TokenGrant;
+use super::scope::within;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
+use crate::domain::Scope;
 
 queries! {
     INSERT = "INSERT INTO enrollment_token (digest, label, site, department, created_at, \
               created_by, expires_at, uses_allowed, needs_approval, allows_reenrollment) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
-    LIST = "SELECT id, label, site, department, created_at, created_by, expires_at, \
-            uses_allowed, uses, needs_approval, allows_reenrollment, revoked_at \
-            FROM enrollment_token ORDER BY id DESC";
+    LIST = concat!(
+        "SELECT t.id, t.label, one.name AS site, \
+            two.name AS department, t.created_at, t.created_by, \
+            t.expires_at, t.uses_allowed, t.uses, t.needs_approval, t.allows_reenrollment, \
+            t.revoked_at \
+            FROM enrollment_token t LEFT JOIN unit one ON one.id = t.site \
+            LEFT JOIN unit two ON two.id = t.department \
+            WHERE ",
+        within!("t", "$1", "$2"),
+        " ORDER BY t.id DESC"
+    );
     GRANT = "SELECT site, department, needs_approval, allows_reenrollment FROM enrollment_token \
              WHERE digest = $1 AND expires_at > $2 AND revoked_at IS NULL \
              AND (uses_allowed IS NULL OR uses < uses_allowed)";
-    REVOKE = "UPDATE enrollment_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    REVOKE = concat!(
+        "UPDATE enrollment_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND ",
+        within!("enrollment_token", "$3", "$4")
+    );
 }
 
 /// A token to make; `id`, `uses` and `revoked_at` of the description are not read.
@@ -26,6 +40,10 @@ queries! {
 pub struct NewTokenRow {
     /// Hash of its secret.
     pub digest: Digest,
+    /// Number of the site that its devices get; its name stands in the token.
+    pub site: Option<i64>,
+    /// Number of the department that its devices get.
+    pub department: Option<i64>,
     /// Everything else.
     pub token: EnrollmentToken,
 }
@@ -75,8 +93,8 @@ impl Store {
             let id: i64 = sqlx::query_scalar(INSERT)
             .bind(&new.digest.0[..])
             .bind(&token.label)
-            .bind(token.site.as_deref())
-            .bind(token.department.as_deref())
+            .bind(new.site)
+            .bind(new.department)
             .bind(token.created_at.0)
             .bind(&token.created_by)
             .bind(token.expires_at.0)
@@ -99,7 +117,7 @@ impl Store {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<TokenGrant>, Error> {
-        let found: Option<(Option<String>, Option<String>, bool, bool)> = on_backend!(self, read pool =>
+        let found: Option<(Option<i64>, Option<i64>, bool, bool)> = on_backend!(self, read pool =>
                 sqlx::query_as(GRANT).bind(&digest.0[..]).bind(now.0).fetch_optional(pool).await?);
         let grant = |(site, department, needs_approval, allows_reenrollment)| TokenGrant {
             site,
@@ -110,19 +128,25 @@ impl Store {
         Ok(found.map(grant))
     }
 
-    /// All tokens, newest first.
-    pub async fn tokens(&self) -> Result<Vec<EnrollmentToken>, Error> {
-        let found: Vec<Row> = on_backend!(self, read pool =>
-            sqlx::query_as(LIST).fetch_all(pool).await?);
+    /// All tokens whose devices would be inside of a scope, newest first.
+    pub async fn tokens(&self, scope: &Scope) -> Result<Vec<EnrollmentToken>, Error> {
+        let found: Vec<Row> = on_backend!(self, read pool => sqlx::query_as(LIST)
+            .bind(scope.listed(UnitKind::Site))
+            .bind(scope.listed(UnitKind::Department))
+            .fetch_all(pool)
+            .await?);
         Ok(found.into_iter().map(EnrollmentToken::from).collect())
     }
 
-    /// Revokes a token. `false` when there is none that could still be used.
-    pub async fn revoke_token(&self, id: i64, by: &By) -> Result<bool, Error> {
+    /// Revokes a token. `false` when there is none inside of the scope that could still be used.
+    pub async fn revoke_token(&self, id: i64, scope: &Scope, by: &By) -> Result<bool, Error> {
         let changed = on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
             let changed =
-                sqlx::query(REVOKE).bind(id).bind(by.at.0).execute(&mut *tx).await?.rows_affected();
+                sqlx::query(REVOKE).bind(id).bind(by.at.0)
+                    .bind(scope.listed(UnitKind::Site))
+                    .bind(scope.listed(UnitKind::Department))
+                    .execute(&mut *tx).await?.rows_affected();
             if changed > 0 {
                 record!(tx, &by.did("enrollment_token_revoked", token_words(id), ""));
             }
@@ -173,11 +197,29 @@ mod tests {
             allows_reenrollment: false,
             revoked_at: None,
         };
-        let new = NewTokenRow { digest: Digest::of(b"secret"), token };
+        let by = By::new("anna", now);
+        let oslo = store.create_unit(UnitKind::Site, "Oslo", &by).await.unwrap();
+        let new = NewTokenRow {
+            digest: Digest::of(b"secret"),
+            site: Some(oslo),
+            department: None,
+            token,
+        };
         let made = store.create_token(&new).await.unwrap();
-        assert_eq!(store.tokens().await.unwrap(), std::slice::from_ref(&made));
-        assert!(store.revoke_token(made.id, &By::new("anna", now)).await.unwrap());
-        assert!(!store.revoke_token(made.id, &By::new("anna", now)).await.unwrap());
-        assert_eq!(store.tokens().await.unwrap()[0].revoked_at, Some(now));
+        let whole = Scope::whole();
+        assert_eq!(store.tokens(&whole).await.unwrap(), std::slice::from_ref(&made));
+        let inside = Scope::of(Some([oslo].into()), None);
+        assert_eq!(store.tokens(&inside).await.unwrap(), std::slice::from_ref(&made));
+        for outside in [
+            Scope::of(Some([oslo + 1].into()), None),
+            Scope::of(None, Some([oslo].into())),
+            Scope::of(Some([oslo].into()), Some([].into())),
+        ] {
+            assert!(store.tokens(&outside).await.unwrap().is_empty());
+            assert!(!store.revoke_token(made.id, &outside, &by).await.unwrap());
+        }
+        assert!(store.revoke_token(made.id, &inside, &by).await.unwrap());
+        assert!(!store.revoke_token(made.id, &whole, &by).await.unwrap());
+        assert_eq!(store.tokens(&whole).await.unwrap()[0].revoked_at, Some(now));
     });
 }

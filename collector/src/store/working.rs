@@ -77,9 +77,9 @@ impl Working {
         values
             .iter()
             .map(|(kind, value, label)| SeenValue {
-                kind: (*kind).to_owned(),
-                value: value.clone(),
-                label: label.clone(),
+                kind,
+                value: value.as_str().into(),
+                label: label.as_deref().map(Into::into),
                 first_at: *at,
                 last_at: *at,
             })

@@ -5,18 +5,19 @@ use rollcall_shared::{DeviceId, Timestamp};
 
 use super::{Error, cursor};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::store::device::DeviceKey;
 use crate::store::feed::FeedPosition;
 
 /// Most changes of one answer.
 const HIGHEST_LIMIT: u32 = 500;
 
-/// The newest changes of all devices, newest first, at most `limit`.
-pub async fn recent(app: &App, limit: u32) -> Result<Vec<Change>, Error> {
+/// The newest changes of all devices of a scope, newest first, at most `limit`.
+pub async fn recent(app: &App, scope: &Scope, limit: u32) -> Result<Vec<Change>, Error> {
     app.fleet.ready().await;
     let limit = limit.clamp(1, HIGHEST_LIMIT);
     let mut changes: Vec<Change> = Vec::new();
-    for (device, at) in app.store.recently_changed(limit).await? {
+    for (device, at) in app.store.recently_changed(scope, limit).await? {
         changes.append(&mut of_moment(app, device, at).await?);
         if changes.len() >= limit as usize {
             break;
@@ -27,10 +28,14 @@ pub async fn recent(app: &App, limit: u32) -> Result<Vec<Change>, Error> {
 }
 
 /// All that the newest `reports` reports changed, newest first.
-pub async fn of_newest_reports(app: &App, reports: u32) -> Result<Vec<Change>, Error> {
+pub async fn of_newest_reports(
+    app: &App,
+    scope: &Scope,
+    reports: u32,
+) -> Result<Vec<Change>, Error> {
     app.fleet.ready().await;
     let mut changes = Vec::new();
-    for (device, at) in app.store.recently_changed(reports).await? {
+    for (device, at) in app.store.recently_changed(scope, reports).await? {
         changes.append(&mut of_moment(app, device, at).await?);
     }
     Ok(changes)
@@ -64,19 +69,20 @@ pub struct Feed {
 }
 
 /// The cursor behind everything that is stored now.
-pub async fn head(app: &App) -> Result<String, Error> {
-    Ok(encoded(&app.store.feed_head().await?))
+pub async fn head(app: &App, scope: &Scope) -> Result<String, Error> {
+    Ok(encoded(scope, &app.store.feed_head().await?))
 }
 
 /// What was stored after a cursor, `start` for everything that is kept: at least `limit` changes
-/// if there are as many, those of one section of one report always together.
-pub async fn feed(app: &App, after: &str, limit: u32) -> Result<Feed, Error> {
+/// if there are as many, those of one section of one report always together. Whoever sees a part
+/// of the fleet follows that part.
+pub async fn feed(app: &App, scope: &Scope, after: &str, limit: u32) -> Result<Feed, Error> {
     app.fleet.ready().await;
     let mut position = match after {
         "start" => FeedPosition::start(),
         after => {
             let (stored, device, at, section) =
-                cursor::decode(after).map_err(|_| Error::Invalid {
+                cursor::decode(scope, after).map_err(|_| Error::Invalid {
                     field: "after",
                     why: "it is no cursor of this feed; write `start` to begin".to_owned(),
                 })?;
@@ -88,7 +94,7 @@ pub async fn feed(app: &App, after: &str, limit: u32) -> Result<Feed, Error> {
         return Err(Error::Invalid { field: "after", why });
     }
     let limit = limit.clamp(1, HIGHEST_LIMIT);
-    let found = app.store.feed_after(&position, limit + 1).await?;
+    let found = app.store.feed_after(scope, &position, limit + 1).await?;
     let (mut items, mut read) = (Vec::new(), 0);
     let mut of_last: Option<(DeviceKey, Timestamp, Vec<Change>)> = None;
     for next in found.iter().take(limit as usize) {
@@ -106,12 +112,12 @@ pub async fn feed(app: &App, after: &str, limit: u32) -> Result<Feed, Error> {
         position = next.clone();
         read += 1;
     }
-    Ok(Feed { items, next_cursor: encoded(&position), more: read < found.len() })
+    Ok(Feed { items, next_cursor: encoded(scope, &position), more: read < found.len() })
 }
 
-fn encoded(position: &FeedPosition) -> String {
+fn encoded(scope: &Scope, position: &FeedPosition) -> String {
     let FeedPosition { stored, device, at, section } = position;
-    cursor::encode(&(stored, device, at.0, section)).unwrap_or_default()
+    cursor::encode(scope, &(stored, device, at.0, section)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -148,10 +154,11 @@ mod tests {
         for device in [one, two] {
             report(&app, device, 1, day(0), &[system("a"), titles(&["1"])]).await;
         }
-        let begin = head(&app).await.unwrap();
+        let whole = Scope::whole();
+        let begin = head(&app, &whole).await.unwrap();
         report(&app, one, 4, day(10), &[system("b"), titles(&["4"])]).await;
         report(&app, two, 2, day(2), &[system("a"), titles(&["2"])]).await;
-        let feed_all = async |after: &str| feed(&app, after, 100).await.unwrap();
+        let feed_all = async |after: &str| feed(&app, &whole, after, 100).await.unwrap();
         let first = feed_all(&begin).await;
         let expected =
             [(10, "software", Some("4")), (10, "system", Some("b")), (2, "software", Some("2"))];
@@ -167,7 +174,7 @@ mod tests {
         // One by one it is the same.
         let (mut cursor, mut items) = ("start".to_owned(), Vec::new());
         loop {
-            let page = feed(&app, &cursor, 1).await.unwrap();
+            let page = feed(&app, &whole, &cursor, 1).await.unwrap();
             items.extend(page.items);
             cursor = page.next_cursor;
             if !page.more {
@@ -182,7 +189,7 @@ mod tests {
     store_test!(a_cursor_of_somebody_else_is_refused, |store| {
         let app = app(store, START);
         for wrong in ["", "x", "bm9uc2Vuc2U"] {
-            let refused = feed(&app, wrong, 1).await;
+            let refused = feed(&app, &Scope::whole(), wrong, 1).await;
             assert!(matches!(refused, Err(Error::Invalid { field: "after", .. })), "{wrong}");
         }
     });

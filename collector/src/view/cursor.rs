@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
+use crate::domain::Scope;
 
 /// Longest cursor that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -14,18 +15,21 @@ const DEFAULT_LIMIT: u32 = 50;
 /// Most rows a page.
 const HIGHEST_LIMIT: u32 = 500;
 
-/// Writes a cursor.
-pub(super) fn encode(position: &impl Serialize) -> Option<String> {
-    serde_json::to_vec(position).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+/// Writes a cursor of somebody who sees this scope. It holds for nobody else's.
+pub fn encode(scope: &Scope, position: &impl Serialize) -> Option<String> {
+    let json = serde_json::to_vec(&(scope.mark(), position));
+    json.ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
-/// Reads a cursor that somebody sent.
-pub(super) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+/// Reads a cursor that somebody sent who sees this scope.
+pub fn decode<T: DeserializeOwned>(scope: &Scope, text: &str) -> Result<T, Error> {
     let read = |text: &str| {
         if text.len() > LONGEST {
             return None;
         }
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+        let (mark, position): (String, T) =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        (mark == scope.mark()).then_some(position)
     };
     read(text).ok_or_else(invalid)
 }
@@ -59,13 +63,16 @@ mod tests {
         #[test]
         fn reads_back_what_it_writes(value in any::<String>(), number in any::<i64>()) {
             prop_assume!(value.len() < 1000);
-            let text = encode(&(&value, number)).unwrap();
-            prop_assert_eq!(decode::<(String, i64)>(&text).unwrap(), (value, number));
+            let whole = Scope::whole();
+            let text = encode(&whole, &(&value, number)).unwrap();
+            prop_assert_eq!(decode::<(String, i64)>(&whole, &text).unwrap(), (value, number));
+            let none = Scope::of(Some([].into()), None);
+            prop_assert!(decode::<(String, i64)>(&none, &text).is_err(), "another scope's");
         }
 
         #[test]
         fn nonsense_is_refused(text in any::<String>()) {
-            prop_assert!(decode::<(String, i64)>(&text).is_err());
+            prop_assert!(decode::<(String, i64)>(&Scope::whole(), &text).is_err());
         }
     }
 

@@ -14,7 +14,7 @@ use super::devices::Row;
 use super::{Error, cursor, past};
 use crate::app::App;
 use crate::codec::ids::PackedSet;
-use crate::domain::Facts;
+use crate::domain::{Facts, Scope};
 use crate::fleet::Entry;
 use crate::store::device::{DeviceKey, DeviceRow};
 use crate::store::history::{ChangePage, Past};
@@ -25,15 +25,20 @@ const SOFTWARE: &str = "software";
 /// Everything but the software. `None` when there is no such device, or none yet at that moment.
 pub async fn detail(
     app: &App,
+    scope: &Scope,
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceDetail>, Error> {
     super::told(app, as_of)?;
-    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let Some(row) = row(app, scope, id).await? else { return Ok(None) };
     let (key, now) = (row.key, app.clock.now());
     let Past::Known(sections) = app.store.sections(key, as_of).await? else {
         // Enrolled but silent: today it is shown, in the past there was nothing to show.
-        return if as_of.is_none() { without_report(app, row).await.map(Some) } else { Ok(None) };
+        return if as_of.is_none() {
+            without_report(app, scope, row).await.map(Some)
+        } else {
+            Ok(None)
+        };
     };
     let (summary, vitals_of) = match as_of {
         Some(at) => {
@@ -83,7 +88,7 @@ pub async fn detail(
         cost: last.map(|last| last.cost.clone()),
         findings: app.store.findings_of(key, as_of.unwrap_or(now)).await?,
         os_support: support,
-        decisions: decisions(app, key, as_of).await?,
+        decisions: decisions(app, scope, key, as_of).await?,
         as_of,
         first_report_at: row.first_report_at.map(|first| first.max(app.store.history_from())),
         clock_error_ms: last.map(|last| last.clock_error_ms),
@@ -91,7 +96,7 @@ pub async fn detail(
     }))
 }
 
-async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error> {
+async fn without_report(app: &App, scope: &Scope, row: DeviceRow) -> Result<DeviceDetail, Error> {
     Ok(DeviceDetail {
         summary: summary_now(app, &row),
         sections: BTreeMap::new(),
@@ -102,7 +107,7 @@ async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error
         cost: None,
         findings: app.store.findings_of(row.key, app.clock.now()).await?,
         os_support: None,
-        decisions: decisions(app, row.key, None).await?,
+        decisions: decisions(app, scope, row.key, None).await?,
         as_of: None,
         first_report_at: row.first_report_at,
         clock_error_ms: None,
@@ -110,8 +115,10 @@ async fn without_report(app: &App, row: DeviceRow) -> Result<DeviceDetail, Error
     })
 }
 
-async fn decisions(
+/// The decisions about who a device is that may be seen in this scope.
+pub(crate) async fn decisions(
     app: &App,
+    scope: &Scope,
     key: DeviceKey,
     as_of: Option<Timestamp>,
 ) -> Result<Vec<IdentityDecision>, Error> {
@@ -119,17 +126,31 @@ async fn decisions(
     if let Some(at) = as_of {
         decisions.retain(|decision| decision.at <= at);
     }
-    Ok(decisions)
+    let mut seen = Vec::new();
+    for decision in decisions {
+        // One that is about another device as well tells its name and its numbers.
+        match decision.other_device {
+            Some(other) if row(app, scope, other).await?.is_none() => {}
+            _ => seen.push(decision),
+        }
+    }
+    Ok(seen)
 }
 
-/// The device as memory has it, else as the tables have it.
-async fn row(app: &App, id: DeviceId) -> Result<Option<DeviceRow>, Error> {
+/// The device as memory has it, else as the tables have it. `None` also when it is outside of the
+/// scope: whoever may not see a device learns nothing of it, not even that it is there.
+pub(crate) async fn row(
+    app: &App,
+    scope: &Scope,
+    id: DeviceId,
+) -> Result<Option<DeviceRow>, Error> {
     app.fleet.ready().await;
     let known = app.fleet.read().by_id(id).map(|entry| entry.row.clone());
-    if known.is_some() {
-        return Ok(known);
-    }
-    Ok(app.store.device(id).await?)
+    let row = match known {
+        Some(row) => Some(row),
+        None => app.store.device(id).await?,
+    };
+    Ok(row.filter(|row| row.is_in(scope)))
 }
 
 fn summary_now(app: &App, row: &DeviceRow) -> DeviceSummary {
@@ -145,11 +166,12 @@ fn summary_now(app: &App, row: &DeviceRow) -> DeviceSummary {
 /// The installed software, sorted by name.
 pub async fn software(
     app: &App,
+    scope: &Scope,
     id: DeviceId,
     as_of: Option<Timestamp>,
 ) -> Result<Option<DeviceSoftware>, Error> {
     super::told(app, as_of)?;
-    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let Some(row) = row(app, scope, id).await? else { return Ok(None) };
     match app.store.software(row.key, as_of).await? {
         Past::Known(items) => Ok(Some(DeviceSoftware { items, as_of })),
         Past::NotKnown if as_of.is_none() => Ok(Some(DeviceSoftware { items: Vec::new(), as_of })),
@@ -160,6 +182,7 @@ pub async fn software(
 /// What changed up to a moment, newest first. `cursor` is the one of the page before.
 pub async fn changes(
     app: &App,
+    scope: &Scope,
     id: DeviceId,
     as_of: Option<Timestamp>,
     cursor: Option<&str>,
@@ -168,21 +191,23 @@ pub async fn changes(
     super::told(app, as_of)?;
     let limit = cursor::limit(Some(limit))?;
     let end = as_of.map(|at| at.plus_ms(1));
-    let before = cursor.map(cursor::decode::<Timestamp>).transpose()?.or(end);
-    let Some(row) = row(app, id).await? else { return Ok(None) };
+    let decode = |text: &str| cursor::decode::<Timestamp>(scope, text);
+    let before = cursor.map(decode).transpose()?.or(end);
+    let Some(row) = row(app, scope, id).await? else { return Ok(None) };
     let ChangePage { mut items, more, total } =
         app.store.change_page(row.key, before, end, limit).await?;
     for change in &mut items {
         change.device_id = row.id;
         change.hostname.clone_from(&row.summary.hostname);
     }
-    let next_cursor = items.last().filter(|_| more).and_then(|last| cursor::encode(&last.at));
+    let next_cursor =
+        items.last().filter(|_| more).and_then(|last| cursor::encode(scope, &last.at));
     Ok(Some(Page { items, total, next_cursor }))
 }
 
 /// People seen on the device, latest first.
-pub async fn people(app: &App, id: DeviceId) -> Result<Option<Vec<Person>>, Error> {
-    let Some(row) = row(app, id).await? else { return Ok(None) };
+pub async fn people(app: &App, scope: &Scope, id: DeviceId) -> Result<Option<Vec<Person>>, Error> {
+    let Some(row) = row(app, scope, id).await? else { return Ok(None) };
     let mut people: Vec<Person> = app
         .store
         .seen_values(row.key)
@@ -190,8 +215,8 @@ pub async fn people(app: &App, id: DeviceId) -> Result<Option<Vec<Person>>, Erro
         .into_iter()
         .filter(|seen| seen.kind == "user")
         .map(|seen| Person {
-            user: seen.value,
-            full_name: seen.label,
+            user: seen.value.into(),
+            full_name: seen.label.map(Into::into),
             first_seen_at: seen.first_at,
             last_seen_at: seen.last_at,
         })

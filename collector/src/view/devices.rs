@@ -14,7 +14,7 @@ use super::order::{Best, Order};
 use super::past::{self, PastEntry};
 use super::{Error, cursor};
 use crate::app::App;
-use crate::domain::{CycleMatch, Facts, Policy};
+use crate::domain::{CycleMatch, Facts, Policy, Scope};
 use crate::fleet::lookup::{QUERY_BYTES, Query};
 use crate::fleet::{self, Entry, Inner, TitleAsked};
 use crate::store::device::DeviceKey;
@@ -41,16 +41,20 @@ pub struct Facets {
 }
 
 /// One page of the devices that pass the filter. With `as_of`, the list as it was then.
-pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary>, Error> {
+pub async fn list(
+    app: &App,
+    scope: &Scope,
+    filter: &DeviceFilter,
+) -> Result<Page<DeviceSummary>, Error> {
     super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
-    let order = Order::of(filter)?;
+    let order = Order::of(scope, filter)?;
     super::ready(app).await;
-    let asked = Asked::of(app, filter)?;
+    let asked = Asked::of(app, scope, filter)?;
     if let Some(at) = filter.as_of {
         // Only what may stand on the page is kept of each piece of the fleet.
         let mut best = Best::new(&order, limit);
-        let mut pieces = past::Pieces::new(app, at, asked.titles.clone());
+        let mut pieces = past::Pieces::new(app, scope, at, asked.titles.clone());
         while let Some(entries) = pieces.next(app).await? {
             best.add(entries.iter().map(Row::past).filter(|row| asked.passes(row)));
         }
@@ -62,7 +66,8 @@ pub async fn list(app: &App, filter: &DeviceFilter) -> Result<Page<DeviceSummary
     Ok(order.page(&fleet, &passing, limit, |entry| Row::new(entry, &policy, now)))
 }
 
-/// These devices as lists show them now; those that are gone are left out.
+/// These devices as lists show them now; those that are gone are left out. Whoever asks has looked
+/// whether they may be seen.
 pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
@@ -71,13 +76,13 @@ pub(crate) fn summaries(app: &App, keys: &[DeviceKey]) -> Vec<DeviceSummary> {
 }
 
 /// Counts of every facet over the devices that pass the filter.
-pub async fn facets(app: &App, filter: &DeviceFilter) -> Result<Facets, Error> {
+pub async fn facets(app: &App, scope: &Scope, filter: &DeviceFilter) -> Result<Facets, Error> {
     super::told(app, filter.as_of)?;
     super::ready(app).await;
-    let asked = Asked::of(app, filter)?;
+    let asked = Asked::of(app, scope, filter)?;
     let mut counts = Counts::default();
     if let Some(at) = filter.as_of {
-        let mut pieces = past::Pieces::new(app, at, asked.titles.clone());
+        let mut pieces = past::Pieces::new(app, scope, at, asked.titles.clone());
         while let Some(entries) = pieces.next(app).await? {
             for row in entries.iter().map(Row::past).filter(|row| asked.passes(row)) {
                 counts.add(&row, asked.verdicts.of(row.entry));
@@ -214,8 +219,10 @@ impl<'a> Row<'a> {
             user: summary.user,
             user_full_name: summary.user_full_name,
             addresses: summary.addresses,
-            site: row.site.clone(),
-            department: row.department.clone(),
+            site: row.site_name().cloned(),
+            site_from: row.site.as_ref().map(|site| site.from),
+            department: row.department_name().cloned(),
+            department_from: row.department.as_ref().map(|department| department.from),
             asset_tag: row.asset_tag.clone().or(summary.firmware_asset_tag),
             agent_version: summary.agent_version,
             software_count: summary.software_count,
@@ -228,20 +235,26 @@ impl<'a> Row<'a> {
 
 /// The devices that pass, found by looking at each: what the bitmaps are held against.
 #[cfg(test)]
-pub(super) fn scanned(app: &App, filter: &DeviceFilter) -> Result<Vec<DeviceKey>, Error> {
-    let asked = Asked::of(app, filter)?;
+pub(super) fn scanned(
+    app: &App,
+    scope: &Scope,
+    filter: &DeviceFilter,
+) -> Result<Vec<DeviceKey>, Error> {
+    let asked = Asked::of(app, scope, filter)?;
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
     let with = asked.titles.as_ref().map(|titles| fleet.devices_with(titles));
     let has = |key: DeviceKey| with.as_ref().is_none_or(|with| with.contains(key.0));
     let passing = fleet
         .entries()
+        .filter(|entry| entry.row.is_in(scope))
         .filter(|entry| has(entry.row.key) && asked.passes(&Row::new(entry, &policy, now)));
     Ok(passing.map(|entry| entry.row.key).collect())
 }
 
 /// The filter, checked once.
 struct Asked<'a> {
+    scope: &'a Scope,
     filter: &'a DeviceFilter,
     query: Option<Query>,
     /// The numbers of the titles that are asked for.
@@ -250,7 +263,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn of(app: &App, filter: &'a DeviceFilter) -> Result<Self, Error> {
+    fn of(app: &App, scope: &'a Scope, filter: &'a DeviceFilter) -> Result<Self, Error> {
         let text = filter.q.as_deref().unwrap_or_default();
         if text.len() > QUERY_BYTES {
             let why = format!("it is longer than {QUERY_BYTES} bytes");
@@ -279,13 +292,16 @@ impl<'a> Asked<'a> {
         });
         let at = filter.as_of.unwrap_or_else(|| app.clock.now());
         let verdicts = Verdicts::new(app.fleet.policy(), at);
-        Ok(Self { filter, query: Query::new(text), titles, verdicts })
+        Ok(Self { scope, filter, query: Query::new(text), titles, verdicts })
     }
 
     /// The devices that pass now.
     fn passing(&self, fleet: &Inner, policy: &Policy, now: Timestamp) -> RoaringBitmap {
         let (filter, facets) = (self.filter, fleet.facets());
         let mut passing = if filter.in_service { facets.in_service() } else { facets.all.clone() };
+        if let Some(within) = fleet.within(self.scope) {
+            passing &= within;
+        }
         let none = RoaringBitmap::new();
         for (asked, values) in [
             (&filter.os, &facets.os),
@@ -346,8 +362,8 @@ impl<'a> Asked<'a> {
             && is(filter.os.as_ref(), Some(&summary.os_name))
             && is(filter.model.as_ref(), summary.model.as_ref())
             && is(filter.manufacturer.as_ref(), summary.manufacturer.as_ref())
-            && is(filter.site.as_ref(), device.site.as_ref())
-            && is(filter.department.as_ref(), device.department.as_ref())
+            && is(filter.site.as_ref(), device.site_name())
+            && is(filter.department.as_ref(), device.department_name())
             && is(filter.user.as_ref(), summary.user.as_ref())
             && (!by_finding || row.entry.findings.has(filter.rule.as_deref(), filter.severity))
             && self.query.as_ref().is_none_or(|query| row.entry.lookup.find(query).is_some())
@@ -374,8 +390,8 @@ impl Counts {
         count(&mut self.model, summary.model.as_deref().unwrap_or_default());
         count(&mut self.class, summary.class.unwrap_or(DeviceClass::Other).as_str());
         count(&mut self.presence, row.presence.as_str());
-        count(&mut self.site, device.site.as_deref().unwrap_or_default());
-        count(&mut self.department, device.department.as_deref().unwrap_or_default());
+        count(&mut self.site, device.site_name().map_or("", String::as_str));
+        count(&mut self.department, device.department_name().map_or("", String::as_str));
         let mut rules: Vec<&str> =
             row.entry.findings.0.iter().map(|(r, _, _)| r.as_str()).collect();
         rules.sort_unstable();

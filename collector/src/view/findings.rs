@@ -9,19 +9,26 @@ use rollcall_shared::api::finding::{Finding, FindingFilter, FindingState, RuleCo
 
 use super::{Error, cursor};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::domain::finding::Rule;
 use crate::fleet::Inner;
 use crate::fleet::lookup::QUERY_BYTES;
+use crate::store::device::DeviceKey;
 use crate::store::finding_list::{FindingPosition, FindingQuery};
 
 /// Where a page ended: severity, since when, number, and the moment the list speaks of.
 type Position = (i64, i64, i64, Option<Timestamp>);
 
 /// One page of findings, worst first, then oldest first.
-pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Error> {
+pub async fn list(
+    app: &App,
+    scope: &Scope,
+    filter: &FindingFilter,
+) -> Result<Page<Finding>, Error> {
     super::told(app, filter.as_of)?;
     let limit = cursor::limit(filter.limit)?;
-    let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
+    let decode = |text: &str| cursor::decode::<Position>(scope, text);
+    let after = filter.cursor.as_deref().map(decode).transpose()?;
     if after.is_some_and(|(_, _, _, as_of)| as_of != filter.as_of) {
         return Err(cursor::invalid());
     }
@@ -38,6 +45,7 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
         severity: filter.severity,
         // A NUL byte is no text to PostgreSQL, and no host name holds one.
         words: text.replace('\0', " ").split_whitespace().map(str::to_owned).collect(),
+        scope: scope.clone(),
     };
     if query.rule.as_ref().is_some_and(|rule| rule.contains('\0')) {
         return Ok(Page { items: Vec::new(), total: 0, next_cursor: None });
@@ -51,13 +59,13 @@ pub async fn list(app: &App, filter: &FindingFilter) -> Result<Page<Finding>, Er
     } else if query.now && query.state == FindingState::Open && query.words.is_empty() {
         app.fleet.ready().await;
         let fleet = app.fleet.read();
-        fleet.facets().finding_count(query.rule.as_deref(), query.severity)
+        open_count(&fleet, scope, query.rule.as_deref(), query.severity)
     } else {
         app.store.finding_count(&query).await?
     };
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).and_then(|last| {
-        cursor::encode(&(rank(last.severity), last.since.0, last.id, filter.as_of))
+        cursor::encode(scope, &(rank(last.severity), last.since.0, last.id, filter.as_of))
     });
     Ok(Page { items, total, next_cursor })
 }
@@ -70,21 +78,37 @@ fn rank(severity: Severity) -> i64 {
     }
 }
 
-/// One finding by its number.
-pub async fn get(app: &App, id: i64) -> Result<Option<Finding>, Error> {
-    Ok(app.store.finding(id, app.clock.now()).await?)
+/// How many open findings the devices of a scope have.
+fn open_count(fleet: &Inner, scope: &Scope, rule: Option<&str>, severity: Option<Severity>) -> u64 {
+    let facets = fleet.facets();
+    let Some(within) = fleet.within(scope) else { return facets.finding_count(rule, severity) };
+    let devices = within & facets.with_finding(rule, severity);
+    let entries = devices.iter().filter_map(|key| fleet.entry(DeviceKey(key)));
+    entries.map(|entry| entry.findings.count_of(rule, severity)).sum()
+}
+
+/// One finding by its number, of a device inside of the scope.
+pub async fn get(app: &App, scope: &Scope, id: i64) -> Result<Option<Finding>, Error> {
+    let Some(finding) = app.store.finding(id, app.clock.now()).await? else { return Ok(None) };
+    let row = super::device::row(app, scope, finding.device_id).await?;
+    Ok(row.map(|_| finding))
 }
 
 /// Open findings by rule, worst first.
-pub async fn counts(app: &App) -> Result<Vec<RuleCount>, Error> {
+pub async fn counts(app: &App, scope: &Scope) -> Result<Vec<RuleCount>, Error> {
     app.fleet.ready().await;
-    Ok(rule_counts(&app.fleet.read()))
+    let fleet = app.fleet.read();
+    Ok(rule_counts(&fleet, fleet.within(scope).as_ref()))
 }
 
-/// How many devices have an open finding of each rule.
-pub(super) fn rule_counts(fleet: &Inner) -> Vec<RuleCount> {
+/// How many devices have an open finding of each rule; `within`: of these devices only.
+pub(super) fn rule_counts(fleet: &Inner, within: Option<&RoaringBitmap>) -> Vec<RuleCount> {
     let mut devices: BTreeMap<&str, (Severity, RoaringBitmap)> = BTreeMap::new();
     for ((rule, severity), (of, _)) in &fleet.facets().findings {
+        let of = within.map_or_else(|| of.clone(), |within| of & within);
+        if of.is_empty() {
+            continue;
+        }
         let known = devices.entry(rule).or_insert_with(|| (*severity, RoaringBitmap::new()));
         known.0 = known.0.min(*severity);
         known.1 |= of;

@@ -3,7 +3,7 @@
 //! Handlers call these functions and nothing else to read.
 
 pub mod changes;
-mod cursor;
+pub mod cursor;
 pub mod device;
 pub mod devices;
 pub mod findings;
@@ -13,6 +13,7 @@ pub(crate) mod past;
 pub mod policy;
 pub mod search;
 pub mod software;
+pub mod units;
 
 #[cfg(test)]
 pub(crate) mod tests;

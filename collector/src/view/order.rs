@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::devices::Row;
 use super::{Error, cursor};
+use crate::domain::Scope;
 use crate::fleet::facets::{SortKey, sort_key};
 use crate::fleet::{Entry, Inner};
 use crate::store::device::DeviceKey;
@@ -35,13 +36,15 @@ pub(super) struct Order {
     descending: bool,
     as_of: Option<Timestamp>,
     after: Option<Position>,
+    scope: Scope,
 }
 
 impl Order {
-    pub(super) fn of(filter: &DeviceFilter) -> Result<Self, Error> {
+    pub(super) fn of(scope: &Scope, filter: &DeviceFilter) -> Result<Self, Error> {
         let sort = filter.sort.unwrap_or(DeviceSort::Hostname);
         let (descending, as_of) = (filter.descending, filter.as_of);
-        let after = filter.cursor.as_deref().map(cursor::decode::<Position>).transpose()?;
+        let decode = |text: &str| cursor::decode::<Position>(scope, text);
+        let after = filter.cursor.as_deref().map(decode).transpose()?;
         let other = |p: &Position| {
             let number = matches!(p.value, SortValue::Number(_));
             let numeric = matches!(sort, DeviceSort::LastSeen | DeviceSort::Findings);
@@ -50,7 +53,7 @@ impl Order {
         if after.as_ref().is_some_and(other) {
             return Err(cursor::invalid());
         }
-        Ok(Self { sort, descending, as_of, after })
+        Ok(Self { sort, descending, as_of, after, scope: scope.clone() })
     }
 
     fn compare(&self, a: (&SortKey<'_>, u32), b: (&SortKey<'_>, u32)) -> std::cmp::Ordering {
@@ -72,13 +75,14 @@ impl Order {
 
     /// Where a page ends that ends with this row.
     fn cursor(&self, value: &SortKey<'_>, key: u32) -> Option<String> {
-        cursor::encode(&Position {
+        let position = Position {
             sort: self.sort,
             descending: self.descending,
             as_of: self.as_of,
             value: owned(value),
             key,
-        })
+        };
+        cursor::encode(&self.scope, &position)
     }
 
     /// The rows of these devices after the cursor, read in their order.

@@ -11,7 +11,8 @@ use super::Error;
 use super::devices::{Row, Verdicts, most_first};
 use super::findings::rule_counts;
 use crate::app::App;
-use crate::domain::Facts;
+use crate::domain::{Facts, Scope};
+use crate::fleet::title::TitleGroup;
 use crate::store::device::DeviceKey;
 
 /// Devices shown as newest.
@@ -53,7 +54,7 @@ pub struct Overview {
 }
 
 /// Counts the fleet.
-pub async fn overview(app: &App) -> Result<Overview, Error> {
+pub async fn overview(app: &App, scope: &Scope) -> Result<Overview, Error> {
     super::ready(app).await;
     let (policy, now) = (app.fleet.policy(), app.clock.now());
     let fleet = app.fleet.read();
@@ -65,8 +66,11 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
         ..Overview::default()
     };
     let (verdicts, columns) = (Verdicts::new(Arc::clone(&policy), now), fleet.facets());
-    let service = columns.in_service();
+    let within = fleet.within(scope);
+    let seen = within.as_ref().unwrap_or(&columns.all);
+    let service = columns.in_service() & seen;
     for (presence, devices) in columns.presences(&policy, now) {
+        let devices = devices & seen;
         match presence {
             Presence::Fresh => found.fresh = devices.len(),
             Presence::Stale => found.stale = devices.len(),
@@ -94,9 +98,16 @@ pub async fn overview(app: &App) -> Result<Overview, Error> {
         let count = keys.iter().filter(|key| service.contains(**key)).count();
         found.seen_by_hour[HOURS - 1 - hours_ago] += count as u64;
     }
-    found.titles = fleet.group_total();
-    found.rules = rule_counts(&fleet);
-    let newest = columns.newest().filter(|key| !columns.retired.contains(*key)).take(NEWEST);
+    found.titles = match fleet.counted_within(scope) {
+        None => fleet.group_total(),
+        Some(counted) => {
+            let had = |group: &&TitleGroup| fleet.group_count_within(group, Some(&counted)) > 0;
+            fleet.titles().groups().iter().filter(had).count() as u64
+        }
+    };
+    found.rules = rule_counts(&fleet, within.as_ref());
+    let newest = columns.newest().filter(|key| seen.contains(*key));
+    let newest = newest.filter(|key| !columns.retired.contains(*key)).take(NEWEST);
     let newest = newest.filter_map(|key| fleet.entry(DeviceKey(key)));
     found.newest = newest.map(|entry| Row::new(entry, &policy, now).summary()).collect();
     Ok(found)

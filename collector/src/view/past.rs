@@ -1,9 +1,10 @@
 //! Devices as lists showed them at a past moment, rebuilt from their sections of then.
 //!
 //! Presence of then is known from the findings of then: a check-in leaves no other trace. Site,
-//! department and a tag given by a person have no history and are shown as they are today.
+//! department and a tag given by a person have no history and are shown as they are today; so who
+//! may see a device's past is who may see the device today.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
@@ -17,10 +18,9 @@ use super::devices::Row;
 use crate::app::App;
 use crate::codec::ids::PackedSet;
 use crate::domain::finding::Rule;
-use crate::domain::{CycleMatch, Facts, hardware};
+use crate::domain::{CycleMatch, Facts, Scope, hardware};
 use crate::fleet::{Entry, OpenFindings};
 use crate::store::device::{DeviceKey, DeviceRow, SeenValue, Summary};
-use crate::store::history::{Past, StoredSection};
 
 /// Devices rebuilt at a time.
 const PAGE: usize = 1_000;
@@ -40,7 +40,7 @@ impl PastEntry {
     }
 }
 
-/// Every device that had reported at a moment, some at a time, so that the memory used does not
+/// Every device of a scope that had reported at a moment, some at a time, so that the memory used does not
 /// grow with the fleet.
 pub(super) struct Pieces {
     at: Timestamp,
@@ -50,8 +50,13 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Begins; with `titles`, each says whether it had one of them.
-    pub(super) fn new(app: &App, at: Timestamp, titles: Option<RoaringBitmap>) -> Self {
-        Self { at, keys: app.fleet.read().keys().into_iter(), titles }
+    pub(super) fn new(
+        app: &App,
+        scope: &Scope,
+        at: Timestamp,
+        titles: Option<RoaringBitmap>,
+    ) -> Self {
+        Self { at, keys: app.fleet.read().keys_within(scope).into_iter(), titles }
     }
 
     /// The next devices; `None` at the end.
@@ -108,6 +113,19 @@ pub(crate) async fn summaries(
     Ok(rebuilt(app, keys, at, None).await?.iter().map(PastEntry::summary).collect())
 }
 
+/// Splits keys in order, where tables are read from the first of a piece to its last: not more than
+/// so many in one, and not many others between them.
+pub(crate) fn pieces(keys: &[DeviceKey], size: usize) -> impl Iterator<Item = &[DeviceKey]> {
+    let mut rest = keys;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let near = rest.iter().take(size).take_while(|key| ((key.0 - first.0) as usize) < 4 * size);
+        let (piece, others) = rest.split_at(near.count());
+        rest = others;
+        Some(piece)
+    })
+}
+
 /// Those of these devices that had reported at that moment; keys in order.
 async fn rebuilt(
     app: &App,
@@ -115,7 +133,23 @@ async fn rebuilt(
     at: Timestamp,
     asked: Option<&RoaringBitmap>,
 ) -> Result<Vec<PastEntry>, Error> {
+    let mut entries = Vec::new();
+    for piece in pieces(keys, PAGE) {
+        entries.extend(rebuilt_piece(app, piece, at, asked).await?);
+    }
+    Ok(entries)
+}
+
+async fn rebuilt_piece(
+    app: &App,
+    keys: &[DeviceKey],
+    at: Timestamp,
+    asked: Option<&RoaringBitmap>,
+) -> Result<Vec<PastEntry>, Error> {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
+    if at < app.store.history_from() {
+        return Ok(Vec::new());
+    }
     let mut findings: HashMap<DeviceKey, (OpenFindings, bool)> = HashMap::new();
     let before = first.0.checked_sub(1).map(DeviceKey);
     for (device, finding) in app.store.findings_between(before, *last, at).await? {
@@ -126,6 +160,7 @@ async fn rebuilt(
         *missing |= finding.rule == Rule::Missing.as_str();
     }
     let mut titles = app.store.title_sets_at(before, *last, at).await?;
+    let mut sections = app.store.sections_at(before, *last, at).await?;
     let mut rebuilt = Vec::with_capacity(keys.len());
     for &key in keys {
         let today = app.fleet.read().entry(key).map(|e| (e.row.clone(), e.seen.clone()));
@@ -133,7 +168,7 @@ async fn rebuilt(
         if row.first_report_at.is_none_or(|first| first > at) {
             continue;
         }
-        let Past::Known(sections) = app.store.sections(key, Some(at)).await? else { continue };
+        let sections = sections.remove(&key).unwrap_or_default();
         let titles = titles.remove(&key).unwrap_or_default();
         let (open, missing) = findings.remove(&key).unwrap_or_default();
         let (mut row, cycle) = then(row, &sections, &seen, at);
@@ -162,15 +197,12 @@ fn presence(row: &DeviceRow, missing: bool, at: Timestamp) -> Presence {
 /// The row as it was: what people gave, with what the sections said; and the cycle of its system.
 fn then(
     mut row: DeviceRow,
-    sections: &std::collections::BTreeMap<String, StoredSection>,
+    sections: &BTreeMap<String, String>,
     seen: &[SeenValue],
     at: Timestamp,
 ) -> (DeviceRow, Option<CycleMatch>) {
-    fn read<T: DeserializeOwned>(
-        sections: &std::collections::BTreeMap<String, StoredSection>,
-        name: &str,
-    ) -> Option<T> {
-        serde_json::from_str(sections.get(name)?.json.as_deref()?).ok()
+    fn read<T: DeserializeOwned>(sections: &BTreeMap<String, String>, name: &str) -> Option<T> {
+        serde_json::from_str(sections.get(name)?).ok()
     }
     let system: System = read(sections, "system").unwrap_or_default();
     let os: Option<Os> = read(sections, "os");
@@ -180,7 +212,7 @@ fn then(
         .iter()
         .filter(|seen| seen.kind == "user" && seen.first_at <= at)
         .max_by_key(|seen| (seen.last_at.min(at), seen.first_at))
-        .map(|seen| (seen.value.clone(), seen.label.clone()))
+        .map(|seen| (seen.value.to_string(), seen.label.as_deref().map(str::to_owned)))
         .or_else(|| {
             let person = hardware::person_of(users.as_ref(), &Vitals::default())?;
             Some((person.user, person.full_name))
@@ -201,9 +233,24 @@ fn then(
         software_count: 0,
         // The version of then is not kept.
         agent_version: None,
+        directories: Vec::new(),
     };
     // Of check-ins only the last is kept: when it was later, the one before is not known.
     row.last_seen_at = row.last_seen_at.filter(|seen| *seen <= at);
     row.pending = false;
     (row, os.as_ref().map(|os| Facts::built_in().cycle_of(os)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_short_and_dense() {
+        let keys: Vec<DeviceKey> = [1, 2, 3, 9, 10, 500, 501].map(DeviceKey).into();
+        let found: Vec<Vec<u32>> =
+            pieces(&keys, 2).map(|piece| piece.iter().map(|key| key.0).collect()).collect();
+        assert_eq!(found, [vec![1, 2], vec![3, 9], vec![10], vec![500, 501]]);
+        assert_eq!(pieces(&[], 2).count(), 0);
+    }
 }

@@ -10,6 +10,7 @@ use super::Error;
 use super::devices::Row;
 use super::past::{self, PastEntry};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::fleet::Entry;
 use crate::fleet::lookup::{Match, QUERY_BYTES, Query};
 use crate::store::device::DeviceKey;
@@ -25,6 +26,7 @@ const PIECE: usize = 200;
 /// later is not found.
 pub async fn search(
     app: &App,
+    scope: &Scope,
     query: &str,
     limit: u32,
     as_of: Option<Timestamp>,
@@ -42,13 +44,14 @@ pub async fn search(
         (Some(asked), None) => {
             let (policy, now) = (app.fleet.policy(), app.clock.now());
             let fleet = app.fleet.read();
-            let found = fleet.entries().filter_map(|e| Some((e.lookup.find(asked)?, e)));
+            let seen = fleet.candidates(asked).filter(|entry| entry.row.is_in(scope));
+            let found = seen.filter_map(|e| Some((e.lookup.find(asked)?, e)));
             let (best, total) = best(found.collect(), limit);
             let hit = |(found, entry)| hit(found, Row::new(entry, &policy, now).summary());
             (best.into_iter().map(hit).collect(), total)
         }
         (Some(asked), Some(at)) => {
-            let entries = then(app, asked, at).await?;
+            let entries = then(app, scope, asked, at).await?;
             let found = entries.iter().filter_map(|one| Some((one.entry.lookup.find(asked)?, one)));
             let found = found.map(|(found, one)| (found, &one.entry));
             let (best, total) = best(found.collect(), limit);
@@ -67,10 +70,16 @@ pub async fn search(
 
 /// The devices that may match, as they were: whatever was known of a device then is known of it
 /// still, but for a model it had.
-async fn then(app: &App, asked: &Query, at: Timestamp) -> Result<Vec<PastEntry>, Error> {
+async fn then(
+    app: &App,
+    scope: &Scope,
+    asked: &Query,
+    at: Timestamp,
+) -> Result<Vec<PastEntry>, Error> {
     let candidates: Vec<DeviceKey> = {
         let fleet = app.fleet.read();
-        let found = fleet.entries().filter(|entry| entry.lookup.find(asked).is_some());
+        let seen = fleet.candidates(asked).filter(|entry| entry.row.is_in(scope));
+        let found = seen.filter(|entry| entry.lookup.find(asked).is_some());
         found.map(|entry| entry.row.key).collect()
     };
     let mut entries = Vec::new();

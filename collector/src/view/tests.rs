@@ -6,6 +6,7 @@ use rollcall_shared::api::device::{DeviceClass, DeviceFilter, DeviceSort, Presen
 use rollcall_shared::api::finding::Severity;
 use rollcall_shared::api::search::MatchKind;
 use rollcall_shared::api::software::SoftwareFilter;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::time::{DAY_MS, HOUR_MS};
 use rollcall_shared::{DeviceId, Timestamp};
 use uuid::Uuid;
@@ -13,8 +14,9 @@ use uuid::Uuid;
 use super::*;
 use crate::app::{App, Inner};
 use crate::clock::Clock;
+use crate::domain::Scope;
 use crate::fleet::{Fleet, OpenFindings, TitleText};
-use crate::store::device::{DeviceKey, DeviceRow, Summary};
+use crate::store::device::{DeviceKey, DeviceRow, Membership, Summary};
 use crate::store::{Store, testing};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
@@ -40,8 +42,14 @@ fn row(key: u32, hostname: &str, os_name: &str) -> DeviceRow {
         pending: false,
         retired_at: None,
         demo: false,
-        site: Some(if key.is_multiple_of(2) { "Berlin" } else { "Lyon" }.to_owned()),
+        site: Some(Membership {
+            unit: if key.is_multiple_of(2) { 1 } else { 2 },
+            name: if key.is_multiple_of(2) { "Berlin" } else { "Lyon" }.to_owned(),
+            from: UnitFrom::Token,
+        }),
         department: None,
+        token_site: None,
+        token_department: None,
         asset_tag: None,
         summary: Summary {
             hostname: hostname.to_owned(),
@@ -92,7 +100,7 @@ async fn all(app: &App, filter: &DeviceFilter) -> Vec<String> {
     let mut filter = DeviceFilter { limit: Some(7), ..filter.clone() };
     let mut names = Vec::new();
     loop {
-        let page = devices::list(app, &filter).await.unwrap();
+        let page = devices::list(app, &Scope::whole(), &filter).await.unwrap();
         names.extend(page.items.into_iter().map(|device| device.hostname));
         filter.cursor = page.next_cursor;
         if filter.cursor.is_none() {
@@ -125,7 +133,7 @@ async fn pages_show_every_device_once_in_every_order() {
 async fn every_filter_narrows_and_facets_count_what_lists_show() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let facets = devices::facets(&app, &DeviceFilter::default()).await.unwrap();
+    let facets = devices::facets(&app, &Scope::whole(), &DeviceFilter::default()).await.unwrap();
     let expected = [("Debian GNU/Linux 12".to_owned(), 30), ("Ubuntu 24.04".to_owned(), 10)];
     assert_eq!(facets.os, expected);
     assert_eq!(facets.rule, [("missing".to_owned(), 2), ("clock_wrong".to_owned(), 1)]);
@@ -163,10 +171,11 @@ async fn every_filter_narrows_and_facets_count_what_lists_show() {
 async fn wrong_questions_are_told_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let field = async |filter: DeviceFilter| match devices::list(&app, &filter).await {
-        Err(Error::Invalid { field, .. }) => field,
-        other => panic!("{other:?}"),
-    };
+    let field =
+        async |filter: DeviceFilter| match devices::list(&app, &Scope::whole(), &filter).await {
+            Err(Error::Invalid { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
     let none = DeviceFilter::default;
     assert_eq!(field(DeviceFilter { limit: Some(501), ..none() }).await, "limit");
     assert_eq!(field(DeviceFilter { cursor: Some("x".into()), ..none() }).await, "cursor");
@@ -174,7 +183,9 @@ async fn wrong_questions_are_told_by_name() {
     let filter = DeviceFilter { software_version: version, ..none() };
     assert_eq!(field(filter).await, "software_version");
     // A cursor of one order is none of another.
-    let page = devices::list(&app, &DeviceFilter { limit: Some(5), ..none() }).await.unwrap();
+    let page = devices::list(&app, &Scope::whole(), &DeviceFilter { limit: Some(5), ..none() })
+        .await
+        .unwrap();
     let filter =
         DeviceFilter { cursor: page.next_cursor, sort: Some(DeviceSort::LastSeen), ..none() };
     assert_eq!(field(filter).await, "cursor");
@@ -184,49 +195,49 @@ async fn wrong_questions_are_told_by_name() {
 async fn titles_are_counted_and_versions_sorted() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let page = software::titles(&app, &SoftwareFilter::default()).await.unwrap();
+    let page = software::titles(&app, &Scope::whole(), &SoftwareFilter::default()).await.unwrap();
     let names: Vec<_> = page.items.iter().map(|t| (t.name.as_str(), t.versions)).collect();
     assert_eq!(names, [("bash", 1), ("openssl", 3)]);
     let filter = SoftwareFilter { q: Some("DEBIAN ssl".into()), ..SoftwareFilter::default() };
-    assert_eq!(software::titles(&app, &filter).await.unwrap().total, 1);
+    assert_eq!(software::titles(&app, &Scope::whole(), &filter).await.unwrap().total, 1);
     let filter = SoftwareFilter { limit: Some(1), ..SoftwareFilter::default() };
-    let first = software::titles(&app, &filter).await.unwrap();
+    let first = software::titles(&app, &Scope::whole(), &filter).await.unwrap();
     let filter = SoftwareFilter { cursor: first.next_cursor, ..filter };
-    let second = software::titles(&app, &filter).await.unwrap();
+    let second = software::titles(&app, &Scope::whole(), &filter).await.unwrap();
     assert_eq!((second.items[0].name.as_str(), second.next_cursor), ("openssl", None));
-    let detail = software::detail(&app, "dpkg", "openssl").await.unwrap().unwrap();
+    let detail = software::detail(&app, &Scope::whole(), "dpkg", "openssl").await.unwrap().unwrap();
     let versions: Vec<_> =
         detail.versions.iter().map(|v| (v.version.as_str(), v.devices)).collect();
     assert_eq!(versions, [("3.0.10-1", 13), ("3.0.9-1", 14), ("3.0.2-1", 13)]);
     assert_eq!((detail.devices, detail.publisher.as_deref()), (40, Some("Debian")));
-    assert!(software::detail(&app, "rpm", "openssl").await.unwrap().is_none());
+    assert!(software::detail(&app, &Scope::whole(), "rpm", "openssl").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn the_best_answer_comes_first() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let answer = search::search(&app, "lt-0003", 5, None).await.unwrap();
+    let answer = search::search(&app, &Scope::whole(), "lt-0003", 5, None).await.unwrap();
     assert_eq!((answer.total, answer.hits[0].device.hostname.as_str()), (1, "lt-0003"));
     assert_eq!((answer.hits[0].matched, answer.hits[0].past), (MatchKind::Hostname, false));
     let mut renamed = row(0, "nb-new", "Debian GNU/Linux 12");
     renamed.summary.macs = vec!["8c:8c:aa:12:34:56".to_owned()];
     app.fleet.device_applied(renamed, Arc::default());
-    let answer = search::search(&app, "lt-0039", 5, None).await.unwrap();
+    let answer = search::search(&app, &Scope::whole(), "lt-0039", 5, None).await.unwrap();
     assert!(answer.hits[0].past);
     assert_eq!(answer.hits[0].device.hostname, "nb-new");
-    assert_eq!(search::search(&app, "AA-12-34", 5, None).await.unwrap().total, 1);
-    let answer = search::search(&app, "lt", 5, None).await.unwrap();
+    assert_eq!(search::search(&app, &Scope::whole(), "AA-12-34", 5, None).await.unwrap().total, 1);
+    let answer = search::search(&app, &Scope::whole(), "lt", 5, None).await.unwrap();
     assert_eq!((answer.total, answer.hits.len()), (40, 5));
-    assert_eq!(search::search(&app, " ", 5, None).await.unwrap().total, 0);
-    assert!(search::search(&app, &"x".repeat(300), 5, None).await.is_err());
+    assert_eq!(search::search(&app, &Scope::whole(), " ", 5, None).await.unwrap().total, 0);
+    assert!(search::search(&app, &Scope::whole(), &"x".repeat(300), 5, None).await.is_err());
 }
 
 #[tokio::test]
 async fn the_overview_adds_up() {
     let folder = tempfile::tempdir().unwrap();
     let app = fleet(folder.path()).await;
-    let found = overview::overview(&app).await.unwrap();
+    let found = overview::overview(&app, &Scope::whole()).await.unwrap();
     assert_eq!(found.devices, 40);
     assert_eq!(found.fresh + found.stale + found.missing, 40);
     assert_eq!((found.missing, found.titles), (4, 2));
@@ -255,7 +266,7 @@ async fn below_a_version_is_what_its_source_calls_below() {
     let alone = DeviceFilter { software_below: Some("1".into()), ..DeviceFilter::default() };
     let both = DeviceFilter { software_version: Some("1".into()), ..below("2", None) };
     for wrong in [alone, both] {
-        let refused = devices::list(&app, &wrong).await;
+        let refused = devices::list(&app, &Scope::whole(), &wrong).await;
         assert!(
             matches!(refused, Err(Error::Invalid { field: "software_below", .. })),
             "{refused:?}"
@@ -296,6 +307,11 @@ async fn bitmaps_find_what_a_scan_finds() {
         DeviceFilter { presence: Some(Presence::Pending), ..none() },
         DeviceFilter { presence: Some(Presence::Retired), ..none() },
     ];
+    let scopes = [
+        Scope::whole(),
+        Scope::of(Some([1].into()), None),
+        Scope::of(Some([1, 2].into()), Some([].into())),
+    ];
     let mut found = 0;
     for one in &ones {
         for other in &ones {
@@ -311,16 +327,18 @@ async fn bitmaps_find_what_a_scan_finds() {
                 in_service: one.in_service || other.in_service,
                 ..one.clone()
             };
-            let scanned = devices::scanned(&app, &both).unwrap();
-            let page = devices::list(&app, &both).await.unwrap();
-            assert_eq!(page.total, scanned.len() as u64, "{both:?}");
-            let facets = devices::facets(&app, &both).await.unwrap();
-            let sum: u64 = facets.presence.iter().map(|(_, count)| count).sum();
-            assert_eq!(sum, page.total, "{both:?}");
-            found += page.total;
+            for scope in &scopes {
+                let scanned = devices::scanned(&app, scope, &both).unwrap();
+                let page = devices::list(&app, scope, &both).await.unwrap();
+                assert_eq!(page.total, scanned.len() as u64, "{both:?} {scope:?}");
+                let facets = devices::facets(&app, scope, &both).await.unwrap();
+                let sum: u64 = facets.presence.iter().map(|(_, count)| count).sum();
+                assert_eq!(sum, page.total, "{both:?} {scope:?}");
+                found += page.total;
+            }
         }
     }
-    assert!(found > 1_000);
+    assert!(found > 1_500);
 }
 
 #[tokio::test]
@@ -334,7 +352,9 @@ async fn a_page_of_changes_reads_the_history_once() {
         let mut cursor = None;
         loop {
             let before = app.store.reads();
-            let page = device::changes(&app, id, None, cursor.as_deref(), 5).await.unwrap();
+            let page = device::changes(&app, &Scope::whole(), id, None, cursor.as_deref(), 5)
+                .await
+                .unwrap();
             // The documents, the moments, and the two kinds of rows between them.
             assert!(app.store.reads() - before <= 4);
             let page = page.unwrap();
@@ -349,7 +369,7 @@ async fn a_page_of_changes_reads_the_history_once() {
     assert!(pages > 4 && items > 20);
     // The first page of all reads three times a report, however long its device's history is.
     let before = app.store.reads();
-    let found = changes::of_newest_reports(&app, 6).await.unwrap();
+    let found = changes::of_newest_reports(&app, &Scope::whole(), 6).await.unwrap();
     assert!(!found.is_empty() && app.store.reads() - before <= 18);
 }
 
@@ -390,11 +410,11 @@ mod new_titles {
         };
         assert!(send(1, 0, true).await.stored);
         let count = async || {
-            let found = device::software(&app, id, None).await.unwrap().unwrap();
+            let found = device::software(&app, &Scope::whole(), id, None).await.unwrap().unwrap();
             u32::try_from(found.items.len()).unwrap()
         };
         assert_eq!(count().await, most);
-        let detail = device::detail(&app, id, None).await.unwrap().unwrap();
+        let detail = device::detail(&app, &Scope::whole(), id, None).await.unwrap().unwrap();
         let note = detail.sections["software"].notes[0].detail.clone().unwrap();
         assert!(note.starts_with("70 titles are held back"), "{note}");
         // Its next check-in is asked for the list, and brings no more on that day.
@@ -407,7 +427,7 @@ mod new_titles {
         assert_eq!(send(3, 25, false).await.want, ["software"]);
         assert!(send(3, 25, true).await.stored);
         assert_eq!(count().await, most + 70);
-        let detail = device::detail(&app, id, None).await.unwrap().unwrap();
+        let detail = device::detail(&app, &Scope::whole(), id, None).await.unwrap().unwrap();
         assert!(!detail.sections.contains_key("software"), "nothing is held back");
         assert!(send(4, 26, false).await.want.is_empty());
     });
@@ -471,27 +491,30 @@ async fn measure() {
         }};
     }
     let none = DeviceFilter::default;
-    time!("devices", devices::list(&app, &none()).await.unwrap());
+    time!("devices", devices::list(&app, &Scope::whole(), &none()).await.unwrap());
     let filter = DeviceFilter { os: Some("Debian 12".to_owned()), in_service: true, ..none() };
-    time!("devices of one system", devices::list(&app, &filter).await.unwrap());
+    time!("devices of one system", devices::list(&app, &Scope::whole(), &filter).await.unwrap());
     let filter = DeviceFilter { presence: Some(Presence::Stale), ..none() };
-    time!("stale devices", devices::list(&app, &filter).await.unwrap());
+    time!("stale devices", devices::list(&app, &Scope::whole(), &filter).await.unwrap());
     let filter = DeviceFilter { sort: Some(DeviceSort::LastSeen), descending: true, ..none() };
-    time!("devices by last check-in", devices::list(&app, &filter).await.unwrap());
+    time!("devices by last check-in", devices::list(&app, &Scope::whole(), &filter).await.unwrap());
     let filter = DeviceFilter { q: Some("user04".to_owned()), ..none() };
-    time!("devices by words", devices::list(&app, &filter).await.unwrap());
-    time!("facets", devices::facets(&app, &none()).await.unwrap());
-    time!("overview", overview::overview(&app).await.unwrap());
-    time!("software", software::titles(&app, &SoftwareFilter::default()).await.unwrap());
+    time!("devices by words", devices::list(&app, &Scope::whole(), &filter).await.unwrap());
+    time!("facets", devices::facets(&app, &Scope::whole(), &none()).await.unwrap());
+    time!("overview", overview::overview(&app, &Scope::whole()).await.unwrap());
+    time!(
+        "software",
+        software::titles(&app, &Scope::whole(), &SoftwareFilter::default()).await.unwrap()
+    );
     let none = FindingFilter::default;
-    time!("findings", findings::list(&app, &none()).await.unwrap());
+    time!("findings", findings::list(&app, &Scope::whole(), &none()).await.unwrap());
     let filter = FindingFilter { rule: Some("missing".to_owned()), ..none() };
-    time!("findings of a rule", findings::list(&app, &filter).await.unwrap());
+    time!("findings of a rule", findings::list(&app, &Scope::whole(), &filter).await.unwrap());
     let filter = FindingFilter { severity: Some(Severity::Info), ..none() };
-    time!("findings of a severity", findings::list(&app, &filter).await.unwrap());
-    let first = findings::list(&app, &none()).await.unwrap();
+    time!("findings of a severity", findings::list(&app, &Scope::whole(), &filter).await.unwrap());
+    let first = findings::list(&app, &Scope::whole(), &none()).await.unwrap();
     let filter = FindingFilter { cursor: first.next_cursor, ..none() };
-    time!("findings, second page", findings::list(&app, &filter).await.unwrap());
+    time!("findings, second page", findings::list(&app, &Scope::whole(), &filter).await.unwrap());
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
     {

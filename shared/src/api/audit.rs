@@ -50,6 +50,7 @@ pub struct AuditFilter {
     pub cursor: Option<String>,
     /// Rows of a page, 1 to 500; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     pub limit: Option<u32>,
 }
 
@@ -71,4 +72,34 @@ pub struct ExportReceipt {
     /// That entry's hash. `rollcall audit verify --kept ENTRY:HASH` tells whether the log still has
     /// it and everything before it.
     pub audit_hash: Digest,
+    /// What the file was when it was whole; never in the file itself. Absent while the export goes
+    /// on, and for one that broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<ExportEnd>,
+}
+
+/// The whole file of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExportEnd {
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, as `sha256sum` prints it.
+    pub sha256: Digest,
+    /// When its last byte was made.
+    pub ended_at: Timestamp,
+}
+
+impl ExportEnd {
+    /// As the audit log says it, e.g. `devices.csv, 4096 bytes, SHA-256 9f86…`.
+    pub fn words(&self, file: &str) -> String {
+        format!("{file}, {} bytes, SHA-256 {}", self.bytes, self.sha256)
+    }
+
+    /// Reads what [`ExportEnd::words`] wrote.
+    pub fn read(words: &str, ended_at: Timestamp) -> Option<Self> {
+        let (rest, sha256) = words.rsplit_once(" bytes, SHA-256 ")?;
+        let bytes = rest.rsplit_once(", ")?.1.parse().ok()?;
+        Some(Self { bytes, sha256: sha256.parse().ok()?, ended_at })
+    }
 }

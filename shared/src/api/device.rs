@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::finding::{Finding, Severity};
+use crate::api::unit::UnitFrom;
 use crate::identity::{DeviceId, HardwareIds};
 use crate::note::Note;
 use crate::report::{AgentInfo, Cost, Vitals};
@@ -51,9 +52,15 @@ pub struct DeviceSummary {
     /// Site it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// Who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_from: Option<UnitFrom>,
     /// Department it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub department: Option<String>,
+    /// Who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department_from: Option<UnitFrom>,
     /// Asset tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset_tag: Option<String>,
@@ -140,6 +147,7 @@ pub struct DeviceFilter {
     pub cursor: Option<String>,
     /// Rows a page, 1 to 500; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     pub limit: Option<u32>,
 }
 

@@ -87,6 +87,7 @@ pub struct FindingFilter {
     pub cursor: Option<String>,
     /// Rows a page, 1 to 500; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     pub limit: Option<u32>,
 }
 

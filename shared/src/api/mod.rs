@@ -10,6 +10,7 @@ pub mod health;
 pub mod search;
 pub mod software;
 pub mod token;
+pub mod unit;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rollcall_agent::clock::Stopwatch;
 use rollcall_shared::Timestamp;
 use rollcall_shared::join::JoinString;
 use rollcall_shared::report::{AgentInfo, CheckIn, SectionState, Vitals};
@@ -150,6 +151,7 @@ impl Member {
         let mut packed = pack(&sent);
         for _ in 0..TRIES {
             let seq = full.seq;
+            let sent = Stopwatch::start();
             let mut pause = patience.pause;
             let cut = match self.device.send_packed(wire, seq, packed.clone(), now()).await {
                 Ok(answer) if answer.stored => {
@@ -159,6 +161,7 @@ impl Member {
                         counts.duplicates.fetch_add(1, Ordering::Relaxed);
                     }
                     *standing = standing.next();
+                    patience.rest(sent.elapsed()).await;
                     return Ok(());
                 }
                 Ok(_) => {
@@ -198,6 +201,7 @@ impl Member {
                 return Err(Ended::Stopped);
             }
             tokio::time::sleep(pause).await;
+            patience.rest(sent.elapsed()).await;
         }
         Err(Ended::Broken(format!("device {} was never heard", self.number)))
     }
@@ -221,6 +225,9 @@ pub struct Patience {
     pub pause: Duration,
     /// Set when they come back after the time they were asked to, divided by this.
     pub faster: Option<u32>,
+    /// Set when a device wants to send this often, whatever it is told; while it waits for an
+    /// answer it cannot.
+    pub every: Option<Duration>,
 }
 
 impl Patience {
@@ -228,9 +235,20 @@ impl Patience {
     pub const UNTIL_CUT: Self = Self { beyond_cuts: false, ..Self::FOREVER };
     /// Waits for it to come back.
     pub const FOREVER: Self =
-        Self { beyond_cuts: true, pause: Duration::from_millis(20), faster: None };
-    /// Comes again at once, whatever it is told.
-    pub const NONE: Self = Self { pause: Duration::ZERO, ..Self::FOREVER };
+        Self { beyond_cuts: true, pause: Duration::from_millis(20), faster: None, every: None };
+    /// Wants to send this often, whatever it is told.
+    pub const fn without(every: Duration) -> Self {
+        Self { pause: Duration::ZERO, every: Some(every), ..Self::FOREVER }
+    }
+}
+
+impl Patience {
+    /// What is left of the time between two requests.
+    async fn rest(&self, spent: Duration) {
+        if let Some(every) = self.every {
+            tokio::time::sleep(every.saturating_sub(spent)).await;
+        }
+    }
 }
 
 /// What happened to requests.

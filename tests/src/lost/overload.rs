@@ -16,6 +16,8 @@ use crate::wire::Wire;
 
 /// Titles of each device beside the one that changes.
 const TITLES: u32 = 300;
+/// Many times what a collector can take is wanted of it.
+const TIMES: f64 = 10.0;
 /// Memory that may come while nothing but the history grows, in MiB.
 const GROWTH_MIB: u64 = 64;
 
@@ -30,7 +32,9 @@ pub async fn run(devices: u32, time: Duration, server: Option<&Postgres>) -> Tol
         Wire::from_addresses(&collector.url, u8::try_from(devices / 100 + 1).unwrap_or(80), true);
     let begun = rss_mib(collector.pid());
     let before = (fleet.counts.acknowledged(), fleet.counts.refused.load(Ordering::Relaxed));
-    let running = fleet.start(&wires, Patience::NONE);
+    let wanted = capacity * TIMES;
+    let every = Duration::from_secs_f64(f64::from(devices) / wanted.max(1.0));
+    let running = fleet.start(&wires, Patience::without(every));
     let looking = Arc::new(AtomicBool::new(true));
     let readers: Vec<_> = (0..2)
         .map(|_| {
@@ -72,16 +76,17 @@ pub async fn run(devices: u32, time: Duration, server: Option<&Postgres>) -> Tol
     if peak(late) > peak(early) + GROWTH_MIB {
         told.problems.push(format!("memory grows: {} and then {} MiB", peak(early), peak(late)));
     }
-    let offered = rate(stored + refused, spent);
+    if refused == 0 {
+        told.problems.push("nobody was refused: this was no overload".to_owned());
+    }
     told.say(format!(
-        "overload on {:<11} {devices} devices, {:.0} s: {offered:.0} requests/s offered, {:.0} \
-         reports/s stored, {:.0}/s refused with Retry-After; alone it stores {capacity:.0}/s, so \
-         {:.1} times that was offered",
+        "overload on {:<11} {devices} devices, {:.0} s: alone it stores {capacity:.0} reports/s; \
+         {wanted:.0}/s wanted in; {:.0}/s stored, {:.0}/s refused with Retry-After, the rest \
+         waited for these answers",
         place.kind(),
         spent.as_secs_f64(),
         rate(stored, spent),
         rate(refused, spent),
-        offered / capacity.max(1.0),
     ));
     told.say(format!(
         "  memory of the collector {begun} MiB at first, {} in the first half, {} in the second, \

@@ -27,13 +27,19 @@ fn debian_is_read() {
 
 #[test]
 fn macos_is_read() {
-    let root = format!("{}/../tests/fixtures/os/macos-15", env!("CARGO_MANIFEST_DIR"));
-    let Some(Section::Os(os)) = (super::MACOS.gather)(&Host::at(root)).section else {
-        panic!("no system");
-    };
-    assert_eq!(os.name, "macOS 15.1");
-    let macos = os.macos.unwrap();
-    assert_eq!((macos.version.as_str(), macos.build.as_deref()), ("15.1", Some("24B83")));
+    for (system, version, build) in [
+        ("macos-15", "15.1", "24B83"),
+        ("macos-13", "13.7.1", "22H221"),
+        ("macos-11", "11.7.10", "20G1427"),
+    ] {
+        let root = format!("{}/../tests/fixtures/os/{system}", env!("CARGO_MANIFEST_DIR"));
+        let Some(Section::Os(os)) = (super::MACOS.gather)(&Host::at(root)).section else {
+            panic!("no system");
+        };
+        assert_eq!(os.name, format!("macOS {version}"));
+        let macos = os.macos.unwrap();
+        assert_eq!((macos.version.as_str(), macos.build.as_deref()), (version, Some(build)));
+    }
 }
 
 #[test]

@@ -122,6 +122,14 @@ mod tests {
             ["Firefox 132.0", "Mail 16.0", "Werkzeug für Büro 7", "Zoom.us 6.2.5 (46280)"]
         );
         assert_eq!(rows[0].source_package.as_deref(), Some("org.mozilla.firefox"));
+        assert_eq!(
+            told(&software(&APP_BUNDLE, "macos-13")),
+            ["GlobalProtect 6.2.4-652", "Microsoft Excel 16.90", "Terminal 2.13"]
+        );
+        assert_eq!(
+            told(&software(&APP_BUNDLE, "macos-11")),
+            ["LibreOffice 7.6.7.2", "Safari 16.6.1"]
+        );
     }
 
     #[test]
@@ -133,5 +141,10 @@ mod tests {
         );
         assert_eq!(rows[1].installed_at.unwrap().to_string(), "2026-11-02T08:30:00Z");
         assert_eq!(rows[1].origin.as_deref(), Some("installer"));
+        let rows = software(&RECEIPT, "macos-13");
+        assert_eq!(rows[0].version, "16.90.24101387");
+        assert_eq!(rows[1].installed_at.unwrap().to_string(), "2024-06-01T07:00:00Z");
+        let rows = software(&RECEIPT, "macos-11");
+        assert_eq!((rows.len(), rows[0].installed_at), (2, None), "not every receipt has a date");
     }
 }

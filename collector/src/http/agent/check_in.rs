@@ -7,7 +7,6 @@ use rollcall_shared::problem::kind;
 use rollcall_shared::report::{CheckIn, CheckInAnswer};
 
 use super::envelope::{Envelope, REPORT, refused};
-use super::place;
 use crate::app::App;
 use crate::http::Error;
 use crate::ingest::{self, Refusal};
@@ -17,9 +16,14 @@ pub(super) async fn post(
     State(app): State<App>,
     request: Request,
 ) -> Result<Json<CheckInAnswer>, Error> {
-    let (envelope, key) = Envelope::take(request, REPORT, async |id| known(&app, id).await).await?;
+    let places = &app.guard.places;
+    let admit = async |id: &str| {
+        let key = known(&app, id).await?;
+        places.may_wait().await.map(|()| key)
+    };
+    let (envelope, key) = Envelope::take(request, REPORT, admit).await?;
     let key = may_speak(&app, &envelope, key).await?;
-    let _place = place(&app)?;
+    let place = places.take().await?;
     let seq = envelope.seq;
     let check_in: CheckIn = envelope.open().await?;
     if check_in.seq != seq {
@@ -31,7 +35,10 @@ pub(super) async fn post(
         });
     }
     // A connection that breaks now must not stop it half way: what is stored is told to the fleet.
-    let ingesting = tokio::spawn(async move { ingest::check_in(&app, key.device, check_in).await });
+    let ingesting = tokio::spawn(async move {
+        let _place = place;
+        ingest::check_in(&app, key.device, check_in).await
+    });
     Ok(Json(ingesting.await.map_err(Error::internal)??))
 }
 

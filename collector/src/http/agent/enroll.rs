@@ -11,7 +11,8 @@ use rollcall_shared::signature::{ALGORITHM, decode_public_key};
 use rollcall_shared::{DeviceId, HardwareIds};
 
 use super::envelope::{Envelope, KEY_REQUEST, refused};
-use super::{evidence, place, spread};
+use super::evidence;
+use super::places::spread;
 use crate::app::App;
 use crate::domain::matching::Enrolment;
 use crate::http::Error;
@@ -42,7 +43,7 @@ pub(super) async fn post(
     let new_key = async |key_id: &str| decode_public_key(key_id).map_err(|_| refused());
     let (envelope, public_key) = Envelope::take(request, KEY_REQUEST, new_key).await?;
     envelope.verify(&public_key)?;
-    let _place = place(&app)?;
+    let _place = app.guard.places.take().await?;
     let key_id = envelope.key_id.clone();
     let asked: EnrollRequest = envelope.open().await?;
     if asked.public_key != key_id || asked.alg != ALGORITHM {

@@ -1,7 +1,6 @@
 //! What stands around every request of an agent, checked before a byte of it is unpacked: size,
 //! digest, signature. Then unpacking under a limit, then JSON.
 
-use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,6 +15,7 @@ use rollcall_shared::signature::{Covered, SEQ_HEADER, Signature, content_digest}
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+use crate::codec::packed::{self, Unpackable};
 use crate::http::Error;
 
 /// How large a request may be.
@@ -40,13 +40,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// Larger bodies are unpacked and parsed beside the threads that serve everybody. A list of some
 /// thousand titles is smaller: its millisecond is less than moving it between threads costs others.
 const ASIDE_BYTES: usize = 512 * 1024;
-/// Unpacked bodies above this are held in memory by few at a time.
-const HEAVY_BYTES: usize = 1024 * 1024;
 /// So few.
 static HEAVY: Semaphore = Semaphore::const_new(4);
-/// The largest zstd window accepted, as a power of two: what the levels up to 19 use. It bounds
-/// the memory of unpacking.
-const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// A request as it arrived, with a signature that is not verified yet.
 #[derive(Debug)]
@@ -114,7 +109,14 @@ impl Envelope {
         if announced.is_some_and(|bytes| bytes > size.wire_bytes) {
             return Err(Error::TooLarge);
         }
-        let admitted = admit(&signature.parameters.key_id).await?;
+        let admitted = match admit(&signature.parameters.key_id).await {
+            // Sent again soon, over the same connection if its body is out of the way.
+            Err(busy @ Error::Busy { .. }) => {
+                discard(body, size.wire_bytes).await;
+                return Err(busy);
+            }
+            admitted => admitted?,
+        };
         let body = collect(body, size.wire_bytes).await?;
         if content_digest(&body) != digest {
             return Err(refused());
@@ -156,22 +158,25 @@ impl Envelope {
         let (encoding, body, limit) = (self.encoding, self.body, self.unpacked_bytes);
         if body.len() <= ASIDE_BYTES / 8 {
             // Even a bomb of this size ends at the limit; a small body cannot take long.
-            let unpacked = unpack(&encoding, &body, ASIDE_BYTES.min(limit));
+            let unpacked = packed::unpack(&encoding, &body, ASIDE_BYTES.min(limit));
             if let Ok(unpacked) = unpacked {
                 return parse(&unpacked);
             }
         }
         // Counted before it is held: what is too large costs time, never memory.
         let aside =
-            move || unpacked_size(&encoding, &body, limit).map(|size| (encoding, body, size));
-        let (encoding, body, size) =
-            tokio::task::spawn_blocking(aside).await.map_err(Error::internal)??;
+            move || packed::size(&encoding, &body, limit).map(|size| (encoding, body, size));
+        let counted = tokio::task::spawn_blocking(aside).await.map_err(Error::internal)?;
+        let (encoding, body, size) = counted.map_err(|error| packed_wrong(&error))?;
         let heavy = match size {
-            HEAVY_BYTES.. => Some(HEAVY.acquire().await.map_err(Error::internal)?),
+            packed::HEAVY_BYTES.. => Some(HEAVY.acquire().await.map_err(Error::internal)?),
             _ => None,
         };
-        let parsed =
-            tokio::task::spawn_blocking(move || parse(&unpack(&encoding, &body, size)?)).await;
+        let unpack_and_parse = move || {
+            let unpacked = packed::unpack(&encoding, &body, size);
+            parse(&unpacked.map_err(|error| packed_wrong(&error))?)
+        };
+        let parsed = tokio::task::spawn_blocking(unpack_and_parse).await;
         drop(heavy);
         parsed.map_err(Error::internal)?
     }
@@ -193,6 +198,13 @@ async fn collect(body: Body, bytes: usize) -> Result<Bytes, Error> {
     }
 }
 
+/// Lets a body of up to so many bytes pass without holding it.
+async fn discard(body: Body, bytes: usize) {
+    let mut limited = Limited::new(body, bytes);
+    let all = async { while let Some(Ok(_)) = limited.frame().await {} };
+    let _ = tokio::time::timeout(BODY_TIME, all).await;
+}
+
 /// A header that stands there once.
 fn one(headers: &HeaderMap, name: &str) -> Result<String, Error> {
     let mut values = headers.get_all(name).iter();
@@ -202,163 +214,21 @@ fn one(headers: &HeaderMap, name: &str) -> Result<String, Error> {
     }
 }
 
-/// How many bytes a body holds, found without holding them; more than `limit` is refused.
-fn unpacked_size(encoding: &str, body: &[u8], limit: usize) -> Result<usize, Error> {
-    let damaged = |_: io::Error| bad_request(format!("the body is not valid {encoding}"));
-    match encoding {
-        "zstd" => match said_size(body) {
-            // Not believed, but small enough to be held.
-            Some(size) if size <= HEAVY_BYTES.min(limit) => Ok(size),
-            _ => count_up_to(zstd_reader(body).map_err(damaged)?, limit, damaged),
-        },
-        "gzip" => count_up_to(flate2::bufread::GzDecoder::new(body), limit, damaged),
-        _ if body.len() > limit => Err(Error::TooLarge),
-        _ => Ok(body.len()),
-    }
-}
-
-fn zstd_reader(body: &[u8]) -> io::Result<zstd::stream::read::Decoder<'_, &[u8]>> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-    Ok(decoder)
-}
-
-fn count_up_to(
-    mut reader: impl Read,
-    limit: usize,
-    damaged: impl FnOnce(io::Error) -> Error,
-) -> Result<usize, Error> {
-    let mut chunk = vec![0; 64 * 1024];
-    let mut size = 0;
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return Ok(size),
-            Ok(count) if size + count > limit => return Err(Error::TooLarge),
-            Ok(count) => size += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(damaged(error)),
-        }
-    }
-}
-
-fn unpack(encoding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-    let damaged = |_: io::Error| bad_request(format!("the body is not valid {encoding}"));
-    match encoding {
-        "zstd" => match said_size(body) {
-            // Unpacked at once, with a context that is at hand.
-            Some(size) if size <= HEAVY_BYTES.min(limit) => crate::codec::unpack(body, size)
-                .ok_or_else(|| bad_request(format!("the body is not valid {encoding}"))),
-            _ => read_up_to(zstd_reader(body).map_err(damaged)?, limit, damaged),
-        },
-        "gzip" => read_up_to(flate2::bufread::GzDecoder::new(body), limit, damaged),
-        "identity" if body.len() <= limit => Ok(body.to_vec()),
-        "identity" => Err(Error::TooLarge),
-        _ => Err(Error::Refused {
+/// What a body that cannot be unpacked is answered.
+fn packed_wrong(error: &Unpackable) -> Error {
+    match error {
+        Unpackable::TooLarge => Error::TooLarge,
+        Unpackable::Damaged(_) => bad_request(error.to_string()),
+        Unpackable::Unknown => Error::Refused {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
             kind: "bad-request",
-            detail: "the content encoding must be zstd, gzip or identity".to_owned(),
+            detail: error.to_string(),
             field: None,
-        }),
-    }
-}
-
-/// How many bytes one zstd frame says it holds, if these bytes are one that says so.
-fn said_size(body: &[u8]) -> Option<usize> {
-    let whole = zstd::zstd_safe::find_frame_compressed_size(body).ok()?;
-    let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten()?;
-    usize::try_from(size).ok().filter(|_| whole == body.len())
-}
-
-/// Stops at the limit: what does not fit is never unpacked.
-fn read_up_to(
-    reader: impl Read,
-    limit: usize,
-    damaged: impl FnOnce(io::Error) -> Error,
-) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(limit.min(HEAVY_BYTES));
-    let mut reader = reader.take(limit as u64 + 1);
-    let mut chunk = [0; 8 * 1024];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return Ok(out),
-            Ok(count) if out.len() + count > limit => return Err(Error::TooLarge),
-            Ok(count) => out.extend_from_slice(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(damaged(error)),
-        }
+        },
     }
 }
 
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(json)
         .map_err(|error| bad_request(format!("the body is not valid: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    /// A bomb of zeros, packed in small steps.
-    fn bomb<W: io::Write>(mut packer: W, bytes: usize) -> W {
-        let zeros = vec![0; 64 * 1024];
-        for _ in 0..bytes / zeros.len() {
-            packer.write_all(&zeros).unwrap();
-        }
-        packer
-    }
-
-    const GIBIBYTE: usize = 1024 * 1024 * 1024;
-
-    #[test]
-    fn bombs_are_refused_at_the_limit() {
-        let zstd = bomb(zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap(), GIBIBYTE);
-        let zstd = zstd.finish().unwrap();
-        assert!(zstd.len() < REPORT.wire_bytes);
-        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let gzip = bomb(gzip, GIBIBYTE / 4).finish().unwrap();
-        for (encoding, body) in [("zstd", zstd), ("gzip", gzip)] {
-            let refused = unpack(encoding, &body, limits::DECOMPRESSED_BYTES);
-            assert!(matches!(refused, Err(Error::TooLarge)), "{encoding}");
-            let counted = unpacked_size(encoding, &body, limits::DECOMPRESSED_BYTES);
-            assert!(matches!(counted, Err(Error::TooLarge)), "{encoding}");
-        }
-    }
-
-    #[test]
-    fn a_window_that_needs_much_memory_is_refused() {
-        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.window_log(27).unwrap();
-        encoder.write_all(&[7; 1000]).unwrap();
-        encoder.flush().unwrap();
-        let body = encoder.finish().unwrap();
-        assert!(unpack("zstd", &body, 10_000).is_err());
-    }
-
-    #[test]
-    fn what_agents_send_is_unpacked() {
-        let text = b"{\"a\":1}".repeat(1000);
-        let zstd = zstd::bulk::compress(&text, 3).unwrap();
-        assert_eq!(unpacked_size("zstd", &zstd, text.len()).unwrap(), text.len());
-        assert_eq!(unpack("zstd", &zstd, text.len()).unwrap(), text);
-        assert!(matches!(unpack("zstd", &zstd, text.len() - 1), Err(Error::TooLarge)));
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(&text).unwrap();
-        assert_eq!(unpack("gzip", &gzip.finish().unwrap(), text.len()).unwrap(), text);
-        assert_eq!(unpack("identity", &text, text.len()).unwrap(), text);
-        assert!(unpack("br", &text, text.len()).is_err());
-        assert!(unpack("zstd", b"nonsense", 10).is_err());
-        assert!(unpack("zstd", &zstd[..zstd.len() - 3], text.len()).is_err(), "cut");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_answered_without_a_panic(body: Vec<u8>) {
-            let _ = unpack("zstd", &body, 1000);
-            let _ = unpacked_size("zstd", &body, 1000);
-            let _ = unpacked_size("gzip", &body, 1000);
-            let _ = unpack("gzip", &body, 1000);
-        }
-    }
 }

@@ -12,7 +12,6 @@ use rollcall_shared::time::DAY_MS;
 use super::check_in::{known, may_speak};
 use super::enroll::{answer, plain_ids};
 use super::envelope::{Envelope, KEY_REQUEST, refused};
-use super::place;
 use crate::app::App;
 use crate::http::Error;
 use crate::job::evaluate;
@@ -29,7 +28,7 @@ pub(super) async fn post(
     let (envelope, old) =
         Envelope::take(request, KEY_REQUEST, async |id| known(&app, id).await).await?;
     let old = may_speak(&app, &envelope, old).await?;
-    let _place = place(&app)?;
+    let _place = app.guard.places.take().await?;
     let old_id: DeviceId = envelope.key_id.parse().map_err(|_| refused())?;
     let asked: RekeyRequest = envelope.open().await?;
     let public_key = decode_public_key(&asked.public_key).map_err(|_| refused())?;
@@ -77,8 +76,12 @@ pub(super) async fn post(
         pending: old.pending,
         demo: false,
     };
-    let grant =
-        TokenGrant { site: known.site, department: known.department, ..TokenGrant::default() };
+    // Nobody placed the copy yet: it begins where the known one belongs.
+    let grant = TokenGrant {
+        site: known.site.as_ref().map(|site| site.unit),
+        department: known.department.as_ref().map(|department| department.unit),
+        ..TokenGrant::default()
+    };
     let row =
         app.store.enroll(&Permission::Grant(grant), new, &decision).await?.ok_or_else(refused)?;
     app.fleet.row_changed(&row);

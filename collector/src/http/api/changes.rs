@@ -21,6 +21,7 @@ pub(super) struct Asked {
     after: Option<String>,
     /// About this many, 1 to 500; 50 when absent. With `after`, those of one section of one report
     /// stay together, so there may be some more.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
 }
 
@@ -37,19 +38,19 @@ pub(super) struct Changes {
 
 /// The newest changes of all devices, or those after a cursor.
 pub(super) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(Asked { after, limit }): Query<Asked>,
 ) -> Result<Json<Changes>, Error> {
     let limit = answer::limit(limit)?;
     if let Some(after) = after {
         let view::changes::Feed { items, next_cursor, more } =
-            view::changes::feed(&app, &after, limit).await?;
+            view::changes::feed(&app, &caller.scope, &after, limit).await?;
         return Ok(Json(Changes { items, next_cursor, more }));
     }
     // The cursor first: what is stored meanwhile comes twice rather than never.
-    let next_cursor = view::changes::head(&app).await?;
-    let items = view::changes::recent(&app, limit).await?;
+    let next_cursor = view::changes::head(&app, &caller.scope).await?;
+    let items = view::changes::recent(&app, &caller.scope, limit).await?;
     Ok(Json(Changes { items, next_cursor, more: false }))
 }
 

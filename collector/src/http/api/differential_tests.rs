@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use rollcall_shared::api::account::Role;
 use rollcall_shared::api::device::DecisionKind;
+use rollcall_shared::api::unit::UnitKind;
 use rollcall_shared::report::{CheckIn, SectionState};
 use rollcall_shared::section::{Section, System};
 use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -24,6 +25,7 @@ use crate::http::client::percent_encode;
 use crate::http::openapi;
 use crate::job::{evaluate, load};
 use crate::store::Store;
+use crate::store::audit::By;
 use crate::store::device::DeviceKey;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
 
@@ -114,11 +116,11 @@ async fn enroll(api: &Api, demo: &DemoDevice, at: Timestamp) -> DeviceKey {
     };
     let kind = DecisionKind::Enrolled;
     let decision = Decision { at, kind, evidence: "a test".to_owned(), other: None, actor: None };
-    let grant = TokenGrant {
-        site: Some(demo.site().to_owned()),
-        department: demo_number(demo).is_multiple_of(2).then(|| demo.department.to_owned()),
-        ..TokenGrant::default()
-    };
+    let (store, by) = (&api.app.store, By::new("demo", at));
+    let site = store.need_unit(UnitKind::Site, demo.site(), &by).await.unwrap();
+    let named = store.need_unit(UnitKind::Department, demo.department, &by).await.unwrap();
+    let department = demo_number(demo).is_multiple_of(2).then_some(named);
+    let grant = TokenGrant { site: Some(site), department, ..TokenGrant::default() };
     let row = api.app.store.enroll(&Permission::Grant(grant), new, &decision).await.unwrap();
     let row = row.unwrap();
     api.app.fleet.row_changed(&row);
@@ -136,6 +138,13 @@ async fn people(api: &Api, keys: &[DeviceKey], day: i64) {
     let path = |place: usize| format!("/api/v1/devices/{}", devices()[place].id());
     match day {
         1 => {
+            for (kind, name) in
+                [("site", "Köln"), ("site", "Zürich"), ("department", "IT"), ("site", "Ärger")]
+            {
+                let body = json!({ "kind": kind, "name": name });
+                let made = api.call("POST", "/api/v1/units", Some(Role::It), Some(&body)).await;
+                assert!(matches!(made.status, 201 | 409), "{}", made.text);
+            }
             for label in ["Büro", "büro"] {
                 let body = json!({ "label": label, "site": "Köln", "valid_days": 60 });
                 act(api, "POST", "/api/v1/enrollment-tokens", body).await;
@@ -158,6 +167,21 @@ async fn people(api: &Api, keys: &[DeviceKey], day: i64) {
         4 => {
             let asset = json!({ "asset_tag": "B-200", "site": "Zürich", "department": "IT" });
             act(api, "PUT", &format!("{}/asset", path(1)), asset).await;
+        }
+        7 => {
+            let units = api.get(Role::It, "/api/v1/units").await.json["items"].clone();
+            let id = |name: &str| {
+                let one = units.as_array().unwrap().iter().find(|one| one["name"] == name);
+                one.unwrap()["id"].clone()
+            };
+            let rules = json!({ "rules": [
+                { "unit": id("Köln"), "test": "hostname", "pattern": "ÄRGER*" },
+                { "unit": id("IT"), "test": "subnet", "pattern": "10.0.0.0/8" },
+            ] });
+            act(api, "PUT", "/api/v1/unit-rules", rules).await;
+            let path = format!("/api/v1/units/{}", id("Ärger"));
+            act(api, "PUT", &path, json!({ "name": "ärger" })).await;
+            act(api, "DELETE", &format!("{path}?move_to={}", id("Köln")), json!({})).await;
         }
         6 => {
             let note = json!({ "text": "Straße 5, 'second' floor" });

@@ -6,17 +6,17 @@ use axum::extract::State;
 use crate::app::App;
 use crate::doctor::{self, Diagnosis};
 use crate::http::Error;
-use crate::http::auth::Admin;
+use crate::http::auth::WholeAdmin;
 use crate::store::audit::AuditEntry;
 
 /// Holds memory against the tables, and looks at what surrounds them.
-pub(super) async fn get(_: Admin, State(app): State<App>) -> Result<Json<Diagnosis>, Error> {
+pub(super) async fn get(_: WholeAdmin, State(app): State<App>) -> Result<Json<Diagnosis>, Error> {
     Ok(Json(doctor::examine(&app).await?))
 }
 
 /// Builds everything in memory anew from the tables.
 pub(super) async fn rebuild(
-    Admin(caller): Admin,
+    WholeAdmin(caller): WholeAdmin,
     State(app): State<App>,
 ) -> Result<Json<Diagnosis>, Error> {
     let entry = AuditEntry {

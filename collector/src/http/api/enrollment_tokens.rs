@@ -12,12 +12,12 @@ use crate::http::auth::It;
 use crate::http::input::{Body, Path};
 use crate::issue;
 
-/// All tokens, newest first.
+/// All tokens whose devices the caller may see, newest first.
 pub(super) async fn list(
-    _: It,
+    It(caller): It,
     State(app): State<App>,
 ) -> Result<Json<Listed<EnrollmentToken>>, Error> {
-    Ok(Json(Listed { items: app.store.tokens().await? }))
+    Ok(Json(Listed { items: app.store.tokens(&caller.scope).await? }))
 }
 
 /// Makes a token; the answer holds its secret, this once.
@@ -26,7 +26,7 @@ pub(super) async fn create(
     State(app): State<App>,
     Body(new): Body<NewEnrollmentToken>,
 ) -> Result<(StatusCode, Json<CreatedEnrollmentToken>), Error> {
-    let created = issue::enrollment_token(&app, &caller.label(), new).await?;
+    let created = issue::enrollment_token(&app, &caller.label(), &caller.scope, new).await?;
     Ok((StatusCode::CREATED, Json(created)))
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn revoke(
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Error> {
-    if app.store.revoke_token(id, &caller.by(&app)).await? {
+    if app.store.revoke_token(id, &caller.scope, &caller.by(&app)).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Error::NotFound)
@@ -56,6 +56,7 @@ mod tests {
     #[tokio::test]
     async fn the_secret_is_shown_once() {
         let api = Api::empty().await;
+        api.unit("site", "Oslo").await;
         let body = json!({ "label": "Room 12", "site": "Oslo", "uses_allowed": 30 });
         let made = api.call("POST", PATH, Some(Role::It), Some(&body)).await;
         assert_eq!(made.status, 201);

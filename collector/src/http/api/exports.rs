@@ -10,7 +10,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK}
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use rollcall_shared::Timestamp;
-use rollcall_shared::api::audit::ExportReceipt;
+use rollcall_shared::api::audit::{ExportEnd, ExportReceipt};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use crate::export::{self, Format, Kind, Profile, Rows};
 use crate::http::Error;
 use crate::http::auth::{Caller, Reader};
 use crate::http::input::{Path, Query};
-use crate::view;
+use crate::{store, view};
 
 /// The files there are.
 pub(super) const FILES: &[&str] = &[
@@ -37,6 +37,7 @@ pub(super) struct Parameters {
     /// A moment (`2026-11-23T10:15:00Z`) or a day (`2026-11-23`, meaning its end in UTC).
     as_of: Option<String>,
     /// `spreadsheet` (the default) or `raw`.
+    #[schemars(extend("enum" = ["spreadsheet", "raw"]))]
     profile: Option<String>,
 }
 
@@ -66,9 +67,16 @@ pub(super) async fn get(
     view::told(&app, as_of)?;
     let at = as_of.unwrap_or(now);
     let name = export::file_name(kind, format, at);
-    let asked = [("as_of", Some(at.to_string())), ("profile", Some(profile.as_str().to_owned()))];
+    let names: Vec<(i64, String)> =
+        app.store.units().await?.into_iter().map(|unit| (unit.id, unit.name)).collect();
+    let limited = !caller.scope.is_whole();
+    let asked = [
+        ("as_of", Some(at.to_string())),
+        ("profile", Some(profile.as_str().to_owned())),
+        ("only", limited.then(|| store::scope::words(&caller.scope, &names))),
+    ];
     let receipt = receipt(&app, &caller, &file, &asked).await?;
-    let rows = export::rows(&app, kind, format, profile, as_of, Some(&receipt));
+    let rows = export::rows(&app, &caller.scope, kind, format, profile, as_of, Some(&receipt));
     Ok(send(rows, format, &name, &receipt, at))
 }
 
@@ -104,6 +112,7 @@ pub(super) async fn receipt(
         made_by: by.actor,
         audit_entry: head.number,
         audit_hash: head.hash,
+        ended: None,
     })
 }
 
@@ -135,14 +144,25 @@ pub(super) fn send(
     (headers, known, Body::new(Streamed(rows))).into_response()
 }
 
-/// What stands beside a CSV export: what was asked, when, by whom, and where the audit log stood.
+/// What stands beside an export: what was asked, when, by whom, where the audit log stood, and what
+/// the file was when it was whole.
 pub(super) async fn get_receipt(
-    _: Reader,
+    Reader(caller): Reader,
     State(app): State<App>,
     Path(number): Path<i64>,
 ) -> Result<Json<ExportReceipt>, Error> {
     let placed = app.store.audit_entry(number).await?;
-    let placed = placed.filter(|placed| placed.entry.action == EXPORT).ok_or(Error::NotFound)?;
+    // Whose rights end somewhere reads the receipts of their own exports.
+    let may = |actor: &str| {
+        let tokens = || actor.strip_prefix(&caller.name).is_some_and(|r| r.starts_with(" (API"));
+        caller.scope.is_whole() || actor == caller.name || tokens()
+    };
+    let placed = placed
+        .filter(|placed| placed.entry.action == EXPORT && may(&placed.entry.actor))
+        .ok_or(Error::NotFound)?;
+    let end =
+        app.store.audit_entry_of(number, export::ENDED, &export::ended_object(number)).await?;
+    let ended = end.and_then(|end| ExportEnd::read(&end.entry.detail, end.entry.at));
     Ok(Json(ExportReceipt {
         file: placed.entry.object,
         asked: placed.entry.detail,
@@ -150,6 +170,7 @@ pub(super) async fn get_receipt(
         made_by: placed.entry.actor,
         audit_entry: placed.head.number,
         audit_hash: placed.head.hash,
+        ended,
     }))
 }
 
@@ -187,10 +208,12 @@ impl HttpBody for Streamed {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_shared::Digest;
     use rollcall_shared::api::account::Role;
 
     use super::FILES;
     use crate::http::api::testing::{Api, DEVICES};
+    use crate::store::audit::By;
 
     #[tokio::test]
     async fn each_file_is_sent_whole() {
@@ -200,13 +223,21 @@ mod tests {
             assert_eq!(answer.status, 200, "{file}");
             assert!(answer.text.len() > 100, "{file}");
             let entry = &api.app.store.newest_audit_entries(1).await.unwrap()[0];
-            assert_eq!((entry.action.as_str(), entry.object.as_str()), ("export", *file));
+            assert_eq!(entry.action, "export_ended");
+            assert!(entry.detail.starts_with(&format!("{file}, ")), "{}", entry.detail);
+            let head = api.app.store.audit_head().await.unwrap().unwrap();
+            let path = format!("/api/v1/export-receipts/{}", head.number - 1);
+            let kept = api.get(Role::It, &path).await.json;
+            let sha256 = Digest::of(answer.text.as_bytes()).to_string();
+            assert_eq!(kept["ended"]["sha256"], sha256, "{file}");
+            assert_eq!(kept["ended"]["bytes"], answer.text.len(), "{file}");
             if answer.json.is_object() {
                 let rows = answer.json["rows"].as_array().unwrap().len();
                 assert_eq!(answer.json["row_count"], rows, "{file}");
                 let number = &answer.json["export"]["audit_entry"];
                 let path = format!("/api/v1/export-receipts/{number}");
-                let receipt = api.get(Role::It, &path).await.json;
+                let mut receipt = api.get(Role::It, &path).await.json;
+                receipt.as_object_mut().unwrap().remove("ended").unwrap();
                 assert_eq!(receipt, answer.json["export"], "{file}");
             }
         }
@@ -215,6 +246,16 @@ mod tests {
         assert_eq!(api.get(Role::It, &other).await.status, 404);
         let csv = api.get(Role::It, "/api/v1/exports/devices.csv?profile=raw").await.text;
         assert!(csv.lines().count() > DEVICES);
+    }
+
+    #[tokio::test]
+    async fn an_export_that_nobody_reads_to_its_end_has_no_digest() {
+        let api = Api::with_devices().await;
+        let by = By::new("it", api.app.clock.now());
+        let head = api.app.store.audit(&by.did("export", "software.csv", "")).await.unwrap();
+        let path = format!("/api/v1/export-receipts/{}", head.number);
+        let kept = api.get(Role::It, &path).await;
+        assert_eq!((kept.status, kept.json.get("ended")), (200, None));
     }
 
     #[tokio::test]

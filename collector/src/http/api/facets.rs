@@ -36,12 +36,14 @@ pub(super) struct Facets {
 
 /// Counts the devices that pass the filter.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(filter): Query<DeviceFilter>,
 ) -> Result<Json<Facets>, Error> {
+    // It pages nothing, and still takes no value that lists refuse.
+    super::answer::limit(filter.limit)?;
     let view::devices::Facets { os, model, class, presence, site, department, rule, os_support } =
-        view::devices::facets(&app, &filter).await?;
+        view::devices::facets(&app, &caller.scope, &filter).await?;
     Ok(Json(Facets {
         os: Count::list(os),
         model: Count::list(model),
@@ -78,5 +80,7 @@ mod tests {
         }
         let wrong = api.get(Role::Helpdesk, "/api/v1/facets?class=toaster").await;
         assert_eq!((wrong.status, wrong.json["field"].as_str()), (422, Some("class")));
+        let wrong = api.get(Role::Helpdesk, "/api/v1/facets?limit=501").await;
+        assert_eq!((wrong.status, wrong.json["field"].as_str()), (422, Some("limit")));
     }
 }

@@ -10,7 +10,7 @@ use rollcall_shared::time::DAY_MS;
 use super::answer::text;
 use crate::app::App;
 use crate::http::Error;
-use crate::http::auth::{Helpdesk, It};
+use crate::http::auth::{Caller, Helpdesk, It};
 use crate::http::input::{Body, Path, Query};
 use crate::view;
 
@@ -21,20 +21,20 @@ const LONGEST_MS: i64 = 366 * DAY_MS;
 
 /// One page of findings, worst first, then oldest first.
 pub(super) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(filter): Query<FindingFilter>,
 ) -> Result<Json<Page<Finding>>, Error> {
-    Ok(Json(view::findings::list(&app, &filter).await?))
+    Ok(Json(view::findings::list(&app, &caller.scope, &filter).await?))
 }
 
 /// One finding.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<i64>,
 ) -> Result<Json<Finding>, Error> {
-    view::findings::get(&app, id).await?.map(Json).ok_or(Error::NotFound)
+    view::findings::get(&app, &caller.scope, id).await?.map(Json).ok_or(Error::NotFound)
 }
 
 /// Accepts an open finding for a time.
@@ -52,12 +52,12 @@ pub(super) async fn waive(
     if until <= now || until > now.plus_ms(LONGEST_MS) {
         return Err(Error::invalid("until", "give a moment within the next year"));
     }
-    let finding = view::findings::get(&app, id).await?.ok_or(Error::NotFound)?;
+    let finding = view::findings::get(&app, &caller.scope, id).await?.ok_or(Error::NotFound)?;
     let waiver = Waiver { by: caller.label(), reason, until };
     if !app.store.waive_finding(id, &waiver, now).await? {
         return Err(Error::Conflict("this finding is closed already".to_owned()));
     }
-    changed(&app, &finding, now).await
+    changed(&app, &caller, &finding, now).await
 }
 
 /// Ends a waiver now.
@@ -67,20 +67,25 @@ pub(super) async fn unwaive(
     Path(id): Path<i64>,
 ) -> Result<Json<Finding>, Error> {
     let now = app.clock.now();
-    let finding = view::findings::get(&app, id).await?.ok_or(Error::NotFound)?;
+    let finding = view::findings::get(&app, &caller.scope, id).await?.ok_or(Error::NotFound)?;
     if !app.store.unwaive_finding(id, &caller.by(&app)).await? {
         return Err(Error::Conflict("no waiver of this finding is in force".to_owned()));
     }
-    changed(&app, &finding, now).await
+    changed(&app, &caller, &finding, now).await
 }
 
 /// Counts the findings of the device again and shows this one as it is now.
-async fn changed(app: &App, finding: &Finding, now: Timestamp) -> Result<Json<Finding>, Error> {
+async fn changed(
+    app: &App,
+    caller: &Caller,
+    finding: &Finding,
+    now: Timestamp,
+) -> Result<Json<Finding>, Error> {
     let device = app.fleet.read().by_id(finding.device_id).map(|entry| entry.row.key);
     if let Some(device) = device {
         crate::job::evaluate::tell_fleet(app, device, now).await?;
     }
-    view::findings::get(app, finding.id).await?.map(Json).ok_or(Error::NotFound)
+    view::findings::get(app, &caller.scope, finding.id).await?.map(Json).ok_or(Error::NotFound)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod overview;
 pub(super) mod policy;
 mod search;
 mod software;
+pub(super) mod unit_rules;
+pub(super) mod units;
 
 #[cfg(test)]
 mod differential_tests;
@@ -34,6 +36,7 @@ use rollcall_shared::api::health::Health;
 use rollcall_shared::api::search::SearchAnswer;
 use rollcall_shared::api::software::{SoftwareDetail, SoftwareTitle};
 use rollcall_shared::api::token::{CreatedEnrollmentToken, EnrollmentToken};
+use rollcall_shared::api::unit::{Unit, UnitPreview, UnitRules};
 
 use super::operation::{self, Operation};
 use super::{Access, Routes};
@@ -50,7 +53,10 @@ pub fn routes() -> Routes {
 
 /// Every operation, in the order of the document. Rights stand in the handlers' signatures.
 pub(super) fn operations() -> Vec<Operation> {
-    [devices(), fleet(), policy(), secrets(), audit(), about()].into_iter().flatten().collect()
+    [devices(), fleet(), policy(), units(), secrets(), audit(), about()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn devices() -> Vec<Operation> {
@@ -190,6 +196,46 @@ fn policy() -> Vec<Operation> {
             .summary("How many findings would be open under other thresholds, against now")
             .details("Changes nothing. Judges every device, so it takes a while on a large fleet.")
             .returns::<PolicyPreview>(),
+    ]
+}
+
+fn units() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/units", units::list)
+            .summary("Sites and departments")
+            .details("Whoever is limited to some sees those, and counts of devices they may see.")
+            .returns::<Listed<Unit>>(),
+        Operation::post("/api/v1/units", units::create)
+            .summary("Make a site or department")
+            .conflicts()
+            .creates::<Unit>(),
+        Operation::put("/api/v1/units/{id}", units::rename)
+            .summary("Rename a site or department")
+            .details("Its devices, tokens, rules and accounts stay with it.")
+            .conflicts()
+            .returns::<Unit>(),
+        Operation::delete("/api/v1/units/{id}", units::delete)
+            .summary("Delete a site or department")
+            .details(
+                "With `move_to`, its devices, tokens and rules go to that one; else its rules go, \
+                 and other rules and tokens decide about its devices. Accounts limited to it see \
+                 its devices no longer, wherever they go.",
+            ),
+        Operation::get("/api/v1/unit-rules", unit_rules::get)
+            .summary("The rules that put devices into sites and departments, in order")
+            .returns::<UnitRules>(),
+        Operation::put("/api/v1/unit-rules", unit_rules::put)
+            .summary("Set all rules")
+            .details(
+                "Of those for a site the first that fits a device decides, and so for departments; \
+                 where none fits, the token the device enrolled with. What a person said stays. \
+                 Every device is held against them at once, and each when it reports.",
+            )
+            .returns::<UnitRules>(),
+        Operation::post("/api/v1/unit-rules/preview", unit_rules::preview)
+            .summary("What other rules would change")
+            .details("Changes nothing.")
+            .returns::<UnitPreview>(),
     ]
 }
 

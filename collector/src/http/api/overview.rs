@@ -86,8 +86,11 @@ impl From<view::overview::Overview> for Overview {
 }
 
 /// Counts the fleet.
-pub(super) async fn get(_: Helpdesk, State(app): State<App>) -> Result<Json<Overview>, Error> {
-    Ok(Json(view::overview::overview(&app).await?.into()))
+pub(super) async fn get(
+    Helpdesk(caller): Helpdesk,
+    State(app): State<App>,
+) -> Result<Json<Overview>, Error> {
+    Ok(Json(view::overview::overview(&app, &caller.scope).await?.into()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::domain::Policy;
 use crate::domain::policy::PolicyError;
 use crate::http::Error;
-use crate::http::auth::{Caller, It, Reader};
+use crate::http::auth::{Caller, Reader, WholeIt};
 use crate::http::input::Body;
 use crate::job::evaluate::{self, POLICY_SETTING};
 use crate::view;
@@ -27,7 +27,7 @@ pub(super) async fn get(_: Reader, State(app): State<App>) -> Json<Policy> {
 
 /// Sets all of them; absent ones get their defaults.
 pub(super) async fn put(
-    It(caller): It,
+    WholeIt(caller): WholeIt,
     State(app): State<App>,
     Body(policy): Body<Policy>,
 ) -> Result<Json<Policy>, Error> {
@@ -37,7 +37,7 @@ pub(super) async fn put(
 
 /// Counts what would be flagged; changes nothing.
 pub(super) async fn preview(
-    _: It,
+    _: WholeIt,
     State(app): State<App>,
     Body(policy): Body<Policy>,
 ) -> Result<Json<PolicyPreview>, Error> {

@@ -18,8 +18,10 @@ use crate::view;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Asked {
     /// A value or its parts, e.g. a host name, a person, a MAC address in any spelling.
+    #[schemars(length(min = 1))]
     q: String,
     /// At most this many hits, 1 to 500; 50 when absent.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
     /// What was known then; now when absent.
     as_of: Option<Timestamp>,
@@ -27,12 +29,12 @@ pub(super) struct Asked {
 
 /// Finds devices, best first.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(Asked { q, limit, as_of }): Query<Asked>,
 ) -> Result<Json<SearchAnswer>, Error> {
     let limit = answer::limit(limit)?;
-    Ok(Json(view::search::search(&app, &q, limit, as_of).await?))
+    Ok(Json(view::search::search(&app, &caller.scope, &q, limit, as_of).await?))
 }
 
 #[cfg(test)]

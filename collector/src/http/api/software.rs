@@ -13,20 +13,23 @@ use crate::view;
 
 /// One page of titles, those on most devices first.
 pub(super) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(filter): Query<SoftwareFilter>,
 ) -> Result<Json<Page<SoftwareTitle>>, Error> {
-    Ok(Json(view::software::titles(&app, &filter).await?))
+    Ok(Json(view::software::titles(&app, &caller.scope, &filter).await?))
 }
 
 /// One title with its versions.
 pub(super) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path((source, name)): Path<(String, String)>,
 ) -> Result<Json<SoftwareDetail>, Error> {
-    view::software::detail(&app, &source, &name).await?.map(Json).ok_or(Error::NotFound)
+    view::software::detail(&app, &caller.scope, &source, &name)
+        .await?
+        .map(Json)
+        .ok_or(Error::NotFound)
 }
 
 #[cfg(test)]

@@ -135,6 +135,14 @@ impl Api {
         format!("__Host-rollcall={}", secret.reveal())
     }
 
+    /// Makes a site or department and gives its number.
+    pub(super) async fn unit(&self, kind: &str, name: &str) -> Value {
+        let body = json!({ "kind": kind, "name": name });
+        let made = self.call("POST", "/api/v1/units", Some(Role::It), Some(&body)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json["id"].clone()
+    }
+
     pub(super) async fn get(&self, role: Role, path: &str) -> Answer {
         self.call("GET", path, Some(role), None).await
     }

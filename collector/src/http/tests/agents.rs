@@ -13,8 +13,7 @@ async fn too_many_at_once_come_back_later() {
     let collector = Collector::ready().await;
     let token = collector.enrollment_token().await;
     let id = enroll(&collector, &new_key(1), &token, "PF3A1B2C").await.unwrap().device_id;
-    let places = Arc::clone(&collector.app.guard.agent_requests);
-    let _all = places.try_acquire_many(u32::try_from(places.available_permits()).unwrap()).unwrap();
+    let _all = collector.app.guard.places.occupy();
     let answer = collector.send(check_in(&new_key(1), &id.to_string(), 1).request()).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let wait: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
@@ -69,7 +68,7 @@ async fn allowing(collector: &Collector, needs_approval: bool) -> String {
         needs_approval,
         ..NewEnrollmentToken::default()
     };
-    let made = issue::enrollment_token(&collector.app, "test", new).await.unwrap();
+    let made = issue::enrollment_token(&collector.app, "test", &Scope::whole(), new).await.unwrap();
     made.join_string.parse::<JoinString>().unwrap().token
 }
 
@@ -133,7 +132,7 @@ async fn a_key_is_not_changed_without_a_suspicion() {
 }
 
 async fn told(collector: &Collector, id: DeviceId) -> DeviceDetail {
-    crate::view::device::detail(&collector.app, id, None).await.unwrap().unwrap()
+    crate::view::device::detail(&collector.app, &Scope::whole(), id, None).await.unwrap().unwrap()
 }
 
 fn clone_findings(detail: &DeviceDetail) -> usize {

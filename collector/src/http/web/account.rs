@@ -343,6 +343,10 @@ pub(super) async fn revoke(
     Helpdesk(caller): Helpdesk,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
+    let own = app.store.api_tokens(Some(caller.account)).await?;
+    if !own.iter().any(|token| token.id == id) {
+        return Err(Error::NotFound);
+    }
     app.store.revoke_api_token(id, Some(caller.account), &caller.by(&app)).await?;
     Ok(Redirect::to("/account"))
 }

@@ -12,6 +12,7 @@ use super::once::{self, Fresh};
 use super::shell::Shell;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::http::auth::{Admin, Caller};
 use crate::http::{Error, password};
 use crate::secret::Secret;
@@ -27,10 +28,40 @@ static SECRETS: Fresh = Fresh::new();
 #[template(path = "accounts.html")]
 pub(super) struct AccountsPage {
     shell: Shell,
-    accounts: Vec<Account>,
+    accounts: Vec<Row>,
     form: NewAccount,
     secret: Option<ShownSecret>,
     problem: Option<String>,
+}
+
+/// One account, and what it sees in words.
+pub(super) struct Row {
+    pub(super) account: Account,
+    pub(super) sees: String,
+}
+
+/// The accounts that see nothing more than the caller.
+async fn inside(app: &App, caller: &Caller) -> Result<Vec<Row>, Error> {
+    let (accounts, scopes) = (app.store.accounts().await?, app.store.scopes().await?);
+    let names: Vec<(i64, String)> =
+        app.store.units().await?.into_iter().map(|unit| (unit.id, unit.name)).collect();
+    let whole = Scope::whole();
+    let row = |account: Account| {
+        let scope = scopes.get(&account.id).unwrap_or(&whole);
+        let sees = store::scope::words(scope, &names);
+        caller.scope.includes(scope).then_some(Row { account, sees })
+    };
+    Ok(accounts.into_iter().filter_map(row).collect())
+}
+
+/// The account of this number, if it sees nothing more than the caller: who is limited learns
+/// nothing of the others.
+pub(super) async fn looked_after(app: &App, caller: &Caller, id: i64) -> Result<Account, Error> {
+    let found = app.store.account(id).await?.ok_or(Error::NotFound)?;
+    if !caller.scope.includes(&app.store.scope_of(id).await?) {
+        return Err(Error::NotFound);
+    }
+    Ok(found.account)
 }
 
 /// The form as it was filled in.
@@ -54,7 +85,7 @@ impl NewAccount {
 impl AccountsPage {
     pub(super) fn new(
         shell: Shell,
-        accounts: Vec<Account>,
+        accounts: Vec<Row>,
         form: NewAccount,
         secret: Option<ShownSecret>,
         problem: Option<String>,
@@ -70,10 +101,10 @@ impl AccountsPage {
 
 /// `GET /accounts`
 pub(super) async fn get(State(app): State<App>, Admin(caller): Admin, visit: Visit) -> Page {
-    let accounts = app.store.accounts().await?;
+    let accounts = inside(&app, &caller).await?;
     let shown = visit.params.get("new").and_then(|id| id.parse::<i64>().ok()).and_then(|id| {
         let secret = SECRETS.secret(caller.account, id, app.clock.now())?;
-        let label = accounts.iter().find(|account| account.id == id)?.name.clone();
+        let label = accounts.iter().find(|row| row.account.id == id)?.account.name.clone();
         Some(ShownSecret { label, text: secret.reveal().to_owned() })
     });
     let shell = visit.shell(&app, &caller, "accounts");
@@ -87,7 +118,7 @@ async fn again(
     form: NewAccount,
     problem: String,
 ) -> Result<Response, Error> {
-    let accounts = app.store.accounts().await?;
+    let accounts = inside(app, caller).await?;
     let shell = visit.shell(app, caller, "accounts");
     let page = page(&AccountsPage::new(shell, accounts, form, None, Some(problem)))?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
@@ -127,10 +158,12 @@ pub(super) async fn create(
         return again(&app, &caller, &visit, form, "Choose a role of the list.".to_owned()).await;
     };
     let (secret, hash) = new_password(&app).await?;
-    match app.store.create_account(&name, role, &hash, &caller.by(&app)).await {
+    // Who is limited makes accounts that see the same from their first moment on.
+    let (scope, by) = (&caller.scope, caller.by(&app));
+    match app.store.create_account_within(&name, role, &hash, scope, &by).await {
         Ok(made) => {
-            SECRETS.keep(caller.account, &form.once, made.id, secret, app.clock.now());
-            Ok(shown(made.id))
+            SECRETS.keep(caller.account, &form.once, made, secret, app.clock.now());
+            Ok(shown(made))
         }
         Err(store::Error::Conflict) => {
             let problem = format!("There is an account {name} already.");
@@ -145,7 +178,7 @@ fn shown(id: i64) -> Response {
 }
 
 /// Back to the list, or what stands against it.
-async fn changed(
+pub(super) async fn changed(
     app: &App,
     caller: &Caller,
     visit: &Visit,
@@ -155,7 +188,8 @@ async fn changed(
         Ok(true) => Ok(Redirect::to("/accounts").into_response()),
         Ok(false) => Err(Error::NotFound),
         Err(store::Error::Conflict) => {
-            let problem = "This is the last administrator who can sign in. Make another one first.";
+            let problem = "This is the last administrator of everything who can sign in. Make \
+                           another one first.";
             again(app, caller, visit, NewAccount::empty()?, problem.to_owned()).await
         }
         Err(error) => Err(error.into()),
@@ -172,6 +206,7 @@ pub(super) async fn role(
 ) -> Result<Response, Error> {
     let role = Role::from_word(&fields.text("role"));
     let role = role.ok_or_else(|| Error::invalid("role", "choose one of the list"))?;
+    looked_after(&app, &caller, id).await?;
     let done = app.store.set_role(id, role, &caller.by(&app)).await;
     changed(&app, &caller, &visit, done).await
 }
@@ -183,6 +218,7 @@ pub(super) async fn disable(
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Result<Response, Error> {
+    looked_after(&app, &caller, id).await?;
     let done = app.store.set_disabled(id, true, &caller.by(&app)).await;
     changed(&app, &caller, &visit, done).await
 }
@@ -194,6 +230,7 @@ pub(super) async fn enable(
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Result<Response, Error> {
+    looked_after(&app, &caller, id).await?;
     let done = app.store.set_disabled(id, false, &caller.by(&app)).await;
     changed(&app, &caller, &visit, done).await
 }
@@ -205,11 +242,11 @@ pub(super) async fn reset(
     Path(id): Path<i64>,
     fields: Fields,
 ) -> Result<Response, Error> {
+    looked_after(&app, &caller, id).await?;
     let once = fields.text("once");
     if let Some(id) = SECRETS.made_by(caller.account, &once, app.clock.now()) {
         return Ok(shown(id));
     }
-    app.store.account(id).await?.ok_or(Error::NotFound)?;
     let (secret, hash) = new_password(&app).await?;
     let by = caller.by(&app);
     app.store.turn_off_second_factor(id, &by).await?;
@@ -227,7 +264,7 @@ mod tests {
     fn each_account_has_what_can_be_done_with_it() {
         let form = NewAccount::empty().unwrap();
         let secret = Some(ShownSecret { label: "henk".into(), text: "violet-harbour".into() });
-        let page = AccountsPage::new(sample::shell(), sample::accounts(), form, secret, None);
+        let page = AccountsPage::new(sample::shell(), sample::account_rows(), form, secret, None);
         let html = page.render().unwrap();
         assert!(html.contains("violet-harbour") && html.contains("not shown again"));
         assert!(html.contains("/accounts/2/disable") && html.contains("/accounts/4/enable"));

@@ -19,14 +19,16 @@ use crate::http::auth::{Caller, Helpdesk, It};
 use crate::job::evaluate;
 use crate::store::device::DeviceRow;
 use crate::store::enroll::Decision;
+use crate::view;
 
 const NOTES_LETTERS: usize = 10_000;
 const REASON_LETTERS: usize = 500;
 const WAIVED_DAYS_MOST: i64 = 366;
 
-async fn device(app: &App, id: &str) -> Result<DeviceRow, Error> {
+async fn device(app: &App, caller: &Caller, id: &str) -> Result<DeviceRow, Error> {
     let id: DeviceId = id.parse().map_err(|_| Error::NotFound)?;
-    app.store.device(id).await?.ok_or(Error::NotFound)
+    let row = app.store.device(id).await?.filter(|row| row.is_in(&caller.scope));
+    row.ok_or(Error::NotFound)
 }
 
 fn decision(app: &App, caller: &Caller, kind: DecisionKind, evidence: &str) -> Decision {
@@ -52,7 +54,7 @@ pub(super) async fn notes(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     let text = fields.text("notes").replace("\r\n", "\n").replace('\0', "");
     if text.chars().count() > NOTES_LETTERS {
         return Err(Error::invalid("notes", "notes have at most 10 000 letters; go back and cut"));
@@ -67,7 +69,7 @@ pub(super) async fn approve(
     It(caller): It,
     Path(id): Path<String>,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     if row.pending {
         let said = decision(&app, &caller, DecisionKind::Approved, "approved by a person");
         app.store.approve(row.key, &said).await?;
@@ -81,7 +83,7 @@ pub(super) async fn retire(
     It(caller): It,
     Path(id): Path<String>,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     if row.retired_at.is_none() {
         let said = decision(&app, &caller, DecisionKind::Retired, "taken out of service");
         app.store.retire(row.key, &said).await?;
@@ -95,7 +97,7 @@ pub(super) async fn unretire(
     It(caller): It,
     Path(id): Path<String>,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     if row.retired_at.is_some() {
         let said = decision(&app, &caller, DecisionKind::Approved, "taken back into service");
         app.store.return_to_service(row.key, &said).await?;
@@ -109,7 +111,7 @@ pub(super) async fn merge(
     It(caller): It,
     Path(id): Path<String>,
 ) -> Result<Redirect, Error> {
-    let newcomer = device(&app, &id).await?;
+    let newcomer = device(&app, &caller, &id).await?;
     let known = join_known(&app, &caller, newcomer.id).await?;
     Ok(Redirect::to(&format!("/devices/{known}")))
 }
@@ -120,7 +122,7 @@ pub(super) async fn undo(
     It(caller): It,
     Path((id, decision)): Path<(String, i64)>,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     take_back(&app, &caller, row.id, decision).await?;
     Ok(Redirect::to(&format!("/devices/{}#identity", row.id)))
 }
@@ -132,7 +134,7 @@ pub(super) async fn asset(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
-    let row = device(&app, &id).await?;
+    let row = device(&app, &caller, &id).await?;
     let [asset_tag, site, department] =
         ["asset_tag", "site", "department"].map(|name| Some(fields.text(name)));
     asset::set(&app, &caller, row.id, AssetRequest { asset_tag, site, department }).await?;
@@ -177,11 +179,8 @@ pub(super) async fn waive(
 ) -> Result<Redirect, Error> {
     let now = app.clock.now();
     let waiver = waiver(&fields, caller.label(), now)?;
-    if !app.store.waive_finding(id, &waiver, now).await?
-        && app.store.finding(id, now).await?.is_none()
-    {
-        return Err(Error::NotFound);
-    }
+    view::findings::get(&app, &caller.scope, id).await?.ok_or(Error::NotFound)?;
+    app.store.waive_finding(id, &waiver, now).await?;
     finding_decided(&app, id, &fields).await
 }
 
@@ -192,6 +191,7 @@ pub(super) async fn unwaive(
     Path(id): Path<i64>,
     fields: Fields,
 ) -> Result<Redirect, Error> {
+    view::findings::get(&app, &caller.scope, id).await?.ok_or(Error::NotFound)?;
     app.store.unwaive_finding(id, &caller.by(&app)).await?;
     finding_decided(&app, id, &fields).await
 }

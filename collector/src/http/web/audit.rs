@@ -113,8 +113,8 @@ impl AuditPage {
 
 /// `GET /audit`
 pub(super) async fn get(State(app): State<App>, Auditor(caller): Auditor, visit: Visit) -> Page {
-    let found = audit::page(&app, filter(&visit.params)?).await?;
-    let actions = app.store.audit_actions().await?;
+    let found = audit::page(&app, &caller, filter(&visit.params)?).await?;
+    let actions = app.store.audit_actions(audit::own(&caller).as_deref()).await?;
     let shell = visit.shell(&app, &caller, "audit");
     page(&AuditPage::new(shell, visit.params, found, actions)?)
 }

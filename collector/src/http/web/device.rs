@@ -2,11 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use rollcall_shared::api::account::Role;
 use rollcall_shared::api::change::Change;
 use rollcall_shared::api::device::{
     DecisionKind, DeviceDetail, DeviceSummary, IdentityDecision, Person,
 };
 use rollcall_shared::api::finding::Finding;
+use rollcall_shared::api::unit::{Unit, UnitFrom, UnitKind};
 use rollcall_shared::section::{SECTIONS, Software};
 use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
@@ -55,6 +57,11 @@ pub(super) struct DevicePage {
     /// The known device that this one, waiting, looks like.
     looks_like: Option<DeviceId>,
     own_asset_tag: String,
+    sites: Vec<Unit>,
+    departments: Vec<Unit>,
+    /// What a person chose; empty where rules and the token decide.
+    own_site: String,
+    own_department: String,
     firmware_asset_tag: String,
     notes_text: String,
     first_report_at: Option<Timestamp>,
@@ -102,12 +109,25 @@ pub(super) struct TabData {
     pub(super) software: Vec<Software>,
     /// People, for their tab.
     pub(super) people: Vec<Person>,
+    /// Sites and departments that the viewer may give, for who may.
+    pub(super) units: Vec<Unit>,
     /// Changes, newest first.
     pub(super) changes: Vec<Change>,
     /// How many changes there are, and where the next ones begin.
     pub(super) changes_total: Option<u64>,
     /// Where the next page of changes begins.
     pub(super) changes_next: Option<String>,
+}
+
+/// Site and department as far as a person chose them.
+fn by_hand(summary: &DeviceSummary) -> [String; 2] {
+    let chosen = |name: Option<&String>, from| {
+        name.filter(|_| from == Some(UnitFrom::Hand)).cloned().unwrap_or_default()
+    };
+    [
+        chosen(summary.site.as_ref(), summary.site_from),
+        chosen(summary.department.as_ref(), summary.department_from),
+    ]
 }
 
 /// The tab that an address asks for; the first for any other word.
@@ -151,6 +171,9 @@ impl DevicePage {
             .iter()
             .filter(|one| one.kind == DecisionKind::LooksLike && one.undone_at.is_none())
             .find_map(|one| one.other_device);
+        let [own_site, own_department] = by_hand(&summary);
+        let (sites, departments) =
+            data.units.into_iter().partition(|unit: &Unit| unit.kind == UnitKind::Site);
         let path = format!("/devices/{}", summary.id);
         let page_href = |number: usize| params.with("page", &number.to_string()).href(&path);
         let software_earlier = (at > 1).then(|| page_href(at - 1));
@@ -187,6 +210,10 @@ impl DevicePage {
             decisions: detail.decisions,
             looks_like,
             own_asset_tag,
+            sites,
+            departments,
+            own_site,
+            own_department,
             firmware_asset_tag,
             notes_text: detail.notes_text,
             first_report_at: detail.first_report_at,
@@ -317,9 +344,10 @@ pub(super) async fn get(
 ) -> Page {
     let id: DeviceId = id.parse().map_err(|_| Error::NotFound)?;
     let as_of = visit.as_of(app.clock.now())?;
-    let detail = match view::device::detail(&app, id, as_of).await? {
+    let scope = &caller.scope;
+    let detail = match view::device::detail(&app, scope, id, as_of).await? {
         Some(detail) => detail,
-        None if as_of.is_some() && view::device::detail(&app, id, None).await?.is_some() => {
+        None if as_of.is_some() && view::device::detail(&app, scope, id, None).await?.is_some() => {
             return Err(Error::invalid(
                 "as_of",
                 "nothing is known of this device on that day, because its first report came \
@@ -331,18 +359,22 @@ pub(super) async fn get(
     let mut data = TabData::default();
     match tab(&visit.params) {
         "software" => {
-            let found = view::device::software(&app, id, as_of).await?;
+            let found = view::device::software(&app, scope, id, as_of).await?;
             data.software = found.map(|found| found.items).unwrap_or_default();
         }
-        "people" => data.people = view::device::people(&app, id).await?.unwrap_or_default(),
+        "people" => data.people = view::device::people(&app, scope, id).await?.unwrap_or_default(),
         "changes" => {
             let cursor = visit.params.get("cursor");
-            let found = view::device::changes(&app, id, as_of, cursor, CHANGES_SHOWN).await?;
+            let found =
+                view::device::changes(&app, scope, id, as_of, cursor, CHANGES_SHOWN).await?;
             if let Some(found) = found {
                 data.changes = found.items;
                 data.changes_total = Some(found.total);
                 data.changes_next = found.next_cursor;
             }
+        }
+        "overview" if caller.role.includes(Role::It) => {
+            data.units = view::units::list(&app, scope).await?;
         }
         _ => {}
     }

@@ -330,8 +330,8 @@ fn columns(params: &Params) -> Vec<Column> {
 pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let as_of = visit.as_of(app.clock.now())?;
     let filter = filter(&visit.params, as_of);
-    let rows = view::devices::list(&app, &filter).await?;
-    let facets = view::devices::facets(&app, &filter).await?;
+    let rows = view::devices::list(&app, &caller.scope, &filter).await?;
+    let facets = view::devices::facets(&app, &caller.scope, &filter).await?;
     let shell = visit.shell(&app, &caller, "devices");
     page(&DevicesPage::new(shell, &visit.params, as_of, rows, &facets))
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use rollcall_shared::api::device::{DeviceFilter, DeviceSummary, Presence};
 use rollcall_shared::api::token::EnrollmentToken;
+use rollcall_shared::api::unit::{Unit, UnitKind};
 use rollcall_shared::join::{JoinString, TOKEN_PREFIX};
 use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
@@ -18,11 +19,12 @@ use super::once::{self, Fresh};
 use super::shell::Shell;
 use super::visit::{Fields, Page, Visit, page};
 use crate::app::App;
+use crate::domain::Scope;
 use crate::http::Error;
 use crate::http::auth::It;
 use crate::secret::Secret;
 use crate::store::token::NewTokenRow;
-use crate::view;
+use crate::{issue, view};
 
 /// The lines that were just made.
 static LINES: Fresh = Fresh::new();
@@ -35,6 +37,8 @@ pub(super) struct EnrollPage {
     pub(super) shell: Shell,
     pub(super) tokens: Vec<TokenRow>,
     pub(super) form: NewToken,
+    sites: Vec<Unit>,
+    departments: Vec<Unit>,
     pub(super) problem: Option<String>,
 }
 
@@ -130,12 +134,8 @@ impl NewToken {
 
     /// The token that was asked for, or what to mend.
     fn checked(&self, by: &str, now: Timestamp) -> Result<EnrollmentToken, String> {
-        let short = |text: &str| text.chars().count() <= 100;
-        if self.label.is_empty() || !short(&self.label) {
+        if self.label.is_empty() || self.label.chars().count() > 100 {
             return Err("Say what the token is for, in up to 100 letters.".to_owned());
-        }
-        if !short(&self.site) || !short(&self.department) {
-            return Err("Site and department have at most 100 letters.".to_owned());
         }
         let days = number::<i64>(&self.days).filter(|days| (1..=90).contains(days));
         let days = days.ok_or("The days are a whole number from 1 to 90.")?;
@@ -180,6 +180,7 @@ impl EnrollPage {
     pub(super) fn new(
         shell: Shell,
         tokens: Vec<EnrollmentToken>,
+        units: Vec<Unit>,
         form: NewToken,
         problem: Option<String>,
     ) -> Self {
@@ -187,7 +188,10 @@ impl EnrollPage {
             let (usable, state) = state(&token, shell.now);
             TokenRow { token, usable, state }
         };
-        Self { tokens: tokens.into_iter().map(row).collect(), shell, form, problem }
+        let (sites, departments) =
+            units.into_iter().partition(|unit: &Unit| unit.kind == UnitKind::Site);
+        let tokens = tokens.into_iter().map(row).collect();
+        Self { shell, tokens, form, sites, departments, problem }
     }
 }
 
@@ -237,10 +241,14 @@ fn join_line(app: &App, secret: &Secret) -> String {
 
 /// Devices that enrolled since the token was made. Which token a device used is not told by
 /// lists, so this shows any newcomer: for somebody who waits, the right one is among them.
-async fn newcomers(app: &App, token: &EnrollmentToken) -> Result<Vec<Arrival>, Error> {
-    let overview = view::overview::overview(app).await?;
+async fn newcomers(
+    app: &App,
+    scope: &Scope,
+    token: &EnrollmentToken,
+) -> Result<Vec<Arrival>, Error> {
+    let overview = view::overview::overview(app, scope).await?;
     let waiting = DeviceFilter { presence: Some(Presence::Pending), ..DeviceFilter::default() };
-    let pending = view::devices::list(app, &waiting).await?.items;
+    let pending = view::devices::list(app, scope, &waiting).await?.items;
     let mut found: Vec<DeviceSummary> = overview.newest;
     found.extend(pending);
     found.retain(|device| device.enrolled_at >= token.created_at && !device.demo);
@@ -258,16 +266,17 @@ async fn newcomers(app: &App, token: &EnrollmentToken) -> Result<Vec<Arrival>, E
         .collect())
 }
 
-async fn find(app: &App, id: i64) -> Result<EnrollmentToken, Error> {
-    let tokens = app.store.tokens().await?;
+async fn find(app: &App, scope: &Scope, id: i64) -> Result<EnrollmentToken, Error> {
+    let tokens = app.store.tokens(scope).await?;
     tokens.into_iter().find(|token| token.id == id).ok_or(Error::NotFound)
 }
 
 /// `GET /enroll`
 pub(super) async fn get(State(app): State<App>, It(caller): It, visit: Visit) -> Page {
-    let tokens = app.store.tokens().await?;
+    let tokens = app.store.tokens(&caller.scope).await?;
+    let units = view::units::list(&app, &caller.scope).await?;
     let shell = visit.shell(&app, &caller, "enroll");
-    page(&EnrollPage::new(shell, tokens, NewToken::empty()?, None))
+    page(&EnrollPage::new(shell, tokens, units, NewToken::empty()?, None))
 }
 
 /// `POST /enroll`
@@ -282,17 +291,30 @@ pub(super) async fn create(
     if let Some(id) = LINES.made_by(caller.account, &form.once, now) {
         return Ok(Redirect::to(&format!("/enroll/{id}")).into_response());
     }
-    let token = match form.checked(&caller.name, now) {
-        Ok(token) => token,
+    let given = [Some(form.site.clone()), Some(form.department.clone())];
+    let units = issue::units_of_token(&app, &caller.scope, given, form.again).await;
+    let checked = match units {
+        Ok(units) => form.checked(&caller.name, now).map(|token| (token, units)),
+        Err(Error::Invalid { why, .. }) => Err(format!("Mend the form: {why}.")),
+        Err(other) => return Err(other),
+    };
+    let (token, [site, department]) = match checked {
+        Ok(checked) => checked,
         Err(problem) => {
             let shell = visit.shell(&app, &caller, "enroll");
-            let tokens = app.store.tokens().await?;
-            let again = page(&EnrollPage::new(shell, tokens, form, Some(problem)))?;
+            let tokens = app.store.tokens(&caller.scope).await?;
+            let units = view::units::list(&app, &caller.scope).await?;
+            let again = page(&EnrollPage::new(shell, tokens, units, form, Some(problem)))?;
             return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, again).into_response());
         }
     };
     let secret = Secret::random(TOKEN_PREFIX).map_err(Error::internal)?;
-    let row = NewTokenRow { digest: secret.digest(), token };
+    let row = NewTokenRow {
+        digest: secret.digest(),
+        site: site.map(|(unit, _)| unit),
+        department: department.map(|(unit, _)| unit),
+        token,
+    };
     let made = app.store.create_token(&row).await?;
     LINES.keep(caller.account, &form.once, made.id, secret, now);
     Ok(Redirect::to(&format!("/enroll/{}", made.id)).into_response())
@@ -305,22 +327,22 @@ pub(super) async fn token(
     Path(id): Path<i64>,
     visit: Visit,
 ) -> Result<Html<String>, Error> {
-    let token = find(&app, id).await?;
+    let token = find(&app, &caller.scope, id).await?;
     let secret = LINES.secret(caller.account, id, app.clock.now());
     let join = secret.map(|secret| join_line(&app, &secret));
-    let arrivals = newcomers(&app, &token).await?;
+    let arrivals = newcomers(&app, &caller.scope, &token).await?;
     page(&TokenPage::new(visit.shell(&app, &caller, "enroll"), token, join, arrivals))
 }
 
 /// `GET /enroll/{id}/arrivals`
 pub(super) async fn arrivals(
     State(app): State<App>,
-    It(_): It,
+    It(caller): It,
     Path(id): Path<i64>,
 ) -> Result<Json<Arrivals>, Error> {
-    let token = find(&app, id).await?;
+    let token = find(&app, &caller.scope, id).await?;
     let now = app.clock.now();
-    let found = newcomers(&app, &token).await?;
+    let found = newcomers(&app, &caller.scope, &token).await?;
     let text = |arrival: Arrival| ArrivalText {
         href: format!("/devices/{}", arrival.id),
         hostname: filters::agent_plain(&arrival.hostname),
@@ -341,7 +363,8 @@ pub(super) async fn revoke(
     Path(id): Path<i64>,
 ) -> Result<Redirect, Error> {
     // Revoking twice has the effect of once.
-    app.store.revoke_token(id, &caller.by(&app)).await?;
+    find(&app, &caller.scope, id).await?;
+    app.store.revoke_token(id, &caller.scope, &caller.by(&app)).await?;
     Ok(Redirect::to("/enroll"))
 }
 
@@ -371,7 +394,7 @@ mod tests {
         form.days = "91".to_owned();
         let problem = form.checked("anna", sample::NOW).unwrap_err();
         assert!(problem.contains("1 to 90"));
-        let page = EnrollPage::new(sample::shell(), Vec::new(), form.clone(), Some(problem));
+        let page = EnrollPage::new(sample::shell(), vec![], vec![], form.clone(), Some(problem));
         let html = page.render().unwrap();
         assert!(html.contains("value=\"Laptops\"") && html.contains("value=\"91\""));
         form.days = "7".to_owned();

@@ -4,6 +4,7 @@
 #![expect(
     unreachable_pub,
     clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
     clippy::unused_self,
     reason = "askama's attribute for filters writes such code"
@@ -13,6 +14,7 @@ use std::fmt::{Display, Write as _};
 
 use askama::filters::Safe;
 use rollcall_shared::Timestamp;
+use rollcall_shared::api::unit::UnitFrom;
 use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 use super::icons;
@@ -237,6 +239,20 @@ pub(super) fn agent_attribute(
     _: &dyn askama::Values,
 ) -> askama::Result<String> {
     Ok(agent_plain(&value.to_string()))
+}
+
+/// Who says where a device belongs.
+#[askama::filter_fn]
+pub(super) fn whence(
+    value: &Option<UnitFrom>,
+    _: &dyn askama::Values,
+) -> askama::Result<&'static str> {
+    Ok(match value {
+        None => "",
+        Some(UnitFrom::Token) => "by its token",
+        Some(UnitFrom::Rule) => "by a rule",
+        Some(UnitFrom::Hand) => "by hand",
+    })
 }
 
 /// A moment relative to now, its full form one look away; `never` where there is none.

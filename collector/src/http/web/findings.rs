@@ -143,8 +143,8 @@ impl FindingsPage {
 /// `GET /findings`
 pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
     let as_of = visit.as_of(app.clock.now())?;
-    let rows = view::findings::list(&app, &filter(&visit.params, as_of)).await?;
-    let counts = view::findings::counts(&app).await?;
+    let rows = view::findings::list(&app, &caller.scope, &filter(&visit.params, as_of)).await?;
+    let counts = view::findings::counts(&app, &caller.scope).await?;
     let shell = visit.shell(&app, &caller, "findings");
     page(&FindingsPage::new(shell, &visit.params, as_of, rows, counts))
 }

@@ -118,8 +118,8 @@ fn hours(counts: &[u64]) -> Vec<Hour> {
 
 /// `GET /`
 pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visit: Visit) -> Page {
-    let overview = view::overview::overview(&app).await?;
-    let changes = view::changes::of_newest_reports(&app, REPORTS_READ).await?;
+    let overview = view::overview::overview(&app, &caller.scope).await?;
+    let changes = view::changes::of_newest_reports(&app, &caller.scope, REPORTS_READ).await?;
     page(&HomePage::new(visit.shell(&app, &caller, "home"), overview, changes))
 }
 

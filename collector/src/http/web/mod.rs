@@ -4,6 +4,7 @@
 //! without scripts; nothing here knows SQL.
 
 mod account;
+mod account_scope;
 mod accounts;
 mod act;
 mod asset;
@@ -30,6 +31,7 @@ mod shell;
 mod sign_in;
 mod software;
 mod theme;
+mod units;
 mod visit;
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub use error::error_page;
 const EVERYBODY: Access = Access::Role(Role::Helpdesk);
 const IT: Access = Access::Role(Role::It);
 const ADMIN: Access = Access::Role(Role::Admin);
+const WHOLE_IT: Access = Access::Whole(Role::It);
 
 /// Its routes.
 pub fn routes() -> Routes {
@@ -92,9 +95,16 @@ pub fn routes() -> Routes {
         .post("/accounts/{id}/disable", ADMIN, accounts::disable)
         .post("/accounts/{id}/enable", ADMIN, accounts::enable)
         .post("/accounts/{id}/reset", ADMIN, accounts::reset)
+        .get("/accounts/{id}/scope", ADMIN, account_scope::get)
+        .post("/accounts/{id}/scope", ADMIN, account_scope::post)
         .get("/audit", Access::Role(Role::Auditor), audit::get)
-        .get("/settings", IT, settings::get)
-        .post("/settings", IT, settings::post)
+        .get("/settings", WHOLE_IT, settings::get)
+        .post("/settings", WHOLE_IT, settings::post)
+        .get("/units", IT, units::get)
+        .post("/units", WHOLE_IT, units::create)
+        .post("/units/rules", WHOLE_IT, units::rules)
+        .post("/units/{id}/rename", WHOLE_IT, units::rename)
+        .post("/units/{id}/delete", WHOLE_IT, units::delete)
         .get("/enroll", IT, enroll::get)
         .post("/enroll", IT, enroll::create)
         .get("/enroll/{id}", IT, enroll::token)

@@ -26,6 +26,7 @@ use rollcall_shared::api::finding::{Finding, FindingState, RuleCount, Severity, 
 use rollcall_shared::api::search::{MatchKind, SearchAnswer, SearchHit};
 use rollcall_shared::api::software::{SoftwareDetail, SoftwareTitle, SoftwareVersion};
 use rollcall_shared::api::token::EnrollmentToken;
+use rollcall_shared::api::unit::{Unit, UnitFrom, UnitKind, UnitMove, UnitPreview};
 use rollcall_shared::report::{AgentInfo, Cost, Reboot, Session, Vitals, VolumeSpace};
 use rollcall_shared::section::Software;
 use rollcall_shared::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -39,6 +40,7 @@ use super::home::HomePage;
 use super::params::Params;
 use super::settings::SettingsPage;
 use super::shell::{Shell, Theme, Viewer};
+use crate::domain::Scope;
 use crate::view::devices::Facets;
 use crate::view::overview::Overview;
 use crate::view::policy::{HistoryPreview, PolicyPreview, RulePreview};
@@ -66,13 +68,13 @@ pub(super) async fn body(response: Response) -> String {
 
 /// A frame for an administrator.
 pub(super) fn shell() -> Shell {
-    let viewer = Viewer { name: "clara".to_owned(), role: Role::Admin };
+    let viewer = Viewer { name: "clara".to_owned(), role: Role::Admin, limited: false };
     Shell::new(viewer, &HeaderMap::new(), "/devices", NOW)
 }
 
 /// A frame for somebody at the helpdesk.
 pub(super) fn helpdesk() -> Shell {
-    let viewer = Viewer { name: "henk".to_owned(), role: Role::Helpdesk };
+    let viewer = Viewer { name: "henk".to_owned(), role: Role::Helpdesk, limited: true };
     Shell::new(viewer, &HeaderMap::new(), "/devices", NOW)
 }
 
@@ -98,7 +100,9 @@ pub(super) fn device(hostname: &str) -> DeviceSummary {
         user_full_name: some("Anna Berg"),
         addresses: vec!["10.1.2.3".to_owned(), "2001:db8::42".to_owned(), "10.8.0.7".to_owned()],
         site: some("Berlin"),
+        site_from: Some(UnitFrom::Rule),
         department: some("Finance"),
+        department_from: Some(UnitFrom::Hand),
         asset_tag: some("A-10042"),
         agent_version: some("0.1.0"),
         software_count: 214,
@@ -580,6 +584,7 @@ pub(super) fn device_page(tab: &str) -> DevicePage {
     let data = TabData {
         software: software(),
         people,
+        units: units(),
         changes: changes(),
         changes_total: Some(5),
         changes_next: some("older"),
@@ -753,6 +758,44 @@ pub(super) fn accounts() -> Vec<Account> {
     ]
 }
 
+/// The same with what they see.
+pub(super) fn account_rows() -> Vec<super::accounts::Row> {
+    let sees = |account: &Account| match account.name.as_str() {
+        "henk" => "site: Berlin; department: Finance",
+        _ => "everything",
+    };
+    let row = |account: Account| super::accounts::Row { sees: sees(&account).to_owned(), account };
+    accounts().into_iter().map(row).collect()
+}
+
+/// Some sites and departments.
+pub(super) fn units() -> Vec<Unit> {
+    let unit = |id, kind, name: &str, devices| Unit { id, kind, name: name.to_owned(), devices };
+    vec![
+        unit(1, UnitKind::Site, "Berlin", 700),
+        unit(2, UnitKind::Site, "Lyon", 484),
+        unit(3, UnitKind::Department, "Finance", 90),
+        unit(4, UnitKind::Department, "IT and more", 1),
+    ]
+}
+
+/// The page of sites and departments, with or without a look at other rules.
+pub(super) fn units_page(shell: Shell, preview: bool) -> super::units::UnitsPage {
+    let moves = vec![
+        UnitMove { kind: UnitKind::Site, before: some("Berlin"), after: some("Lyon"), devices: 2 },
+        UnitMove { kind: UnitKind::Department, before: None, after: some("Finance"), devices: 1 },
+    ];
+    let preview = preview.then_some(UnitPreview { devices: 3, moves, held_by_hand: 1 });
+    let rules = "subnet 10.1.0.0/16 site Berlin\nhostname srv-* department IT and more\n";
+    super::units::UnitsPage::new(shell, units(), rules.to_owned(), preview)
+}
+
+/// The page that sets what an account sees.
+pub(super) fn scope_page(scope: &Scope) -> super::account_scope::ScopePage {
+    let account = accounts().remove(1);
+    super::account_scope::ScopePage::new(shell(), account, &units(), scope, &Scope::whole())
+}
+
 /// Some entries of the audit log.
 pub(super) fn audit_page() -> Page<AuditLine> {
     let device = format!("device {} LT-0042", id(42));
@@ -866,7 +909,7 @@ fn pages() -> Vec<(String, String)> {
         ),
         (
             "enroll".to_owned(),
-            enroll::EnrollPage::new(shell().at("enroll"), tokens(), new_token, None)
+            enroll::EnrollPage::new(shell().at("enroll"), tokens(), units(), new_token, None)
                 .render()
                 .unwrap(),
         ),
@@ -881,7 +924,7 @@ fn pages() -> Vec<(String, String)> {
         ),
         (
             "accounts".to_owned(),
-            AccountsPage::new(shell(), accounts(), NewAccount::empty().unwrap(), None, None)
+            AccountsPage::new(shell(), account_rows(), NewAccount::empty().unwrap(), None, None)
                 .render()
                 .unwrap(),
         ),
@@ -926,6 +969,12 @@ fn pages() -> Vec<(String, String)> {
             SettingsPage::in_force(shell(), &crate::domain::Policy::default(), true)
                 .render()
                 .unwrap(),
+        ),
+        ("units".to_owned(), units_page(shell(), false).render().unwrap()),
+        ("units-preview".to_owned(), units_page(shell(), true).render().unwrap()),
+        (
+            "account-scope".to_owned(),
+            scope_page(&Scope::of(Some([1].into()), None)).render().unwrap(),
         ),
         ("settings-preview".to_owned(), settings().render().unwrap()),
         ("collected".to_owned(), CollectedPage::new(shell()).render().unwrap()),
@@ -1019,6 +1068,8 @@ const OURS: &[&str] = &[
     "last_seen_at",
     "enrolled_at",
     "worst_severity",
+    "site_from",
+    "department_from",
     "severity",
     "state",
     "since",

@@ -53,7 +53,7 @@ pub(super) async fn get(
     let answer = if query.is_empty() {
         SearchAnswer { query, hits: Vec::new(), total: 0, as_of }
     } else {
-        view::search::search(&app, &query, HITS_SHOWN, as_of).await?
+        view::search::search(&app, &caller.scope, &query, HITS_SHOWN, as_of).await?
     };
     if let Some(address) = only_hit(&answer) {
         return Ok(Redirect::to(&address).into_response());

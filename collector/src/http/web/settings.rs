@@ -13,7 +13,7 @@ use crate::domain::Policy;
 use crate::domain::policy::{DiskFree, MissingAfter, PolicyError};
 use crate::http::Error;
 use crate::http::api::policy;
-use crate::http::auth::It;
+use crate::http::auth::WholeIt;
 use crate::view;
 use crate::view::policy::PolicyPreview;
 
@@ -282,7 +282,7 @@ impl SettingsPage {
 }
 
 /// `GET /settings`
-pub(super) async fn get(State(app): State<App>, It(caller): It, visit: Visit) -> Page {
+pub(super) async fn get(State(app): State<App>, WholeIt(caller): WholeIt, visit: Visit) -> Page {
     app.fleet.ready().await;
     let saved = visit.params.get("saved").is_some();
     let shell = visit.shell(&app, &caller, "settings");
@@ -292,7 +292,7 @@ pub(super) async fn get(State(app): State<App>, It(caller): It, visit: Visit) ->
 /// `POST /settings`: a look at what these thresholds would flag, or setting them.
 pub(super) async fn post(
     State(app): State<App>,
-    It(caller): It,
+    WholeIt(caller): WholeIt,
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Error> {

@@ -33,6 +33,8 @@ pub(super) struct Viewer {
     pub(super) name: String,
     /// What the person may do.
     pub(super) role: Role,
+    /// The person sees a part of the fleet only.
+    pub(super) limited: bool,
 }
 
 impl Viewer {
@@ -160,6 +162,11 @@ impl Shell {
     /// Whether the viewer looks after accounts.
     pub(super) fn is_admin(&self) -> bool {
         self.may(Role::Admin)
+    }
+
+    /// Whether the viewer sees the whole fleet.
+    pub(super) fn is_whole(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| !viewer.limited)
     }
 
     /// Whether the viewer looks after devices.

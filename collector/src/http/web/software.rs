@@ -89,7 +89,7 @@ pub(super) async fn get(State(app): State<App>, Helpdesk(caller): Helpdesk, visi
         cursor: params.text("cursor"),
         limit: Some(100),
     };
-    let rows = view::software::titles(&app, &filter).await?;
+    let rows = view::software::titles(&app, &caller.scope, &filter).await?;
     page(&SoftwarePage::new(visit.shell(&app, &caller, "software"), params, rows))
 }
 
@@ -102,7 +102,8 @@ pub(super) async fn title(
     let source = visit.params.get("source").ok_or(Error::NotFound)?;
     // A name may begin or end with blanks, so it is taken as it is.
     let name = visit.params.all("name").next().ok_or(Error::NotFound)?;
-    let found = view::software::detail(&app, source, name).await?.ok_or(Error::NotFound)?;
+    let found =
+        view::software::detail(&app, &caller.scope, source, name).await?.ok_or(Error::NotFound)?;
     page(&TitlePage::new(visit.shell(&app, &caller, "software"), found))
 }
 

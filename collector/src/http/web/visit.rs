@@ -34,7 +34,11 @@ pub(super) struct Visit {
 impl Visit {
     /// The frame of the page for this caller.
     pub(super) fn shell(&self, app: &App, caller: &Caller, section: &'static str) -> Shell {
-        let viewer = Viewer { name: caller.name.clone(), role: caller.role };
+        let viewer = Viewer {
+            name: caller.name.clone(),
+            role: caller.role,
+            limited: !caller.scope.is_whole(),
+        };
         Shell::new(viewer, &self.headers, &self.here, app.clock.now()).at(section)
     }
 

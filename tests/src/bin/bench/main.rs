@@ -14,6 +14,7 @@ mod reports;
 mod store_only;
 mod stored;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -51,6 +52,10 @@ struct Arguments {
     /// An empty PostgreSQL database to use instead of SQLite.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Where the collector keeps its data; with SQLite, a fleet that lies there already is asked and
+    /// not made again.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
     /// The exports are left out: they grow with the fleet.
     #[arg(long)]
     no_exports: bool,
@@ -87,20 +92,28 @@ async fn main() -> ExitCode {
         return store_only::run(&arguments).await;
     }
     let folder = tempfile::tempdir().expect("a folder for the collector");
-    let data = folder.path().join("data");
+    let data = arguments.folder.clone().unwrap_or_else(|| folder.path().join("data"));
+    let known = data.join("rollcall.db").exists();
     let start = |fresh| match &arguments.database {
         Some(url) => Collector::serve(&data, url, fresh),
         None => Collector::start(&data, &["--no-self"]),
     };
-    let collector = start(true);
+    let collector = start(!known);
     let watched = Watched { pid: collector.pid(), database: arguments.database.clone() };
-    let console = Console::set_up(&collector).await;
-    let devices = Arc::new(enrolled(&arguments, &collector).await);
     let mut failed = 0;
-    let expected = report(&arguments, &collector, &watched, &devices, &mut failed).await;
-    told(stored::check(&expected, &console, &data, &watched, &devices).await, &mut failed);
+    let (console, ids) = if known {
+        let console = Console::sign_in(&collector.url).await;
+        let ids = questions::ids(&console).await;
+        (console, ids)
+    } else {
+        let console = Console::set_up(&collector).await;
+        let devices = Arc::new(enrolled(&arguments, &collector).await);
+        let expected = report(&arguments, &collector, &watched, &devices, &mut failed).await;
+        told(stored::check(&expected, &console, &data, &watched, &devices).await, &mut failed);
+        (console, devices.iter().map(|device| device.id.to_string()).collect())
+    };
 
-    for question in questions::questions(&devices) {
+    for question in questions::questions(&ids) {
         let (count, readers) = (arguments.questions, arguments.readers);
         let asked = questions::ask(&question, count, readers, &console, &watched).await;
         told(asked, &mut failed);
@@ -158,15 +171,12 @@ async fn report(
     failed: &mut usize,
 ) -> Expected {
     let wire = Wire::new(&collector.url);
-    let send = async |name: String, requests, concurrency| {
-        let phase = Phase::start(name, watched);
-        reports::send(phase, requests, devices, &wire, concurrency).await
-    };
     let count = arguments.devices;
     let usual = arguments.first_concurrency();
     let mut held = Expected { seq: 1, day: 0, changes: 0 };
-    let first = reports::prepared(count, |computer| made_at(computer.report(1, 0, at(0)), at(1)));
-    told(send("first".to_owned(), first, usual).await, failed);
+    let first = |computer: Computer| made_at(computer.report(1, 0, at(0)), at(1));
+    let phase = Phase::new("first", watched);
+    told(reports::send(phase, first, devices, &wire, usual).await, failed);
     let mut phases = Vec::new();
     if arguments.days > 0 {
         phases.push(("changed, whole list", Lists::Whole, 1, usual));
@@ -181,17 +191,19 @@ async fn report(
     }
     for (name, lists, days, at_once) in phases {
         let (seq, days) = (held.seq + 1, (held.day, held.day + days));
-        let requests = reports::prepared(count, |computer| changed(computer, seq, days, lists));
-        told(send(format!("{name}, {at_once} at once"), requests, at_once).await, failed);
+        let make = |computer| changed(computer, seq, days, lists);
+        let phase = Phase::new(format!("{name}, {at_once} at once"), watched);
+        told(reports::send(phase, make, devices, &wire, at_once).await, failed);
         let other = (0..count).filter(|number| Computer { number: *number }.changes_between(days));
         held = Expected { seq, day: days.1, changes: held.changes + other.count() as u64 };
     }
     for _ in 0..arguments.rounds {
         let (seq, day) = (held.seq + 1, held.day);
-        let unchanged = reports::prepared(count, |computer| {
+        let make = |computer: Computer| {
             made_at(without_bodies(computer.report(seq, day, at(0)), |_| true), at(seq))
-        });
-        told(send("unchanged".to_owned(), unchanged, usual).await, failed);
+        };
+        let phase = Phase::new("unchanged", watched);
+        told(reports::send(phase, make, devices, &wire, usual).await, failed);
         held.seq = seq;
     }
     held

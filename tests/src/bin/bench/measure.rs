@@ -68,11 +68,20 @@ pub(crate) fn bytes_in(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// One phase of requests, from its first to its last.
+/// One phase of requests, which may be sent in several pieces; what is between them is not counted.
 pub(crate) struct Phase {
     name: String,
     watched: Watched,
-    before: Option<Usage>,
+    taken: Taken,
+    wall: Duration,
+    cpu_ms: u64,
+    written: u64,
+    rss: u64,
+}
+
+/// The begin of a piece.
+pub(crate) struct Begun {
+    usage: Option<Usage>,
     start: Instant,
 }
 
@@ -100,16 +109,38 @@ impl Taken {
 }
 
 impl Phase {
-    /// Begins now.
-    pub(crate) fn start(name: impl Into<String>, watched: &Watched) -> Self {
-        let (name, watched) = (name.into(), watched.clone());
-        Self { name, before: watched.usage(), watched, start: clock() }
+    /// A phase without requests.
+    pub(crate) fn new(name: impl Into<String>, watched: &Watched) -> Self {
+        Self {
+            name: name.into(),
+            watched: watched.clone(),
+            taken: Taken::default(),
+            wall: Duration::ZERO,
+            cpu_ms: 0,
+            written: 0,
+            rss: 0,
+        }
+    }
+
+    /// A piece begins now.
+    pub(crate) fn begin(&self) -> Begun {
+        Begun { usage: self.watched.usage(), start: clock() }
+    }
+
+    /// The piece ends now.
+    pub(crate) fn add(&mut self, begun: &Begun, taken: Taken) {
+        self.wall += begun.start.elapsed();
+        if let (Some(before), Some(after)) = (begun.usage, self.watched.usage()) {
+            self.cpu_ms += after.cpu_ms - before.cpu_ms;
+            self.written += after.written.saturating_sub(before.written);
+            self.rss = after.rss;
+        }
+        self.taken.add(taken);
     }
 
     /// Its figures in one line, and how many requests failed.
-    pub(crate) fn end(self, mut taken: Taken) -> (String, usize) {
-        let wall = self.start.elapsed();
-        let after = self.watched.usage();
+    pub(crate) fn end(self) -> (String, usize) {
+        let Self { name, mut taken, wall, cpu_ms, written, rss, .. } = self;
         let count = taken.times.len();
         taken.times.sort_unstable();
         let at = |part: f64| {
@@ -118,7 +149,7 @@ impl Phase {
         };
         let mut line = format!(
             "{:<24} {count:>7} {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  {:>7} B each",
-            self.name,
+            name,
             count as f64 / wall.as_secs_f64(),
             at(0.5),
             at(0.99),
@@ -127,13 +158,13 @@ impl Phase {
         if taken.retries > 0 {
             let _ = write!(line, "  {} retries", taken.retries);
         }
-        if let (Some(before), Some(after)) = (self.before, after) {
-            let each = (after.cpu_ms - before.cpu_ms) as f64 / count.max(1) as f64;
-            let written = after.written.saturating_sub(before.written) / count.max(1) as u64;
+        if rss > 0 {
+            let each = cpu_ms as f64 / count.max(1) as f64;
+            let written = written / count.max(1) as u64;
             let _ = write!(
                 line,
                 "  collector {each:.3} ms CPU and {written} B written each, {} MiB",
-                after.rss >> 20
+                rss >> 20
             );
         }
         for failure in taken.failures.iter().take(3) {

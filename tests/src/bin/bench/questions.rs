@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rollcall_tests::console::Console;
 use rollcall_tests::synthetic::{Computer, mix};
-use rollcall_tests::wire::Device;
 use tokio::task::JoinSet;
 
 use crate::measure::{Phase, Taken, Watched, clock};
@@ -13,9 +12,24 @@ use crate::measure::{Phase, Taken, Watched, clock};
 /// A kind of question and how its addresses are made.
 type Question<'a> = (&'static str, Box<dyn Fn(u64) -> String + 'a>);
 
+/// The ids of a fleet that was made before, in the order of its numbers.
+pub(crate) async fn ids(console: &Console) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("/api/v1/devices?sort=hostname&limit=500{cursor}");
+        let page = console.json(&page).await;
+        let items = page["items"].as_array().into_iter().flatten();
+        ids.extend(items.filter_map(|item| Some(item["id"].as_str()?.to_owned())));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
 /// Every kind of question, for a fleet of this many devices.
-pub(crate) fn questions(devices: &[Device]) -> Vec<Question<'_>> {
-    let pick = |n: u64| usize::try_from(mix(n, 21, 4)).unwrap_or(0) % devices.len().max(1);
+pub(crate) fn questions(ids: &[String]) -> Vec<Question<'_>> {
+    let pick = |n: u64| usize::try_from(mix(n, 21, 4)).unwrap_or(0) % ids.len().max(1);
     let computer = move |n: u64| Computer { number: u32::try_from(pick(n)).unwrap_or(0) };
     vec![
         ("search whole", Box::new(move |n| format!("/api/v1/search?q={}", computer(n).serial()))),
@@ -27,15 +41,9 @@ pub(crate) fn questions(devices: &[Device]) -> Vec<Question<'_>> {
             }),
         ),
         ("search 2 letters", Box::new(|n| format!("/api/v1/search?q={:02x}", n % 256))),
-        ("device page", Box::new(move |n| format!("/devices/{}", devices[pick(n)].id))),
-        (
-            "device software",
-            Box::new(move |n| format!("/devices/{}?tab=software", devices[pick(n)].id)),
-        ),
-        (
-            "device changes",
-            Box::new(move |n| format!("/devices/{}?tab=changes", devices[pick(n)].id)),
-        ),
+        ("device page", Box::new(move |n| format!("/devices/{}", ids[pick(n)]))),
+        ("device software", Box::new(move |n| format!("/devices/{}?tab=software", ids[pick(n)]))),
+        ("device changes", Box::new(move |n| format!("/devices/{}?tab=changes", ids[pick(n)]))),
         ("home", Box::new(|_| "/".to_owned())),
         (
             "list of devices",
@@ -72,7 +80,8 @@ pub(crate) async fn ask(
 ) -> (String, usize) {
     let addresses: Arc<Vec<String>> = Arc::new((0..count).map(address).collect());
     let next = Arc::new(AtomicUsize::new(0));
-    let phase = Phase::start(*name, watched);
+    let mut phase = Phase::new(*name, watched);
+    let begun = phase.begin();
     let mut workers = JoinSet::new();
     for _ in 0..concurrency {
         let (addresses, next, console) =
@@ -95,7 +104,8 @@ pub(crate) async fn ask(
     while let Some(worker) = workers.join_next().await {
         taken.add(worker.expect("a worker ends"));
     }
-    phase.end(taken)
+    phase.add(&begun, taken);
+    phase.end()
 }
 
 /// Streams one export to its end: its figures in one line, and whether it failed.

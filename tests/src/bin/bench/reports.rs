@@ -1,5 +1,6 @@
 //! Signed reports of the synthetic fleet: first ones, changed ones, unchanged ones.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -27,14 +28,24 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0))
 }
 
-/// Packs a request of every computer, so that the figures are the collector's and the wire's.
-pub(crate) fn prepared(devices: u32, make: impl Fn(Computer) -> CheckIn + Sync) -> Vec<Request> {
+/// Computers whose requests are packed at a time and then sent.
+pub(crate) const PIECE: u32 = 4_000;
+
+/// The numbers of a fleet's computers, piece by piece.
+pub(crate) fn pieces(devices: u32) -> impl Iterator<Item = Range<u32>> {
+    (0..devices)
+        .step_by(PIECE as usize)
+        .map(move |first| first..first.saturating_add(PIECE).min(devices))
+}
+
+/// Packs a request of each computer, so that the figures are the collector's and the wire's.
+fn prepared(numbers: &Range<u32>, make: &(impl Fn(Computer) -> CheckIn + Sync)) -> Vec<Request> {
     let threads = 2;
     std::thread::scope(|scope| {
-        let make = &make;
         let pack_part = |part| {
             move || {
-                (0..devices)
+                numbers
+                    .clone()
                     .filter(|number| number % threads == part)
                     .map(|number| {
                         let report = make(Computer { number });
@@ -92,14 +103,29 @@ pub(crate) fn made_at(report: CheckIn, at: Timestamp) -> CheckIn {
     CheckIn { observed_at: at, sent_at: now(), ..report }
 }
 
-/// Sends them all, `concurrency` at once.
+/// Sends a report of every device, `concurrency` at once.
 pub(crate) async fn send(
-    phase: Phase,
-    requests: Vec<Request>,
+    mut phase: Phase,
+    make: impl Fn(Computer) -> CheckIn + Sync,
     devices: &Arc<Vec<Device>>,
     wire: &Wire,
     concurrency: usize,
 ) -> (String, usize) {
+    for numbers in pieces(u32::try_from(devices.len()).unwrap_or(u32::MAX)) {
+        let requests = prepared(&numbers, &make);
+        let begun = phase.begin();
+        let taken = send_piece(requests, devices, wire, concurrency).await;
+        phase.add(&begun, taken);
+    }
+    phase.end()
+}
+
+async fn send_piece(
+    requests: Vec<Request>,
+    devices: &Arc<Vec<Device>>,
+    wire: &Wire,
+    concurrency: usize,
+) -> Taken {
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
@@ -121,7 +147,7 @@ pub(crate) async fn send(
     while let Some(worker) = workers.join_next().await {
         taken.add(worker.expect("a worker ends"));
     }
-    phase.end(taken)
+    taken
 }
 
 /// A device waits this long at first before it sends a refused report again, then twice as long.

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::measure::{Phase, Taken, Watched, clock};
-use crate::reports::{Lists, at, changed, made_at, now};
+use crate::reports::{Lists, at, changed, made_at, now, pieces};
 use crate::{Arguments, PATCH_DAYS, told};
 
 /// Makes a computer's report of one phase.
@@ -50,9 +50,15 @@ pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
     ];
     for (name, make) in phases {
         let at_once = arguments.first_concurrency();
-        let reports = (0..arguments.devices).map(|number| make(Computer { number })).collect();
-        let phase = Phase::start(format!("{name}, {at_once} at once"), &watched);
-        told(phase.end(send(&store, &devices, reports, at_once).await), &mut failed);
+        let mut phase = Phase::new(format!("{name}, {at_once} at once"), &watched);
+        for numbers in pieces(arguments.devices) {
+            let first = numbers.start as usize;
+            let reports = numbers.map(|number| make(Computer { number })).collect();
+            let begun = phase.begin();
+            let taken = send(&store, &devices, first, reports, at_once).await;
+            phase.add(&begun, taken);
+        }
+        told(phase.end(), &mut failed);
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -83,6 +89,7 @@ async fn enroll(store: &Store, computer: Computer) -> DeviceKey {
 async fn send(
     store: &Store,
     devices: &Arc<Vec<DeviceKey>>,
+    first: usize,
     reports: Vec<CheckIn>,
     at_once: usize,
 ) -> Taken {
@@ -98,7 +105,8 @@ async fn send(
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(report) = reports.get(number) else { return taken };
                 let sent = clock();
-                let stored = store_report(&store, devices[number], report.clone(), now()).await;
+                let stored =
+                    store_report(&store, devices[first + number], report.clone(), now()).await;
                 taken.times.push(sent.elapsed());
                 match stored {
                     Ok((answer, _)) if answer.stored => {}

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 300)]
     overload_s: u64,
     /// Devices of the overload
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 3_000)]
     overload_devices: u32,
     /// Devices that come back after an outage
     #[arg(long, default_value_t = 5_000)]

@@ -17,7 +17,7 @@ pub(in crate::http::api) async fn approve(
     State(app): State<App>,
     Path(id): Path<DeviceId>,
 ) -> Result<Json<DeviceSummary>, Error> {
-    let row = row(&app, id).await?;
+    let row = row(&app, &caller, id).await?;
     if !row.pending {
         return Err(Error::Conflict("this device does not wait for approval".to_owned()));
     }

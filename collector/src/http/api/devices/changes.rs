@@ -24,18 +24,20 @@ pub(in crate::http::api) struct Part {
     cursor: Option<String>,
     /// Rows a page, 1 to 500; 50 when absent. The changes of one report stay together, so a page
     /// may be longer.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
 }
 
 /// What changed, newest first.
 pub(in crate::http::api) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
     Query(Part { as_of, cursor, limit }): Query<Part>,
 ) -> Result<Json<Page<Change>>, Error> {
     let limit = answer::limit(limit)?;
-    let page = view::device::changes(&app, id, as_of, cursor.as_deref(), limit).await?;
+    let page =
+        view::device::changes(&app, &caller.scope, id, as_of, cursor.as_deref(), limit).await?;
     page.map(Json).ok_or(Error::NotFound)
 }
 

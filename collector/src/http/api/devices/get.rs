@@ -14,12 +14,12 @@ use crate::view;
 
 /// Everything of one device but its software.
 pub(in crate::http::api) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
     Query(Moment { as_of }): Query<Moment>,
 ) -> Result<Json<DeviceDetail>, Error> {
-    view::device::detail(&app, id, as_of).await?.map(Json).ok_or(Error::NotFound)
+    view::device::detail(&app, &caller.scope, id, as_of).await?.map(Json).ok_or(Error::NotFound)
 }
 
 #[cfg(test)]

@@ -13,11 +13,11 @@ use crate::view;
 
 /// One page of the devices that pass the filter.
 pub(in crate::http::api) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Query(filter): Query<DeviceFilter>,
 ) -> Result<Json<Page<DeviceSummary>>, Error> {
-    Ok(Json(view::devices::list(&app, &filter).await?))
+    Ok(Json(view::devices::list(&app, &caller.scope, &filter).await?))
 }
 
 #[cfg(test)]

@@ -21,10 +21,11 @@ use crate::http::auth::Caller;
 use crate::store::device::{DeviceKey, DeviceRow};
 use crate::store::enroll::Decision;
 
-/// The device of this id.
-async fn row(app: &App, id: DeviceId) -> Result<DeviceRow, Error> {
+/// The device of this id, inside of what the caller may see.
+async fn row(app: &App, caller: &Caller, id: DeviceId) -> Result<DeviceRow, Error> {
     app.fleet.ready().await;
-    app.store.device(id).await?.ok_or(Error::NotFound)
+    let row = app.store.device(id).await?.filter(|row| row.is_in(&caller.scope));
+    row.ok_or(Error::NotFound)
 }
 
 /// What a person decided about a device, to be stored with it.

@@ -29,7 +29,7 @@ pub(in crate::http::api) async fn put(
     Body(NoteRequest { text: note }): Body<NoteRequest>,
 ) -> Result<StatusCode, Error> {
     let note = text("text", Some(note.replace("\r\n", "\n")), 10_000)?.unwrap_or_default();
-    let row = row(&app, id).await?;
+    let row = row(&app, &caller, id).await?;
     app.store.set_notes_text(row.key, &note, &caller.by(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,11 +14,11 @@ use crate::view;
 
 /// People seen on the device, latest first.
 pub(in crate::http::api) async fn list(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
 ) -> Result<Json<Listed<Person>>, Error> {
-    let items = view::device::people(&app, id).await?.ok_or(Error::NotFound)?;
+    let items = view::device::people(&app, &caller.scope, id).await?.ok_or(Error::NotFound)?;
     Ok(Json(Listed { items }))
 }
 

@@ -30,7 +30,7 @@ pub(in crate::http::api) async fn retire(
     Body(RetireRequest { reason }): Body<RetireRequest>,
 ) -> Result<Json<DeviceSummary>, Error> {
     let reason = text("reason", reason, 500)?.unwrap_or_else(|| "no reason given".to_owned());
-    let row = row(&app, id).await?;
+    let row = row(&app, &caller, id).await?;
     if row.retired_at.is_some() {
         return Err(Error::Conflict("this device is retired already".to_owned()));
     }

@@ -14,12 +14,12 @@ use crate::view;
 
 /// The installed software, sorted by name.
 pub(in crate::http::api) async fn get(
-    _: Helpdesk,
+    Helpdesk(caller): Helpdesk,
     State(app): State<App>,
     Path(id): Path<DeviceId>,
     Query(Moment { as_of }): Query<Moment>,
 ) -> Result<Json<DeviceSoftware>, Error> {
-    view::device::software(&app, id, as_of).await?.map(Json).ok_or(Error::NotFound)
+    view::device::software(&app, &caller.scope, id, as_of).await?.map(Json).ok_or(Error::NotFound)
 }
 
 #[cfg(test)]

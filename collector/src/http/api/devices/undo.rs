@@ -13,6 +13,7 @@ use crate::http::input::Path;
 use crate::job::evaluate;
 use crate::store::device::DeviceKey;
 use crate::store::merge::Undone;
+use crate::view;
 
 /// Takes one decision about who a device is back.
 pub(in crate::http::api) async fn undo(
@@ -31,7 +32,11 @@ pub(in crate::http) async fn take_back(
     id: DeviceId,
     decision: i64,
 ) -> Result<DeviceKey, Error> {
-    let row = row(app, id).await?;
+    let row = row(app, caller, id).await?;
+    let seen = view::device::decisions(app, &caller.scope, row.key, None).await?;
+    if !seen.iter().any(|one| one.id == decision) {
+        return Err(Error::NotFound);
+    }
     let now = app.clock.now();
     match app.store.undo_decision(row.key, decision, &caller.label(), now).await? {
         Undone::Done(_) => {
