@@ -1,7 +1,5 @@
 //! What is collected stands in a document, field by field, and nobody was forgotten in it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use rollcall_shared::privacy;
 use rollcall_tests::collected::{document, fields};
 
