@@ -6,6 +6,7 @@
 mod database;
 mod open;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +34,19 @@ pub struct Host {
     inputs: Option<Arc<Mutex<Inputs>>>,
     /// What is read through this value is counted here.
     meter: Arc<Meter>,
+    /// Which packages brought which programs, as long as no package comes or goes.
+    pub(crate) owners: Arc<Mutex<Owners>>,
     #[cfg(test)]
     opened: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// What was looked up in the lists of packages, which is dear, and the lists it was found in.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    /// The lists as they were; `None` for one that was not there.
+    pub(crate) lists: Vec<Option<FileInfo>>,
+    /// The package of each program; `None` for a program of no package.
+    pub(crate) packages: BTreeMap<String, Option<String>>,
 }
 
 /// Why something could not be read.
@@ -119,6 +131,7 @@ impl Host {
             homes: false,
             inputs: None,
             meter: Arc::default(),
+            owners: Arc::default(),
             #[cfg(test)]
             opened: Arc::default(),
         }
