@@ -2,6 +2,7 @@
 //!
 //! This is all that other programs use: the agent's own binary, the collector's `up`, tests.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,15 +19,18 @@ use crate::config::Config;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::gather::{Gathering, Observer, Options};
+use crate::guard;
 use crate::host::Host;
 use crate::now::{Present, SystemPresent};
 use crate::paths::Paths;
+use crate::proxy::Proxy;
 use crate::report::{Naming, assemble, fit};
 use crate::schedule::{Outcome, Schedule, device_number};
+use crate::service::Manager;
 use crate::settings;
 use crate::spool::{Spool, digests_of};
 use crate::state::{State, StateError};
-use crate::status;
+use crate::status::{self, Asked};
 use crate::tls::{Tls, Trust};
 
 /// A running request may take so long after the agent was asked to stop.
@@ -49,10 +53,14 @@ pub struct Agent {
     pub(crate) look: Look,
     /// When every source was asked last.
     full_look_at: Option<Timestamp>,
+    /// When each source was asked last since the start, and what it cost.
+    pub(crate) asked: BTreeMap<String, Asked>,
     /// The list of software that the collector holds, as far as known since the start.
     pub(crate) held: Option<Held>,
     /// Reports that could not be written down; they are sent from here.
     pub(crate) unspooled: Vec<CheckIn>,
+    /// Who started this process and wants to hear how it goes.
+    manager: Option<Arc<Manager>>,
     /// What could not be written down although the collector has stored the report.
     pub(crate) trouble: Option<StateError>,
 }
@@ -102,11 +110,20 @@ impl Agent {
 
     /// Opens the state of an agent that looks at another root than the running system.
     pub fn open_on(paths: Paths, config: Config, host: Host) -> Result<Self, Error> {
+        Self::open_as_of(paths, config, host, Arc::new(SystemPresent))
+    }
+
+    /// The same with a clock and a random source of the caller's.
+    pub fn open_as_of(
+        paths: Paths,
+        config: Config,
+        host: Host,
+        present: Arc<dyn Present>,
+    ) -> Result<Self, Error> {
         let observer = Mutex::new(Observer::new(host));
         let look: Look = Arc::new(move |options| {
             observer.lock().unwrap_or_else(PoisonError::into_inner).look(options)
         });
-        let present = Arc::new(SystemPresent);
         Self::open_with(paths, config, Parts { disk: Disk::default(), present, look })
     }
 
@@ -127,8 +144,10 @@ impl Agent {
             client: None,
             look,
             full_look_at: None,
+            asked: BTreeMap::new(),
             held: None,
             unspooled: Vec::new(),
+            manager: None,
             trouble: None,
         })
     }
@@ -136,6 +155,11 @@ impl Agent {
     /// Who this device is, once enrolled.
     pub fn identity(&self) -> Option<&crate::state::Identity> {
         self.state.identity.as_ref()
+    }
+
+    /// Tells a service manager how each check-in ended.
+    pub(crate) fn tell_to(&mut self, manager: Arc<Manager>) {
+        self.manager = Some(manager);
     }
 
     /// A client that believes whom it shall.
@@ -147,7 +171,10 @@ impl Agent {
             connect: Duration::from_secs(self.config.connect_timeout_s.into()),
             request: Duration::from_secs(self.config.request_timeout_s.into()),
         };
-        Ok(Client::new(address, tls, time_outs))
+        let proxy =
+            Proxy::on_the_way(self.config.proxy.as_ref(), &address, crate::config::environment)
+                .map_err(reach)?;
+        Ok(Client::new(address, tls, time_outs).through(proxy))
     }
 
     /// Looks at the computer without holding up anything else.
@@ -157,13 +184,21 @@ impl Agent {
         let now = self.present.now();
         let full = settings::full_look_is_due(self.full_look_at, now, settings);
         let options = Options { full, now, ..settings::options(&self.config, settings) };
-        let gathering =
+        let mut gathering =
             tokio::task::spawn_blocking(move || look(&options)).await.map_err(|error| {
                 Error::Internal(format!("looking at the computer stopped: {error}"))
             })?;
-        if full {
+        for (source, cost) in &gathering.cost.sources {
+            self.asked.insert(source.clone(), Asked { at: now, cost: cost.clone() });
+        }
+        let ledger = &mut self.state.ledger;
+        // A second look decides, and none of its sources may answer from memory.
+        if guard::hold_back(&mut gathering, &ledger.rows, &mut ledger.held_back) {
+            self.full_look_at = None;
+        } else if full {
             self.full_look_at = Some(now);
         }
+        ledger.rows.extend(guard::rows_of(&gathering));
         Ok(gathering)
     }
 
@@ -295,6 +330,12 @@ impl Agent {
     /// Says how a check-in ended, in the log and in the status file.
     fn tell(&self, result: &Result<OnceOutcome, Error>, wait: Duration) {
         let next_s = wait.as_secs();
+        if let Some(manager) = &self.manager {
+            manager.status(&match result {
+                Ok(_) => format!("Checked in; the next time in {next_s} s"),
+                Err(error) => format!("{error}; tried again in {next_s} s"),
+            });
+        }
         match result {
             Ok(outcome) => {
                 tracing::info!(reports.stored = outcome.stored, next_s, "checked in");

@@ -15,6 +15,7 @@ use crate::paths::{Paths, is_privileged, usual_config};
 const EXAMPLES: &str = "\
 Examples:
   rollcall-agent show                 what would be sent, without sending it
+  rollcall-agent explain software     what is read for it, and what it tells of people
   rollcall-agent enroll -             paste the join string from the Enrol page
   rollcall-agent once                 look and report now
   rollcall-agent status               enrolled where, last report, next run
@@ -59,8 +60,13 @@ pub(crate) enum Command {
         #[arg(long, env = "ROLLCALL_JOIN", value_name = "JOIN", hide_env_values = true)]
         join: Option<String>,
     },
+    /// Check in again and again, started by the service control manager
+    #[cfg(windows)]
+    Service,
     /// Show what would be sent
     Show(command::show::Arguments),
+    /// Say of one section what is read for it and why, what is missing, and what it tells of people
+    Explain(command::explain::Arguments),
     /// List what is looked at, and where
     Sources {
         /// As JSON
@@ -162,6 +168,7 @@ fn origins(matches: &ArgMatches, file: &Raw, path: &Path) -> Vec<(&'static str, 
         file.check_in_interval_s.is_some(),
         file.connect_timeout_s.is_some(),
         file.request_timeout_s.is_some(),
+        file.proxy.is_some(),
         file.log.is_some(),
         file.log_format.is_some(),
     ];

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::proxy::Proxy;
 use crate::reach::ReachError;
 use crate::tls::Tls;
 
@@ -78,6 +79,11 @@ impl Address {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self { host, port, tls, authority: authority.as_str().to_owned() })
+    }
+
+    /// A host that is spoken to without TLS before something else: a proxy.
+    pub(crate) fn plain(host: &str, port: u16) -> Self {
+        Self { host: host.to_owned(), port, tls: false, authority: String::new() }
     }
 
     /// Finds the IP addresses.
@@ -171,13 +177,20 @@ pub struct Client {
     address: Address,
     tls: Tls,
     time_outs: TimeOuts,
+    proxy: Option<Proxy>,
     open: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
     /// A client that has not connected yet.
     pub fn new(address: Address, tls: Tls, time_outs: TimeOuts) -> Self {
-        Self { address, tls, time_outs, open: None }
+        Self { address, tls, time_outs, proxy: None, open: None }
+    }
+
+    /// The same through a proxy, where there is one.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// The CA certificate (DER) that was seen and believed while enrolling.
@@ -260,8 +273,12 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ReachError> {
         let limit = self.time_outs.connect;
-        let addresses = self.address.resolve(limit).await?;
-        let stream = self.address.connect(&addresses, limit).await?;
+        let stream = if let Some(proxy) = &self.proxy {
+            proxy.connect(&self.address, limit).await?
+        } else {
+            let addresses = self.address.resolve(limit).await?;
+            self.address.connect(&addresses, limit).await?
+        };
         if self.address.tls {
             speak(self.address.handshake(stream, &self.tls, limit).await?).await
         } else {

@@ -37,3 +37,17 @@ pub fn process_cpu_ms() -> u64 {
         0
     }
 }
+
+/// Processor time the calling thread has used so far; zero where the system does not say.
+pub(crate) fn thread_cpu() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(spent.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(spent.tv_nsec).unwrap_or_default())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    {
+        Duration::ZERO
+    }
+}

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::proxy;
+
 /// The example file, which is also the documentation of every key.
 pub const EXAMPLE: &str = include_str!("../config.example.toml");
 
@@ -36,6 +38,11 @@ pub struct Raw {
     /// Seconds that one request may take
     #[arg(long, global = true, env = "ROLLCALL_REQUEST_TIMEOUT_S", value_name = "SECONDS")]
     pub request_timeout_s: Option<u32>,
+    /// Proxy on the way to the collector, `none` for no proxy whatever the environment says
+    /// (better given as environment or in the file when it holds a password)
+    #[arg(long, global = true, env = "ROLLCALL_PROXY", value_name = "URL", hide_env_values = true)]
+    #[arg(value_parser = |text: &str| Ok::<_, std::convert::Infallible>(proxy::Setting::from(text)))]
+    pub proxy: Option<proxy::Setting>,
     /// What is told on stderr: error, warn, info, debug or trace
     #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
@@ -52,6 +59,7 @@ pub const KEYS: &[&str] = &[
     "check_in_interval_s",
     "connect_timeout_s",
     "request_timeout_s",
+    "proxy",
     "log",
     "log_format",
 ];
@@ -67,6 +75,7 @@ impl Raw {
             check_in_interval_s: self.check_in_interval_s.or(below.check_in_interval_s),
             connect_timeout_s: self.connect_timeout_s.or(below.connect_timeout_s),
             request_timeout_s: self.request_timeout_s.or(below.request_timeout_s),
+            proxy: self.proxy.or(below.proxy),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
         }
@@ -133,6 +142,19 @@ impl Raw {
                 1..=3600,
                 defaults.request_timeout_s,
             )?,
+            proxy: match self.proxy.filter(|proxy| !proxy.as_str().is_empty()) {
+                Some(proxy)
+                    if proxy.as_str() != proxy::NONE
+                        && proxy::Proxy::parse(proxy.as_str()).is_err() =>
+                {
+                    return Err(ConfigError::Value {
+                        key: "proxy",
+                        value: format!("{proxy:?}"),
+                        allowed: "http://name:password@host:port, none".to_owned(),
+                    });
+                }
+                proxy => proxy,
+            },
             log: one_of("log", self.log, &["error", "warn", "info", "debug", "trace"])?
                 .unwrap_or(defaults.log),
             log_format: one_of("log_format", self.log_format, &["auto", "text", "json"])?
@@ -176,6 +198,9 @@ pub struct Config {
     pub connect_timeout_s: u32,
     /// Seconds that one request may take.
     pub request_timeout_s: u32,
+    /// The proxy on the way to the collector; `none` for no proxy, and absent when the environment
+    /// decides. It may hold a password.
+    pub proxy: Option<proxy::Setting>,
     /// What is told on stderr.
     pub log: String,
     /// How it is told.
@@ -191,10 +216,16 @@ impl Default for Config {
             check_in_interval_s: None,
             connect_timeout_s: 10,
             request_timeout_s: 60,
+            proxy: None,
             log: "info".to_owned(),
             log_format: "auto".to_owned(),
         }
     }
+}
+
+/// A variable of this process's environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Where a value came from.
@@ -232,6 +263,12 @@ impl Config {
             ("check_in_interval_s", interval.unwrap_or_else(|| "as the collector says".into())),
             ("connect_timeout_s", self.connect_timeout_s.to_string()),
             ("request_timeout_s", self.request_timeout_s.to_string()),
+            (
+                "proxy",
+                self.proxy
+                    .as_ref()
+                    .map_or_else(|| "as HTTPS_PROXY says".to_owned(), |proxy| format!("{proxy:?}")),
+            ),
             ("log", self.log.clone()),
             ("log_format", self.log_format.clone()),
         ])

@@ -3,6 +3,10 @@
 //! It knows nothing of what the files mean. Every step that can fail on a real disk passes one
 //! counter, so that tests can let the Nth one fail.
 
+mod sddl;
+#[cfg(windows)]
+mod windows;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -203,7 +207,12 @@ fn create_private(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(path)
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
+fn create_private(path: &Path) -> io::Result<()> {
+    windows::create_private(path)
+}
+
+#[cfg(not(any(unix, windows)))]
 fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
@@ -225,7 +234,17 @@ fn check_private(path: &Path, data: &fs::Metadata) -> Result<(), FolderError> {
     Ok(())
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
+fn check_private(path: &Path, _: &fs::Metadata) -> Result<(), FolderError> {
+    let list = windows::access_list(path)
+        .map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
+    if sddl::lets_in_others(&list) {
+        return Err(FolderError::Writable(path.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(not(any(unix, windows)))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
 fn check_private(_: &Path, _: &fs::Metadata) -> Result<(), FolderError> {
     Ok(())

@@ -22,6 +22,7 @@ use crate::error::state_hint;
 use crate::host::Host;
 use crate::now::Present;
 use crate::paths::{Paths, is_privileged};
+use crate::proxy::Proxy;
 use crate::reach::ReachError;
 use crate::settings;
 use crate::state::{Identity, State, StateError};
@@ -142,12 +143,21 @@ async fn walk(
 ) -> Result<(), (&'static str, ReachError)> {
     let limit = Duration::from_secs(config.connect_timeout_s.into());
     let address = Address::parse(&identity.url).map_err(|error| ("DNS", error))?;
-    let found = address.resolve(limit).await.map_err(|error| ("DNS", error))?;
-    let list: Vec<String> = found.iter().map(|found| found.ip().to_string()).collect();
-    checks.push(Check::good("DNS", format!("{} is {}", address.host, list.join(", "))));
-
-    let stream = address.connect(&found, limit).await.map_err(|error| ("TCP", error))?;
-    checks.push(Check::good("TCP", format!("port {} is open", address.port)));
+    let proxy = Proxy::on_the_way(config.proxy.as_ref(), &address, crate::config::environment)
+        .map_err(|error| ("DNS", error))?;
+    let stream = if let Some(proxy) = &proxy {
+        checks.push(Check::good("DNS", format!("left to the proxy {proxy}")));
+        let stream = proxy.connect(&address, limit).await.map_err(|error| ("TCP", error))?;
+        checks.push(Check::good("TCP", format!("the proxy gives a way to port {}", address.port)));
+        stream
+    } else {
+        let found = address.resolve(limit).await.map_err(|error| ("DNS", error))?;
+        let list: Vec<String> = found.iter().map(|found| found.ip().to_string()).collect();
+        checks.push(Check::good("DNS", format!("{} is {}", address.host, list.join(", "))));
+        let stream = address.connect(&found, limit).await.map_err(|error| ("TCP", error))?;
+        checks.push(Check::good("TCP", format!("port {} is open", address.port)));
+        stream
+    };
 
     let trust = match &identity.ca_certificate {
         Some(text) => Trust::Certificate(BASE64.decode(text).unwrap_or_default()),
@@ -170,7 +180,7 @@ async fn walk(
 
     let time_outs =
         TimeOuts { connect: limit, request: Duration::from_secs(config.request_timeout_s.into()) };
-    let mut client = Client::new(address, tls, time_outs);
+    let mut client = Client::new(address, tls, time_outs).through(proxy);
     let answer = client.get("/api/health").await.map_err(|error| ("HTTP", error))?;
     checks.push(http(&answer));
     checks.push(clock(answer.date, present.now()));

@@ -3,22 +3,23 @@
 //! It knows nothing of sending: digests, numbers and spools are the business of the caller.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-use rollcall_shared::report::{Cost, Vitals};
+use rollcall_shared::report::{Cost, SourceCost, Vitals};
 use rollcall_shared::section::{SECTIONS, Section};
 use rollcall_shared::{HardwareIds, Note, NoteKind, Timestamp};
 
+use crate::budget::{BUDGET, Budget, Meter, peak_rss_bytes};
 use crate::clock::{self, Stopwatch};
 use crate::hardware_ids;
 use crate::host::Host;
 use crate::inputs::Inputs;
 use crate::merge;
-use crate::source::{FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
+use crate::source::{FROM_DEVICES, FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
 use crate::worker::{Ended, Workers};
 
-/// How long one source may take; a slow disk just after the start takes some of it.
-const SOURCE_LIMIT: Duration = Duration::from_secs(60);
+/// The name under which the numbers that move are told among the sources.
+const VITALS: &str = "vitals";
 
 /// What the configuration and the collector's settings say about looking.
 #[derive(Debug, Clone, Default)]
@@ -66,18 +67,51 @@ pub struct Observer {
     host: Host,
     sources: Vec<Source>,
     workers: Workers,
-    /// Answers that stay true as long as their inputs do not change, by source.
-    remembered: BTreeMap<&'static str, (Gathered, Inputs)>,
+    /// Answers that stay true as long as their inputs do not change, by source. Without inputs the
+    /// source was cut short, and is not asked before everything is looked at anew.
+    remembered: BTreeMap<&'static str, (Gathered, Option<Inputs>)>,
+    budget: Budget,
+    /// What the sources asked in this look cost.
+    costs: BTreeMap<String, SourceCost>,
+    /// Whether every path that is looked for is remembered, for a person who wants to know.
+    with_paths: bool,
+    paths: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Observer {
     /// Has not looked yet.
     pub fn new(host: Host) -> Self {
-        Self::with(SOURCES.to_vec(), host, SOURCE_LIMIT)
+        Self::with(SOURCES.to_vec(), host, BUDGET)
     }
 
-    fn with(sources: Vec<Source>, host: Host, limit: Duration) -> Self {
-        Self { host, sources, workers: Workers::new(limit), remembered: BTreeMap::new() }
+    /// Remembers every path that is looked for.
+    pub(crate) fn with_paths(host: Host) -> Self {
+        Self { with_paths: true, ..Self::new(host) }
+    }
+
+    fn with(sources: Vec<Source>, host: Host, budget: Budget) -> Self {
+        Self {
+            host,
+            sources,
+            workers: Workers::new(budget.wall),
+            remembered: BTreeMap::new(),
+            budget,
+            costs: BTreeMap::new(),
+            with_paths: false,
+            paths: BTreeMap::new(),
+        }
+    }
+
+    /// Looks at one section alone; gives what was found, what each source cost, and every path it
+    /// looked for.
+    pub(crate) fn look_at(
+        &mut self,
+        section: &str,
+        options: &Options,
+    ) -> (Found, BTreeMap<String, SourceCost>, BTreeMap<&'static str, Vec<String>>) {
+        self.host = self.host.clone().with_homes(options.home_folders);
+        let found = self.section(section, options);
+        (found, std::mem::take(&mut self.costs), std::mem::take(&mut self.paths))
     }
 
     /// Looks at everything that is not switched off.
@@ -85,6 +119,7 @@ impl Observer {
         self.host = self.host.clone().with_homes(options.home_folders);
         let watch = Stopwatch::start();
         let cpu_before_ms = clock::process_cpu_ms();
+        self.costs.clear();
         let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);
 
         let mut sections = BTreeMap::new();
@@ -103,6 +138,7 @@ impl Observer {
             self.host.value("/etc/machine-id").as_deref(),
         );
         let vitals = without_switched_off(self.vitals(), is_off);
+        let sources = std::mem::take(&mut self.costs);
         Gathering {
             sections,
             vitals,
@@ -111,6 +147,8 @@ impl Observer {
                 cpu_ms: clock::process_cpu_ms().saturating_sub(cpu_before_ms),
                 peak_rss_bytes: peak_rss_bytes(),
                 wall_ms: watch.elapsed_ms(),
+                read_bytes: sources.values().map(|cost| cost.read_bytes).sum(),
+                sources,
             },
         }
     }
@@ -156,18 +194,19 @@ impl Observer {
 
     /// What a source says, asked only if its answer may be another than last time.
     fn ask(&mut self, source: &Source, options: &Options) -> Gathered {
-        if !FROM_FILES.contains(&source.name) {
-            let host = self.host.clone();
-            return self.run(source, host);
-        }
         if let Some((gathered, inputs)) = self.remembered.get(source.name)
             && !options.full
-            && self.host.is_unchanged(inputs)
+            && inputs.as_ref().is_none_or(|inputs| self.host.is_unchanged(inputs))
         {
             return gathered.clone();
         }
         self.remembered.remove(source.name);
-        let (host, inputs) = self.host.watched();
+        let of_devices = FROM_DEVICES.contains(&source.name);
+        if !of_devices && !FROM_FILES.contains(&source.name) {
+            let host = self.host.clone();
+            return self.run(source, host);
+        }
+        let (host, inputs) = self.host.watched(of_devices);
         let gathered = self.run(source, host);
         // What went wrong for the moment may go well at the next check-in.
         let passing = |note: &Note| matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut);
@@ -176,15 +215,26 @@ impl Observer {
             && inputs.are_settled(options.now)
         {
             let inputs = std::mem::take(&mut *inputs);
-            self.remembered.insert(source.name, (gathered.clone(), inputs));
+            self.remembered.insert(source.name, (gathered.clone(), Some(inputs)));
         }
         gathered
     }
 
     fn run(&mut self, source: &Source, host: Host) -> Gathered {
         let gather = source.gather;
-        let note = match self.workers.run(source.name, move || gather(&host)) {
-            Ended::Done(gathered) => return gathered,
+        let (ended, meter) = self.measured(source.name, host, gather);
+        let note = match ended {
+            Ended::Done(gathered) => match meter.over() {
+                None => return gathered,
+                Some(over) => {
+                    let mut cut = Gathered::absent(over.note().from_source(source.name));
+                    // Of this list alone a part is better than nothing: what is missing from one of
+                    // its sources is never taken for removed.
+                    cut.section = gathered.section.filter(|section| section.name() == "software");
+                    self.remembered.insert(source.name, (cut.clone(), None));
+                    return cut;
+                }
+            },
             Ended::Broken(why) => Note::new(NoteKind::Failed)
                 .with_detail(format!("the source stopped because of a mistake in it: {why}")),
             Ended::TimedOut => Note::new(NoteKind::TimedOut)
@@ -193,9 +243,49 @@ impl Observer {
         Gathered::absent(note.from_source(source.name))
     }
 
+    /// Runs a job on the computer under the budget and writes down what it cost.
+    fn measured<T: Send + 'static>(
+        &mut self,
+        name: &'static str,
+        host: Host,
+        job: impl FnOnce(&Host) -> T + Send + 'static,
+    ) -> (Ended<T>, Arc<Meter>) {
+        let meter = Arc::new(if self.with_paths {
+            Meter::with_paths(self.budget)
+        } else {
+            Meter::new(self.budget)
+        });
+        let host = host.metered(Arc::clone(&meter));
+        let watch = Stopwatch::start();
+        let peak_before = peak_rss_bytes();
+        let ended = self.workers.run(name, move || {
+            let told = job(&host);
+            // The thread was made for this job.
+            (told, clock::thread_cpu())
+        });
+        let micros =
+            |span: std::time::Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let (ended, cpu_us) = match ended {
+            Ended::Done((told, cpu)) => (Ended::Done(told), micros(cpu)),
+            Ended::Broken(why) => (Ended::Broken(why), 0),
+            Ended::TimedOut => (Ended::TimedOut, 0),
+        };
+        let cost = SourceCost {
+            cpu_us,
+            wall_us: micros(watch.elapsed()),
+            read_bytes: meter.read_bytes(),
+            rss_growth_bytes: peak_rss_bytes().saturating_sub(peak_before),
+        };
+        self.costs.insert(name.to_owned(), cost);
+        if self.with_paths {
+            self.paths.insert(name, meter.paths());
+        }
+        (ended, meter)
+    }
+
     fn vitals(&mut self) -> Vitals {
         let host = self.host.clone();
-        match self.workers.run("vitals", move || vitals::vitals(&host)) {
+        match self.measured(VITALS, host, vitals::vitals).0 {
             Ended::Done(vitals) => vitals,
             Ended::Broken(why) => {
                 tracing::error!(why, "the vitals could not be read because of a mistake");
@@ -232,17 +322,12 @@ fn without_switched_off(mut vitals: Vitals, is_off: impl Fn(&str) -> bool) -> Vi
     vitals
 }
 
-/// The largest resident memory of this process; 0 where the system does not say.
-fn peak_rss_bytes() -> u64 {
-    let status = Host::live().read_text("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use rollcall_shared::section::{Disk, Memory};
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
     use crate::source::Privilege;
@@ -267,7 +352,7 @@ mod tests {
 
     fn look(sources: &[Source], options: &Options) -> Gathering {
         let host = Host::at("/nonexistent-root");
-        Observer::with(sources.to_vec(), host, SOURCE_LIMIT).look(options)
+        Observer::with(sources.to_vec(), host, BUDGET).look(options)
     }
 
     #[test]
@@ -324,12 +409,53 @@ mod tests {
             source("good", "storage", |_| Gathered::of(Section::Storage(vec![disk("sda")]))),
         ];
         let host = Host::at("/nonexistent-root");
-        let mut observer = Observer::with(sources, host, Duration::from_millis(50));
+        let budget = Budget { wall: Duration::from_millis(50), ..BUDGET };
+        let mut observer = Observer::with(sources, host, budget);
         for _ in 0..2 {
             let gathering = observer.look(&Options::default());
             assert_eq!(gathering.sections["volume"].notes[0].kind, NoteKind::TimedOut);
             assert_eq!(gathering.sections["volume"].notes[0].source.as_deref(), Some("hangs"));
             assert!(gathering.sections["storage"].section.is_some());
         }
+    }
+
+    #[test]
+    fn a_source_over_its_budget_is_cut_short_and_left_out_until_the_next_full_look() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c", "d"] {
+            std::fs::write(folder.path().join(name), vec![b'x'; 1000]).unwrap();
+        }
+        let sources = vec![
+            source("greedy", "storage", |host| {
+                ASKED.fetch_add(1, Ordering::SeqCst);
+                let read = ["a", "b", "c", "d"].iter().filter(|name| host.read(name).is_ok());
+                Gathered::of(Section::Storage(vec![disk(&format!("{} files", read.count()))]))
+            }),
+            source("modest", "memory", |host| {
+                host.read_text("a").unwrap();
+                Gathered::of(Section::Memory(Memory::default()))
+            }),
+        ];
+        let budget = Budget { read_bytes: 2_500, ..BUDGET };
+        let mut observer = Observer::with(sources, Host::at(folder.path()), budget);
+        let gathering = observer.look(&Options::default());
+        let greedy = &gathering.sections["storage"];
+        assert_eq!(greedy.section, None, "half of a list looks like a loss");
+        assert_eq!(greedy.notes[0].kind, NoteKind::Failed);
+        assert_eq!(greedy.notes[0].source.as_deref(), Some("greedy"));
+        assert!(greedy.notes[0].detail.as_ref().unwrap().contains("cut short"));
+        assert!(gathering.sections["memory"].section.is_some(), "the others have their own");
+        let read = gathering.cost.sources["greedy"].read_bytes;
+        assert!((2_501..=3_000).contains(&read), "it stopped at once: {read}");
+        assert_eq!(gathering.cost.sources["modest"].read_bytes, 1_000);
+        assert!(gathering.cost.read_bytes >= read + 1_000);
+
+        let again = observer.look(&Options::default());
+        assert_eq!(again.sections["storage"].notes, greedy.notes);
+        assert!(!again.cost.sources.contains_key("greedy"));
+        assert_eq!(ASKED.load(Ordering::SeqCst), 1, "it was not asked again");
+        observer.look(&Options { full: true, ..Options::default() });
+        assert_eq!(ASKED.load(Ordering::SeqCst), 2);
     }
 }

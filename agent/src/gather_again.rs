@@ -9,6 +9,7 @@ use rollcall_shared::section::Section;
 
 use crate::gather::{Gathering, Observer, Options};
 use crate::host::Host;
+use crate::source::FROM_DEVICES;
 
 const STATUS: &str = "var/lib/dpkg/status";
 
@@ -20,7 +21,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry.file_type().unwrap().is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
+        } else if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
@@ -165,4 +168,33 @@ fn what_changed_just_before_a_look_is_read_again() {
     let settled = host.opened() - before;
     let lists = fs::read_dir(host.root().join("var/lib/apt/lists")).unwrap().count();
     assert!(again > settled + lists, "package list and lists were read again: {again}, {settled}");
+}
+
+#[test]
+fn devices_are_asked_again_once_the_kernel_tells_of_an_event() {
+    let (folder, host) = computer("host/thinkpad-t14");
+    fs::create_dir_all(folder.path().join("sys/kernel")).unwrap();
+    fs::create_dir_all(folder.path().join("proc/sys/kernel/random")).unwrap();
+    let events = folder.path().join("sys/kernel/uevent_seqnum");
+    fs::write(&events, "4711\n").unwrap();
+    fs::write(folder.path().join("proc/sys/kernel/random/boot_id"), "0197\n").unwrap();
+    let mut observer = Observer::new(host);
+    let first = observer.look(&options());
+    let asked = |gathering: &Gathering, source: &str| gathering.cost.sources.contains_key(source);
+    for source in FROM_DEVICES {
+        assert!(asked(&first, source), "{source}");
+    }
+    let second = observer.look(&options());
+    for source in FROM_DEVICES {
+        assert!(!asked(&second, source), "{source} was asked though no device changed");
+    }
+    for section in ["cpu", "memory", "storage", "battery", "firmware"] {
+        assert_eq!(first.sections[section].section, second.sections[section].section);
+        assert!(second.sections[section].section.is_some(), "{section}");
+    }
+    fs::write(&events, "4712\n").unwrap();
+    let third = observer.look(&options());
+    for source in FROM_DEVICES {
+        assert!(asked(&third, source), "{source} was not asked after an event");
+    }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::gather::{Options, gather};
 use crate::host::Host;
+use crate::merge;
+use crate::source::{Platform, SOURCES};
 
 /// The hardware sections of a captured computer as readable lines.
 fn told(name: &str) -> String {
@@ -27,6 +29,46 @@ fn told(name: &str) -> String {
     }
     let _ = writeln!(text, "{:#?}", found.hardware_ids);
     text
+}
+
+/// What the sources for Windows tell of a captured computer.
+fn told_on_windows(name: &str) -> String {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
+    let host = Host::at(root);
+    let mut text = String::new();
+    for source in SOURCES.iter().filter(|one| one.platforms.contains(&Platform::Windows)) {
+        let gathered = (source.gather)(&host);
+        let body = gathered.section.map(|section| merge::tidy(section).0);
+        let json = body.and_then(|body| body.to_json().ok()).unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
+        let _ = writeln!(text, "{} by {}: {json:#}", source.section, source.name);
+        for note in gathered.notes {
+            let _ = writeln!(text, "{}: {:?} {:?}", source.name, note.kind, note.detail);
+        }
+    }
+    text
+}
+
+#[test]
+fn windows_11_laptop() {
+    let told = told_on_windows("windows-11-laptop");
+    assert!(!told.contains("never-to-be-told"), "an argument is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn windows_server_2019() {
+    insta::assert_snapshot!(told_on_windows("windows-server-2019"));
+}
+
+#[test]
+fn windows_10_desktop() {
+    insta::assert_snapshot!(told_on_windows("windows-10-desktop"));
+}
+
+#[test]
+fn wine_8() {
+    insta::assert_snapshot!(told_on_windows("wine-8"));
 }
 
 #[test]

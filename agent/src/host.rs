@@ -6,13 +6,14 @@
 mod database;
 mod open;
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
+use crate::budget::{Counted, Meter};
 use crate::inputs::Inputs;
 use crate::source::SOURCES;
 
@@ -31,8 +32,21 @@ pub struct Host {
     homes: bool,
     /// Where everything that is looked at is remembered, if it shall be.
     inputs: Option<Arc<Mutex<Inputs>>>,
+    /// What is read through this value is counted here.
+    meter: Arc<Meter>,
+    /// Which packages brought which programs, as long as no package comes or goes.
+    pub(crate) owners: Arc<Mutex<Owners>>,
     #[cfg(test)]
     opened: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// What was looked up in the lists of packages, which is dear, and the lists it was found in.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    /// The lists as they were; `None` for one that was not there.
+    pub(crate) lists: Vec<Option<FileInfo>>,
+    /// The package of each program; `None` for a program of no package.
+    pub(crate) packages: BTreeMap<String, Option<String>>,
 }
 
 /// Why something could not be read.
@@ -116,6 +130,8 @@ impl Host {
             live: false,
             homes: false,
             inputs: None,
+            meter: Arc::default(),
+            owners: Arc::default(),
             #[cfg(test)]
             opened: Arc::default(),
         }
@@ -133,15 +149,29 @@ impl Host {
         self.homes
     }
 
-    /// The same computer, and a list of all that is looked at through this value.
-    pub(crate) fn watched(&self) -> (Self, Arc<Mutex<Inputs>>) {
-        let inputs = Arc::new(Mutex::new(Inputs::default()));
+    /// The kernel's count of events of devices, with the start that it counts from.
+    fn events(&self) -> Option<String> {
+        let place = |path: &str| std::fs::read_to_string(self.place(path)).ok();
+        Some(place("/sys/kernel/uevent_seqnum")? + &place("/proc/sys/kernel/random/boot_id")?)
+    }
+
+    /// The same computer, and a list of all that is looked at through this value. `devices`: what
+    /// the kernel says of devices counts as unchanged as long as it tells of no event.
+    pub(crate) fn watched(&self, devices: bool) -> (Self, Arc<Mutex<Inputs>>) {
+        let events = if devices { self.events() } else { None };
+        let inputs = events.map_or_else(Inputs::default, Inputs::with_events);
+        let inputs = Arc::new(Mutex::new(inputs));
         (Self { inputs: Some(Arc::clone(&inputs)), ..self.clone() }, inputs)
+    }
+
+    /// The same computer with everything that is read through this value counted.
+    pub(crate) fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// Whether all that was looked at is as it was.
     pub(crate) fn is_unchanged(&self, inputs: &Inputs) -> bool {
-        inputs.are_unchanged(|path| self.place(path))
+        inputs.are_unchanged(|path| self.place(path), || self.events())
     }
 
     fn watch(&self, add: impl FnOnce(&mut Inputs)) {
@@ -151,6 +181,7 @@ impl Host {
     }
 
     fn touch(&self, path: &str) {
+        self.meter.saw(path);
         self.watch(|inputs| inputs.add(path, &self.place(path)));
     }
 
@@ -184,11 +215,13 @@ impl Host {
     }
 
     /// Opens a regular file for streaming. Devices, pipes and folders are refused.
-    pub fn open(&self, path: &str) -> Result<File, HostError> {
+    pub fn open(&self, path: &str) -> Result<Counted, HostError> {
         self.touch(path);
         #[cfg(test)]
         self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        open::content(self.own_root(), path).map_err(|error| HostError::from_io(path, &error))
+        let file = open::content(self.own_root(), path)
+            .map_err(|error| HostError::from_io(path, &error))?;
+        Ok(Counted::new(file, Arc::clone(&self.meter)))
     }
 
     /// Reads a whole file of at most [`READ_LIMIT_BYTES`].
@@ -205,7 +238,7 @@ impl Host {
         self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let file = open::content_below(self.own_root(), folder, path)
             .map_err(|error| HostError::from_io(&full, &error))?;
-        whole(file, &full, READ_LIMIT_BYTES).map(text)
+        whole(Counted::new(file, Arc::clone(&self.meter)), &full, READ_LIMIT_BYTES).map(text)
     }
 
     /// Reads a whole text file; bytes that are not UTF-8 become `U+FFFD`.
@@ -285,13 +318,23 @@ impl Host {
         if !self.live {
             return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
         }
-        if !SOURCES.iter().any(|source| source.programs.contains(&program)) {
+        if !SOURCES.iter().any(|source| source.programs.iter().any(|one| one.path == program)) {
             return Err(HostError::Failed {
                 path: program.to_owned(),
                 why: "no source lists this program".to_owned(),
             });
         }
-        crate::program::run(program, arguments)
+        let told = crate::program::run(program, arguments)?;
+        self.count(program, told.len())?;
+        Ok(told)
+    }
+
+    /// Counts bytes that others read for a source.
+    fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
+        self.meter.count(bytes).map_err(|over| HostError::Failed {
+            path: path.to_owned(),
+            why: over.note().detail.unwrap_or_default(),
+        })
     }
 
     /// The root folder.
@@ -300,14 +343,14 @@ impl Host {
     }
 }
 
-fn whole(file: File, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
+fn whole(file: Counted, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
     let failed = |error: &io::Error| HostError::from_io(path, error);
     let too_large = || HostError::Failed {
         path: path.to_owned(),
         why: format!("it is larger than {limit_bytes} bytes"),
     };
     // Files of the kernel say 0 and are longer.
-    let told = file.metadata().map_err(|error| failed(&error))?.len();
+    let told = file.told_bytes().map_err(|error| failed(&error))?;
     if told > limit_bytes {
         return Err(too_large());
     }

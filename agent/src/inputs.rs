@@ -12,6 +12,16 @@ use rollcall_shared::Timestamp;
 
 /// Places whose content changes without a trace in the stamps.
 const WITHOUT_STAMPS: &[&str] = &["/proc/", "/sys/", "/dev/"];
+/// Of these the kernel's count of events tells, for sources that ask for devices alone.
+const BY_EVENTS: &[&str] = &[
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/asound/",
+    "/proc/bus/",
+    "/proc/driver/nvidia/",
+    "/sys/",
+    "/dev/",
+];
 /// A source that looked at more than this is simply asked again.
 const PATHS_LIMIT: usize = 50_000;
 /// File systems count time in steps. Two changes within one step leave the same stamp, so what
@@ -42,13 +52,24 @@ struct Stamp {
 pub(crate) struct Inputs {
     stamps: BTreeMap<String, Stamp>,
     beyond_stamps: bool,
+    /// For what has no stamp because it is the kernel's word on devices: the kernel's count of
+    /// events, which grows whenever a device comes, goes or changes.
+    events: Option<String>,
 }
 
 impl Inputs {
+    /// Takes the kernel's count of events for the stamp of everything that the kernel tells.
+    pub(crate) fn with_events(events: String) -> Self {
+        Self { events: Some(events), ..Self::default() }
+    }
+
     /// Remembers a path before it is looked at. The first stamp counts: what changes afterwards
     /// differs from it.
     pub(crate) fn add(&mut self, path: &str, full: &Path) {
         if self.beyond_stamps || self.stamps.contains_key(path) {
+            return;
+        }
+        if self.events.is_some() && BY_EVENTS.iter().any(|place| path.starts_with(place)) {
             return;
         }
         if self.stamps.len() >= PATHS_LIMIT
@@ -73,9 +94,15 @@ impl Inputs {
         !self.beyond_stamps && self.stamps.values().all(|stamp| stamp.latest_ms() < latest_ms)
     }
 
-    /// Whether everything still has the stamp it had. `full` gives the place of a path.
-    pub(crate) fn are_unchanged(&self, full: impl Fn(&str) -> std::path::PathBuf) -> bool {
+    /// Whether everything still has the stamp it had. `full` gives the place of a path, `events`
+    /// the kernel's count now.
+    pub(crate) fn are_unchanged(
+        &self,
+        full: impl Fn(&str) -> std::path::PathBuf,
+        events: impl Fn() -> Option<String>,
+    ) -> bool {
         !self.beyond_stamps
+            && (self.events.is_none() || self.events == events())
             && self.stamps.iter().all(|(path, stamp)| *stamp == Stamp::of(&full(path)))
     }
 }
@@ -146,7 +173,7 @@ mod tests {
     }
 
     fn unchanged(inputs: &Inputs) -> bool {
-        inputs.are_unchanged(|path| Path::new(path).to_owned())
+        inputs.are_unchanged(|path| Path::new(path).to_owned(), || None)
     }
 
     #[test]

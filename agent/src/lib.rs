@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod answer;
+mod budget;
 mod change;
 mod check_in;
 pub mod cli;
@@ -13,12 +14,14 @@ pub mod disk;
 pub mod doctor;
 mod enroll;
 pub mod error;
+mod firmware_table;
 pub mod gather;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod gather_again;
 #[cfg(all(test, target_os = "linux"))]
 mod gather_fixtures;
+mod guard;
 pub mod hardware_ids;
 pub mod host;
 mod inputs;
@@ -26,10 +29,14 @@ mod merge;
 pub mod now;
 mod order;
 pub mod paths;
+pub mod plist;
 mod program;
+pub mod proxy;
 pub mod reach;
+pub mod registry;
 pub mod report;
 pub mod schedule;
+mod service;
 pub mod settings;
 mod show;
 pub mod smbios;

@@ -183,6 +183,41 @@ fn sorted_and_capped(mut section: Section) -> (Section, bool) {
     (section, cut)
 }
 
+/// How many rows a list has; `None` for a section that is no list.
+pub(crate) fn rows(section: &Section) -> Option<usize> {
+    Some(match section {
+        Section::Cpu(rows) => rows.len(),
+        Section::Storage(rows) => rows.len(),
+        Section::Volume(rows) => rows.len(),
+        Section::Gpu(rows) => rows.len(),
+        Section::Battery(rows) => rows.len(),
+        Section::User(users) => users.accounts.len(),
+        Section::Software(rows) => rows.len(),
+        Section::Service(rows) => rows.len(),
+        Section::Port(rows) => rows.len(),
+        Section::Display(rows) => rows.len(),
+        Section::Pci(rows) => rows.len(),
+        Section::Usb(rows) => rows.len(),
+        Section::Audio(rows) => rows.len(),
+        Section::Camera(rows) => rows.len(),
+        Section::Input(rows) => rows.len(),
+        Section::Printer(rows) => rows.len(),
+        Section::Certificate(rows) => rows.len(),
+        Section::Container(rows) => rows.len(),
+        Section::VirtualMachine(rows) => rows.len(),
+        Section::Database(rows) | Section::RemoteAccess(rows) => rows.len(),
+        Section::Management(rows) => rows.len(),
+        Section::Pool(rows) => rows.len(),
+        Section::System(_)
+        | Section::Firmware(_)
+        | Section::Os(_)
+        | Section::Memory(_)
+        | Section::Network(_)
+        | Section::Update(_)
+        | Section::Security(_) => return None,
+    })
+}
+
 /// Whether rows had to be left out.
 fn order<T: PartialEq>(rows: &mut Vec<T>, by: impl Fn(&T, &T) -> std::cmp::Ordering) -> bool {
     order::sort(rows, by);

@@ -35,6 +35,17 @@ pub enum ReachError {
         /// What the system said.
         source: io::Error,
     },
+    /// What was configured as a proxy is none.
+    #[error("`{0}` is not the address of a proxy")]
+    ProxyAddress(String),
+    /// The proxy gave no way to the collector.
+    #[error("the proxy {proxy} gave no way to the collector (HTTP {status})")]
+    Proxy {
+        /// Its name and port.
+        proxy: String,
+        /// What it answered; 0 when that was no HTTP.
+        status: u16,
+    },
     /// A step took too long.
     #[error("{0} took too long")]
     TimedOut(&'static str),
@@ -132,6 +143,16 @@ impl ReachError {
             Self::Dns { .. } => "This computer is offline, or the name is misspelt.",
             Self::Refused { .. } => "The collector is stopped, or the port is wrong.",
             Self::Connect { .. } => "This computer is offline, or a firewall is in between.",
+            Self::ProxyAddress(_) => {
+                "Write `proxy` as `http://name:password@proxy.example:3128`, or `none`."
+            }
+            Self::Proxy { status: 407, .. } => {
+                "The proxy wants a name and a password; set `proxy` in the configuration."
+            }
+            Self::Proxy { status: 0, .. } => "What answers there is no proxy.",
+            Self::Proxy { .. } => {
+                "The proxy does not allow the collector's address, or cannot reach it."
+            }
             Self::TimedOut(_) => "A firewall drops the packets, or the collector is overloaded.",
             Self::NotTls { .. } => "The port belongs to another service, or a proxy answers.",
             Self::WrongCa { .. } => {

@@ -50,7 +50,7 @@ fn section(text: &mut String, name: &str, state: &SectionState) {
     text.push('\n');
 }
 
-fn sentence(note: &Note) -> String {
+pub(crate) fn sentence(note: &Note) -> String {
     let kind = serde_json::to_value(&note.kind).ok();
     let kind = kind.as_ref().and_then(Value::as_str).unwrap_or("failed").replace('_', " ");
     let source = note.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
@@ -113,7 +113,7 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// Text from the computer must not steer the terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -14,6 +14,42 @@ pub struct Smbios {
     pub error_correction: Option<String>,
     /// The memory modules that are plugged in.
     pub modules: Vec<MemoryModule>,
+    /// What the firmware says of the computer as a whole.
+    pub described: Described,
+    /// Sockets with a processor in them.
+    pub sockets: Vec<Socket>,
+}
+
+/// What the firmware says of the computer, each as it stands there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields are those of the table")]
+pub struct Described {
+    pub bios_vendor: Option<String>,
+    pub bios_version: Option<String>,
+    pub bios_date: Option<String>,
+    pub manufacturer: Option<String>,
+    pub product: Option<String>,
+    pub version: Option<String>,
+    pub serial: Option<String>,
+    pub uuid: Option<String>,
+    pub sku: Option<String>,
+    pub family: Option<String>,
+    pub board_manufacturer: Option<String>,
+    pub board_product: Option<String>,
+    pub board_serial: Option<String>,
+    pub chassis: Option<u8>,
+    pub asset_tag: Option<String>,
+}
+
+/// A processor as the firmware describes its socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Physical cores.
+    pub cores: Option<u32>,
+    /// Hardware threads.
+    pub threads: Option<u32>,
+    /// Highest frequency in MHz.
+    pub max_mhz: Option<u32>,
 }
 
 impl Smbios {
@@ -68,6 +104,8 @@ pub fn parse(table: &[u8]) -> Smbios {
     }
     for structure in structures(table) {
         match structure.kind {
+            0..=3 => describe(&structure, &mut found.described),
+            4 => found.sockets.extend(socket(&structure)),
             16 => memory_array(&structure, &mut found),
             17 => {
                 // The chip of the firmware is described like a module.
@@ -84,6 +122,70 @@ pub fn parse(table: &[u8]) -> Smbios {
     }
     tell_apart(&mut found.modules, &banks);
     found
+}
+
+/// BIOS, system, board and chassis; of each the first one counts.
+fn describe(structure: &Structure<'_>, found: &mut Described) {
+    let fill = |place: &mut Option<String>, at: usize| {
+        if place.is_none() {
+            *place = structure.text(at);
+        }
+    };
+    match structure.kind {
+        0 => {
+            fill(&mut found.bios_vendor, 0x04);
+            fill(&mut found.bios_version, 0x05);
+            fill(&mut found.bios_date, 0x08);
+        }
+        1 => {
+            fill(&mut found.manufacturer, 0x04);
+            fill(&mut found.product, 0x05);
+            fill(&mut found.version, 0x06);
+            fill(&mut found.serial, 0x07);
+            fill(&mut found.sku, 0x19);
+            fill(&mut found.family, 0x1A);
+            found.uuid = found.uuid.take().or_else(|| uuid(structure.fixed.get(0x08..0x18)?));
+        }
+        2 => {
+            fill(&mut found.board_manufacturer, 0x04);
+            fill(&mut found.board_product, 0x05);
+            fill(&mut found.board_serial, 0x07);
+        }
+        _ => {
+            // The highest bit tells of a lock.
+            found.chassis = found.chassis.or_else(|| Some(structure.byte(0x05)? & 0x7F));
+            fill(&mut found.asset_tag, 0x08);
+        }
+    }
+}
+
+/// The first three parts are written with the little end first.
+fn uuid(bytes: &[u8]) -> Option<String> {
+    let all = |value: u8| bytes.iter().all(|byte| *byte == value);
+    if all(0) || all(0xFF) {
+        return None;
+    }
+    let uuid = uuid::Uuid::from_bytes_le(bytes.try_into().ok()?);
+    Some(uuid.to_string())
+}
+
+fn socket(structure: &Structure<'_>) -> Option<Socket> {
+    const POPULATED: u8 = 0x40;
+    const CENTRAL: u8 = 3;
+    if structure.byte(0x05)? != CENTRAL || structure.byte(0x18)? & POPULATED == 0 {
+        return None;
+    }
+    // More than 254 stand in a wider field.
+    let count = |short: usize, long: usize| match structure.byte(short)? {
+        0 => None,
+        0xFF => structure.word(long).map(u32::from),
+        count => Some(u32::from(count)),
+    };
+    Some(Socket {
+        cores: count(0x23, 0x2A),
+        threads: count(0x25, 0x2E),
+        max_mhz: structure.word(0x14).filter(|mhz| *mhz > 0).map(u32::from),
+    })
 }
 
 fn structures(mut rest: &[u8]) -> impl Iterator<Item = Structure<'_>> {

@@ -69,6 +69,10 @@ pub struct Ledger {
     pub settings: Settings,
     /// Reports given up since the last one that says so.
     pub dropped_reports: u64,
+    /// Rows of each list as it was told last.
+    pub rows: BTreeMap<String, usize>,
+    /// Rows of lists that the last look took back, because they lost more than half.
+    pub held_back: BTreeMap<String, usize>,
     /// The collector has revoked this device.
     pub revoked: bool,
 }

@@ -1,9 +1,11 @@
 //! Who am I, enrolled where, last report, queue, next run: a small file that every user may read.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rollcall_shared::report::SourceCost;
 use rollcall_shared::{DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,18 @@ pub struct Status {
     /// The collector has revoked this device.
     #[serde(default)]
     pub revoked: bool,
+    /// When each source was asked last, and what it cost, since the agent started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, Asked>,
+}
+
+/// The last time that a source was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// When, by this computer's clock.
+    pub at: Timestamp,
+    /// What it cost.
+    pub cost: SourceCost,
 }
 
 impl Status {
@@ -58,6 +72,7 @@ impl Status {
             last_error: error.map(ToString::to_string),
             next_at: next_ms.map(|ms| now.plus_ms(ms)),
             revoked: agent.state.ledger.revoked,
+            sources: agent.asked.clone(),
         }
     }
 
@@ -117,7 +132,7 @@ impl Status {
     }
 }
 
-fn ago(ms: i64) -> String {
+pub(crate) fn ago(ms: i64) -> String {
     format!("{} ago", span(ms))
 }
 

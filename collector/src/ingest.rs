@@ -257,6 +257,10 @@ fn envelope(
     let agent = clean("agent", agent)?;
     let hardware_ids = clean("hardware_ids", hardware_ids)?;
     let vitals = clean("vitals", vitals)?;
+    if cost.sources.len() > limits::SOURCES {
+        return Err(bad("*", format!("a report tells of at most {} sources", limits::SOURCES)));
+    }
+    let cost = clean("cost", cost)?;
     let mut notes = BTreeMap::new();
     let mut digests = BTreeMap::new();
     for (name, state) in &sections {

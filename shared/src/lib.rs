@@ -6,6 +6,8 @@ pub mod identity;
 pub mod join;
 pub mod junk;
 pub mod note;
+#[cfg(feature = "schema")]
+pub mod privacy;
 pub mod problem;
 pub mod report;
 pub mod section;

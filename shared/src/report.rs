@@ -117,6 +117,31 @@ pub struct Cost {
     /// Time from start to end in milliseconds.
     #[serde(default)]
     pub wall_ms: u64,
+    /// Bytes read from files.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
+    /// What each source cost that was asked, by its name. Those whose files did not change were
+    /// not asked and are not named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, SourceCost>,
+}
+
+/// What one source cost in one look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SourceCost {
+    /// Processor time in microseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_us: u64,
+    /// Time from start to end in microseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wall_us: u64,
+    /// Bytes read from files.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
+    /// By how much it raised the largest resident memory of the agent, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rss_growth_bytes: u64,
 }
 
 /// The numbers that move all the time: the latest value counts, their past is not kept.
@@ -285,6 +310,8 @@ pub mod limits {
     pub const STRING_BYTES: usize = 4096;
     /// Sections of one report, known or not.
     pub const SECTIONS: usize = 64;
+    /// Sources whose cost one report tells.
+    pub const SOURCES: usize = 256;
 }
 
 /// The JSON schema of a check-in with the body of every section this version knows.

@@ -15,6 +15,14 @@ pub fn binary(name: &str) -> PathBuf {
     let folder = FOLDER.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+        // What a test runner says of the test's package would look like a change to the build
+        // scripts of some crates, and everything that stands on them would be built anew.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(name);
+            }
+        }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -27,6 +35,23 @@ pub fn binary(name: &str) -> PathBuf {
         folder.expect("deps lies in a folder").to_path_buf()
     });
     folder.join(name)
+}
+
+/// A library made of C to be loaded before the C library of a program (`LD_PRELOAD`); says why not
+/// where it cannot be made.
+pub fn preloaded(folder: &Path, name: &str, source: &str) -> Result<PathBuf, String> {
+    let (text, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}.so")));
+    std::fs::write(&text, source).map_err(|error| error.to_string())?;
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &text])
+        .arg("-ldl")
+        .output()
+        .map_err(|error| format!("no C compiler here: {error}"))?;
+    if built.status.success() {
+        return Ok(library);
+    }
+    Err(format!("the C compiler failed: {}", String::from_utf8_lossy(&built.stderr)))
 }
 
 /// An address of this computer at which nobody listens now.

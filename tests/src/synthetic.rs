@@ -258,7 +258,7 @@ impl Computer {
                 ..Vitals::default()
             },
             sections,
-            cost: Cost { cpu_ms: 60, peak_rss_bytes: 11 << 20, wall_ms: 90 },
+            cost: Cost { cpu_ms: 60, peak_rss_bytes: 11 << 20, wall_ms: 90, ..Cost::default() },
             dropped_reports: 0,
         }
     }

@@ -376,3 +376,18 @@ fn every_named_test_of_the_threat_model_exists() {
         assert!(promises.contains(code.as_str()), "{code} is missing");
     }
 }
+
+#[test]
+fn no_openssl_stands_in_the_lock_file() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let names: Vec<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    assert!(names.contains(&"rustls") && names.contains(&"ring"), "the file is read as it should");
+    // Whatever can load code from a path, or is a second cryptographic library.
+    let unwanted = ["openssl", "native-tls", "boring", "aws-lc", "libloading", "dlopen", "mbedtls"];
+    let found: Vec<&str> = names
+        .into_iter()
+        .filter(|name| unwanted.iter().any(|one| name.starts_with(one)) && *name != "openssl-probe")
+        .collect();
+    assert!(found.is_empty(), "one TLS library, and no plugins: {found:?}");
+}

@@ -1,6 +1,7 @@
 //! The commands, one file for each that is more than a few lines.
 
 pub(crate) mod enroll;
+pub(crate) mod explain;
 mod run;
 pub(crate) mod show;
 
@@ -24,7 +25,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<u8, Error> {
         Command::Enroll(arguments) => enroll::run(&arguments, context),
         Command::Run { join } => run::forever(join.as_deref(), context),
         Command::Once { join } => run::once(join.as_deref(), context),
+        #[cfg(windows)]
+        Command::Service => run::service(context),
         Command::Show(arguments) => show::run(&arguments, context),
+        Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Sources { json } => sources(json),
         Command::Status { json } => status(json, context),
         Command::Doctor { json } => examine(json, context),
@@ -71,7 +75,11 @@ fn sources(as_json: bool) -> Result<u8, Error> {
                         .map(|platform| format!("{platform:?}").to_lowercase())
                         .collect::<Vec<_>>(),
                     "needs_administrator": administrator(source.privilege),
-                    "programs": source.programs,
+                    "programs": source
+                        .programs
+                        .iter()
+                        .map(|program| json!({ "path": program.path, "why": program.why }))
+                        .collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -82,7 +90,10 @@ fn sources(as_json: bool) -> Result<u8, Error> {
         let rights = if administrator(source.privilege) { " (administrator)" } else { "" };
         let programs = match source.programs {
             [] => String::new(),
-            programs => format!("; runs {}", programs.join(", ")),
+            programs => {
+                let paths: Vec<_> = programs.iter().map(|program| program.path).collect();
+                format!("; runs {}", paths.join(", "))
+            }
         };
         print(&format!(
             "{:<10} {:<22} {}{programs}{rights}",

@@ -1,11 +1,14 @@
 //! `run` and `once`: check-ins, until stopped or a single one.
 
+use std::sync::Arc;
+
 use rollcall_shared::join::JoinString;
 
 use super::{block_on, enroll};
 use crate::agent::Agent;
 use crate::cli::{Context, print, tell};
 use crate::error::{Error, exit};
+use crate::service::Manager;
 
 pub(super) fn once(join: Option<&str>, context: &Context) -> Result<u8, Error> {
     let mut agent = open(context)?;
@@ -30,10 +33,42 @@ pub(super) fn forever(join: Option<&str>, context: &Context) -> Result<u8, Error
     block_on(async {
         enroll_first(&mut agent, join).await?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
-        agent.run(stop_signal()).await?;
+        let manager = Arc::new(Manager::started_by());
+        manager.ready();
+        agent.tell_to(Arc::clone(&manager));
+        let alive = tokio::spawn(signs_of_life(Arc::clone(&manager)));
+        let result = agent.run(stop_signal()).await;
+        alive.abort();
+        manager.stopping();
+        result?;
         tracing::info!("the agent stops");
         Ok(exit::OK)
     })
+}
+
+/// What the service control manager of Windows starts.
+#[cfg(windows)]
+pub(super) fn service(context: &Context) -> Result<u8, Error> {
+    let mut agent = open(context)?;
+    let work = move |mut stopped: tokio::sync::watch::Receiver<bool>| {
+        let shutdown = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        match block_on(agent.run(shutdown)) {
+            Ok(()) => exit::OK,
+            Err(error) => {
+                tracing::error!(%error, "the agent ends");
+                error.exit_code()
+            }
+        }
+    };
+    crate::service::windows::serve(Box::new(work)).map_err(|error| {
+        Error::Usage(format!(
+            "only the service control manager starts this command (`sc start {}`): {error}",
+            crate::service::windows::NAME
+        ))
+    })?;
+    Ok(exit::OK)
 }
 
 fn open(context: &Context) -> Result<Agent, Error> {
@@ -49,6 +84,15 @@ async fn enroll_first(agent: &mut Agent, join: Option<&str>) -> Result<(), Error
     let outcome = agent.enroll(&join).await?;
     enroll::tell_outcome(&outcome);
     Ok(())
+}
+
+/// Tells the service manager that the loop goes round, as often as it wants to hear.
+async fn signs_of_life(manager: Arc<Manager>) {
+    let Some(interval) = manager.interval() else { return };
+    loop {
+        manager.alive();
+        tokio::time::sleep(interval).await;
+    }
 }
 
 /// Ends when the system or a person asks the agent to stop.

@@ -109,7 +109,7 @@ fn a_pipe_swapped_in_does_not_block() {
 #[test]
 fn a_huge_file_of_holes_is_refused_without_reading_it() {
     let (_folder, host, _) = with_secret();
-    let huge = File::create(host.root().join("etc/passwd")).unwrap();
+    let huge = std::fs::File::create(host.root().join("etc/passwd")).unwrap();
     huge.set_len(10 << 30).unwrap();
     let refused = host.read("/etc/passwd").unwrap_err();
     assert!(refused.to_string().contains("larger than"), "{refused}");

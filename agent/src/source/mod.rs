@@ -30,7 +30,7 @@ pub mod service;
 pub mod software;
 pub mod storage;
 pub mod system;
-mod text;
+pub(crate) mod text;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 pub mod update;
@@ -51,10 +51,19 @@ pub struct Source {
     pub platforms: &'static [Platform],
     /// Whether it gives everything to an ordinary user.
     pub privilege: Privilege,
-    /// Programs it starts, by absolute path; nearly always none.
-    pub programs: &'static [&'static str],
+    /// Programs it starts; nearly always none.
+    pub programs: &'static [Program],
     /// Looks.
     pub gather: fn(&Host) -> Gathered,
+}
+
+/// A program that a source starts, because there is no other way to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    /// Its absolute path.
+    pub path: &'static str,
+    /// What is learnt from it.
+    pub why: &'static str,
 }
 
 /// What a source gave: rows or a body, and why anything is missing.
@@ -133,19 +142,35 @@ pub const FROM_FILES: &[&str] = &[
     "certificate",
 ];
 
+/// Names of the sources that ask the kernel for devices, and files. Their answer stays true until
+/// one of the files changes or the kernel counts an event of a device: one that came, went or
+/// changed.
+pub const FROM_DEVICES: &[&str] = &[
+    "firmware", "cpu", "memory", "storage", "gpu", "battery", "display", "pci", "usb", "audio",
+    "camera", "input",
+];
+
 /// Every source, in the order of the sections.
 pub const SOURCES: &[Source] = &[
     system::SOURCE,
+    system::WINDOWS,
     firmware::SOURCE,
+    firmware::WINDOWS,
     os::OS,
+    os::WINDOWS,
+    os::MACOS,
     cpu::SOURCE,
+    cpu::WINDOWS,
     memory::SOURCE,
+    memory::WINDOWS,
     storage::SOURCE,
     volume::SOURCE,
     network::SOURCE,
+    network::WINDOWS,
     gpu::SOURCE,
     battery::SOURCE,
     user::ACCOUNTS,
+    user::WINDOWS,
     software::DPKG,
     software::RPM,
     software::APK,
@@ -157,9 +182,13 @@ pub const SOURCES: &[Source] = &[
     software::GEM,
     software::CARGO,
     software::EXTENSION,
+    software::REGISTRY,
+    software::APP_BUNDLE,
+    software::RECEIPT,
     update::UPDATES,
     security::PROTECTION,
     service::SOURCE,
+    service::WINDOWS,
     port::SOURCE,
     display::SOURCE,
     bus::PCI,

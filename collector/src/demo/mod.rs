@@ -78,6 +78,7 @@ impl<'a> Reports<'a> {
                 cpu_ms: 40 + random.below(60),
                 peak_rss_bytes: 9_000_000 + random.below(4_000_000),
                 wall_ms: 90 + random.below(200),
+                ..Cost::default()
             },
             dropped_reports: 0,
         })

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rollcall_shared::join::JoinString;
 
@@ -15,7 +14,7 @@ use super::kills::Place;
 use super::kills_of_agent::{device_named, held_by};
 use super::puppet::Puppet;
 use crate::console::Console;
-use crate::programs::Collector;
+use crate::programs::{Collector, preloaded};
 use crate::synthetic::mix;
 
 /// The library that lets calls fail, as C.
@@ -25,22 +24,6 @@ const CALLS: u32 = 5_000;
 
 /// How calls fail.
 const KINDS: [&str; 3] = ["eio", "enospc", "short"];
-
-/// The library, built; says why not where it cannot be.
-fn library(folder: &Path) -> Result<PathBuf, String> {
-    let (source, library) = (folder.join("fail.c"), folder.join("fail.so"));
-    std::fs::write(&source, SOURCE).map_err(|error| error.to_string())?;
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&library, &source])
-        .arg("-ldl")
-        .output()
-        .map_err(|error| format!("no C compiler here: {error}"))?;
-    if built.status.success() {
-        return Ok(library);
-    }
-    Err(format!("the C compiler failed: {}", String::from_utf8_lossy(&built.stderr)))
-}
 
 /// One failing call.
 #[derive(Debug)]
@@ -92,7 +75,7 @@ fn in_words(struck: &BTreeMap<String, u32>) -> String {
 pub async fn of_collector(step: u32) -> Told {
     let mut told = Told::default();
     let folder = tempfile::tempdir().expect("a folder");
-    let library = match library(folder.path()) {
+    let library = match preloaded(folder.path(), "fail", SOURCE) {
         Ok(library) => library,
         Err(why) => return Told::without(format!("failing calls under the collector: {why}")),
     };
@@ -189,7 +172,7 @@ async fn of_one_collector(
 pub async fn of_agent(step: u32) -> Told {
     let mut told = Told::default();
     let folder = tempfile::tempdir().expect("a folder");
-    let library = match library(folder.path()) {
+    let library = match preloaded(folder.path(), "fail", SOURCE) {
         Ok(library) => library,
         Err(why) => return Told::without(format!("failing calls under the agent: {why}")),
     };

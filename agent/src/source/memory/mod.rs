@@ -3,6 +3,9 @@
 use crate::source::{Platform, Privilege, Source};
 
 pub mod parse;
+mod windows;
+
+pub use windows::WINDOWS;
 
 cfg_select! {
     target_os = "linux" => {

@@ -1,9 +1,14 @@
 //! The operating system as it names itself.
 
 mod linux;
+mod macos;
 mod parse;
+mod windows;
 
 use super::{Platform, Privilege, Source};
+
+pub use macos::MACOS;
+pub use windows::WINDOWS;
 
 /// The declaration.
 pub const OS: Source = Source {

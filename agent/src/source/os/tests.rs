@@ -26,6 +26,23 @@ fn debian_is_read() {
 }
 
 #[test]
+fn macos_is_read() {
+    for (system, version, build) in [
+        ("macos-15", "15.1", "24B83"),
+        ("macos-13", "13.7.1", "22H221"),
+        ("macos-11", "11.7.10", "20G1427"),
+    ] {
+        let root = format!("{}/../tests/fixtures/os/{system}", env!("CARGO_MANIFEST_DIR"));
+        let Some(Section::Os(os)) = (super::MACOS.gather)(&Host::at(root)).section else {
+            panic!("no system");
+        };
+        assert_eq!(os.name, format!("macOS {version}"));
+        let macos = os.macos.unwrap();
+        assert_eq!((macos.version.as_str(), macos.build.as_deref()), (version, Some(build)));
+    }
+}
+
+#[test]
 fn ubuntu_with_pro_is_read() {
     let os = os("ubuntu-22.04-pro");
     assert_eq!(os.ubuntu_pro, Some(true));

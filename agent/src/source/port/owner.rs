@@ -4,18 +4,41 @@
 //! its newest form only. Elsewhere nothing is told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 use memchr::memmem;
 
-use crate::host::Host;
+use crate::host::{Host, Owners};
 use crate::source::text::has_ending;
 
 const DPKG: &str = "/var/lib/dpkg/info";
+const RPM: [&str; 2] = ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite"];
 /// Lists that are read at most, so that a look stays cheap on any computer.
 const LISTS_LIMIT: usize = 20_000;
 
-/// The packages of these programs, by path.
+/// The packages of these programs, by path. What was found once is not looked up again until a
+/// package comes or goes.
 pub(super) fn packages(host: &Host, paths: BTreeSet<String>) -> BTreeMap<String, String> {
+    let lists = [DPKG, RPM[0], RPM[1]].map(|place| host.info(place).ok()).to_vec();
+    let mut owners = host.owners.lock().unwrap_or_else(PoisonError::into_inner);
+    if owners.lists != lists {
+        *owners = Owners { lists, packages: BTreeMap::new() };
+    }
+    let unknown: BTreeSet<String> =
+        paths.iter().filter(|path| !owners.packages.contains_key(*path)).cloned().collect();
+    let mut found = look_up(host, unknown.clone());
+    for path in unknown {
+        let package = found.remove(&path);
+        owners.packages.insert(path, package);
+    }
+    let known = |path: String| {
+        let package = owners.packages.get(&path)?.clone()?;
+        Some((path, package))
+    };
+    paths.into_iter().filter_map(known).collect()
+}
+
+fn look_up(host: &Host, paths: BTreeSet<String>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     // What lies elsewhere was brought by no package.
     let is_of_package = |path: &String| {
@@ -82,9 +105,8 @@ fn from_rpm(host: &Host, left: &mut Vec<String>, found: &mut BTreeMap<String, St
     if left.is_empty() {
         return;
     }
-    let places = ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite"];
     let Some(database) =
-        places.iter().find(|place| host.exists(place)).and_then(|place| host.database(place).ok())
+        RPM.iter().find(|place| host.exists(place)).and_then(|place| host.database(place).ok())
     else {
         return;
     };
@@ -121,6 +143,28 @@ mod tests {
         assert!(has_line(list, b"/usr/sbin/sshd"));
         assert!(!has_line(list, b"/usr/sbin"));
         assert!(!has_line(list, b"sbin/sshd"));
+    }
+
+    #[test]
+    fn lists_are_read_again_only_when_a_package_comes_or_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("var/lib/dpkg/info");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("cron.list"), "/usr/sbin/cron\n").unwrap();
+        std::fs::write(place.join("other.list"), "/usr/bin/other\n").unwrap();
+        let host = Host::at(folder.path());
+        let asked = || {
+            let paths = ["/usr/sbin/cron", "/usr/sbin/newcomer"].map(str::to_owned);
+            packages(&host, BTreeSet::from(paths))
+        };
+        let first = asked();
+        assert_eq!(first, BTreeMap::from([("/usr/sbin/cron".to_owned(), "cron".to_owned())]));
+        let opened = host.opened();
+        assert_eq!(asked(), first);
+        assert_eq!(host.opened(), opened, "nothing was opened");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(place.join("newcomer.list"), "/usr/sbin/newcomer\n").unwrap();
+        assert_eq!(asked()["/usr/sbin/newcomer"], "newcomer");
     }
 
     #[test]

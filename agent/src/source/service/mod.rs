@@ -16,6 +16,9 @@ mod openrc;
 pub mod parse;
 pub(crate) mod systemd;
 mod sysv;
+mod windows;
+
+pub use windows::WINDOWS;
 
 /// Services.
 pub const SOURCE: Source = Source {

@@ -8,7 +8,9 @@ pub(crate) mod dpkg;
 mod extensions;
 mod flatpak;
 mod languages;
+mod macos;
 pub(crate) mod pacman;
+mod registry;
 pub(crate) mod rpm;
 mod snap;
 
@@ -28,7 +30,9 @@ pub use dpkg::DPKG;
 pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
 pub use languages::{CARGO, GEM, NPM, PIP};
+pub use macos::{APP_BUNDLE, RECEIPT};
 pub use pacman::PACMAN;
+pub use registry::REGISTRY;
 pub use rpm::RPM;
 pub use snap::SNAP;
 

@@ -4,6 +4,9 @@ use crate::source::{Platform, Privilege, Source};
 
 pub mod guest;
 pub mod parse;
+mod windows;
+
+pub use windows::WINDOWS;
 
 cfg_select! {
     target_os = "linux" => {

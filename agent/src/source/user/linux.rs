@@ -1,7 +1,6 @@
 //! Where a Linux system keeps its accounts and their sign-ins.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use rollcall_shared::section::user::{Account, AccountKind};
@@ -10,6 +9,7 @@ use rollcall_shared::{Note, Timestamp};
 
 use super::parse::{self, Entry, People};
 use super::records::{HEAD_BYTES, Layout, Record};
+use crate::budget::Counted;
 use crate::host::{Host, HostError};
 use crate::order;
 use crate::source::Gathered;
@@ -81,7 +81,7 @@ pub(super) fn gather(host: &Host) -> Gathered {
 }
 
 /// A file that is not there is no failure: there are other logs.
-fn open(host: &Host, path: &str) -> Result<Option<File>, Note> {
+fn open(host: &Host, path: &str) -> Result<Option<Counted>, Note> {
     match host.open(path) {
         Ok(file) => Ok(Some(file)),
         Err(HostError::NotFound { .. }) => Ok(None),

@@ -3,10 +3,12 @@
 mod linux;
 mod parse;
 mod records;
+mod windows;
 
 use super::{Platform, Privilege, Source};
 
 pub(crate) use records::records;
+pub use windows::WINDOWS;
 
 /// The declaration.
 pub const ACCOUNTS: Source = Source {

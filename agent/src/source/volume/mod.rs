@@ -19,7 +19,7 @@ cfg_select! {
 pub const SOURCE: Source = Source {
     name: "volume",
     section: "volume",
-    about: "/proc/self/mountinfo, sizes by statvfs for local file systems, labels from /dev/disk",
+    about: "/proc/1/mountinfo or else /proc/self/mountinfo, sizes by statvfs for local file systems, labels from /dev/disk",
     platforms: &[Platform::Linux],
     privilege: Privilege::User,
     programs: &[],

@@ -537,7 +537,7 @@ pub(super) fn device_detail() -> DeviceDetail {
             target: "x86_64-pc-windows-msvc".to_owned(),
             privileged: true,
         }),
-        cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120 }),
+        cost: Some(Cost { cpu_ms: 84, peak_rss_bytes: 9_100_000, wall_ms: 120, ..Cost::default() }),
         findings: findings(),
         os_support: Some(OsSupport {
             state: SupportState::Supported,

@@ -1,0 +1,49 @@
+//! What macOS says of itself, from its own property list.
+
+use rollcall_shared::section::os::{MacosRelease, OsFamily};
+use rollcall_shared::section::{Os, Section};
+use rollcall_shared::{Note, NoteKind};
+
+use crate::host::Host;
+use crate::plist::Value;
+use crate::source::{Gathered, Platform, Privilege, Source};
+
+const VERSION: &str = "/System/Library/CoreServices/SystemVersion.plist";
+/// Written by the set-up assistant when it is done.
+const SET_UP: &str = "/private/var/db/.AppleSetupDone";
+
+/// The declaration.
+pub const MACOS: Source = Source {
+    name: "system_version",
+    section: "os",
+    about: "Version and build from SystemVersion.plist, install date by the mark of the set-up assistant",
+    platforms: &[Platform::Macos],
+    privilege: Privilege::User,
+    programs: &[],
+    gather,
+};
+
+fn gather(host: &Host) -> Gathered {
+    let bytes = match host.read(VERSION) {
+        Ok(bytes) => bytes,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let Some((name, release)) = Value::read(&bytes).and_then(|list| release(&list)) else {
+        let why = format!("{VERSION} tells no version");
+        return Gathered::absent(Note::new(NoteKind::Failed).with_detail(why));
+    };
+    Gathered::of(Section::Os(Os {
+        family: OsFamily::Macos,
+        name: format!("{name} {}", release.version),
+        architecture: std::env::consts::ARCH.to_owned(),
+        installed_at: host.info(SET_UP).ok().map(|info| info.modified_at).filter(|at| at.0 > 0),
+        macos: Some(release),
+        ..Os::default()
+    }))
+}
+
+fn release(list: &Value) -> Option<(String, MacosRelease)> {
+    let name = list.text("ProductName").unwrap_or_else(|| "macOS".to_owned());
+    let version = list.text("ProductVersion")?;
+    Some((name, MacosRelease { version, build: list.text("ProductBuildVersion"), model: None }))
+}
