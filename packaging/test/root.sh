@@ -50,7 +50,7 @@ boot() {
 
 # Runs a command in the booted root, as a login would: without the environment outside.
 inside() {
-  nsenter -t "$leader" -a env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 \
+  nsenter -t "$leader" -a env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive /bin/sh -ec "cd /; $*"
 }
 

@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn the_line_is_shown_with_what_to_type() {
         let html = sample::token_page(true).render().unwrap();
-        for part in ["Debian, Ubuntu", "Windows", "macOS", "| sudo rollcall-agent enroll -"] {
+        for part in ["Debian, Ubuntu", "Windows", "Ansible", "| sudo rollcall-agent enroll -"] {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("http-equiv=\"refresh\""), "it looks again without scripts");

@@ -1,7 +1,7 @@
 //! What to type to enrol a computer, for each kind of system.
 //!
 //! The join string holds a token, so no line puts it where other users of the computer see it: it
-//! goes through standard input, a file for administrators, or a hidden property.
+//! goes through standard input or a file for administrators.
 
 /// A kind of system and what to type there, in order.
 pub(super) struct System {
@@ -17,6 +17,9 @@ pub(super) struct Step {
 
 /// Packages have the version of the collector that was released with them.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where the agent lies on Windows, for which there is no installer yet.
+const WINDOWS_PROGRAM: &str = r"%ProgramFiles%\Rollcall\rollcall-agent.exe";
 
 /// Every kind of system, the most usual first. The quotes suit the shells: the string has a `#`.
 pub(super) fn systems(join: &str) -> Vec<System> {
@@ -57,18 +60,18 @@ pub(super) fn systems(join: &str) -> Vec<System> {
         ),
         system(
             "Windows",
-            vec![(
-                "Install and enrol, as administrator",
-                format!("msiexec /i rollcall-agent-{VERSION}-x64.msi JOIN=\"{join}\" /qn"),
-            )],
-        ),
-        system(
-            "macOS",
             vec![
-                install(format!(
-                    "sudo installer -pkg rollcall-agent-{VERSION}-arm64.pkg -target /"
-                )),
-                ("Enrol the computer; it reports by itself", enroll().1),
+                (
+                    "Enrol the computer, as administrator",
+                    format!("echo {join}| \"{WINDOWS_PROGRAM}\" enroll -"),
+                ),
+                (
+                    "Report, now and from now on",
+                    format!(
+                        "sc create RollcallAgent start= auto binPath= \"\\\"{WINDOWS_PROGRAM}\\\" \
+                         service\"\nsc start RollcallAgent"
+                    ),
+                ),
             ],
         ),
         system(
@@ -109,9 +112,8 @@ mod tests {
             let lines: Vec<&str> = system.steps.iter().flat_map(|step| step.text.lines()).collect();
             assert!(lines.iter().any(|line| line.contains(JOIN)), "{}", system.name);
             for line in lines.iter().filter(|line| line.contains(JOIN)) {
-                // printf is a word of the shell itself; msiexec takes nothing else, and its property
-                // is hidden from logs.
-                let unseen = ["printf ", "rcl1:", "write_files: ", "msiexec "];
+                // printf and echo are words of the shells themselves.
+                let unseen = ["printf ", "rcl1:", "write_files: ", "echo "];
                 let line = line.trim_start();
                 assert!(unseen.iter().any(|start| line.starts_with(start)), "{line}");
             }
