@@ -114,6 +114,11 @@ pub(crate) struct Context {
     pub(crate) origins: Vec<(&'static str, Origin)>,
 }
 
+/// The command line, as its manual and completions describe it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {

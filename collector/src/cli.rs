@@ -5,11 +5,12 @@ mod backup;
 mod doctor;
 mod health;
 mod migrate;
+mod set_up;
 mod token;
 mod user;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -38,6 +39,8 @@ enum Command {
     Up(up::Options),
     /// Run the collector from a configuration, as a service does
     Serve(Settings),
+    /// Make a new link for the first administrator
+    SetUp(set_up::Options),
     /// Show the configuration in effect and where each value comes from
     Config(Settings),
     /// Make, list and revoke enrolment tokens
@@ -81,13 +84,17 @@ impl Settings {
     }
 }
 
+/// The configuration of the system's own collector.
+const SERVICE_CONFIG: &str = "/etc/rollcall/collector.toml";
+
 /// Which collector's data an administrative command works on.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Where {
     /// Configuration file of `rollcall serve`
     #[arg(long, value_name = "FILE", env = "ROLLCALL_CONFIG")]
     config: Option<PathBuf>,
-    /// Data folder of `rollcall up`; ./rollcall-data when neither is named
+    /// Data folder of `rollcall up`. When neither is named: ./rollcall-data where it is there, else
+    /// what /etc/rollcall/collector.toml says
     #[arg(long, value_name = "FOLDER", env = "ROLLCALL_DATA")]
     data: Option<PathBuf>,
     /// Database, when it is not in the data folder
@@ -97,11 +104,22 @@ pub(crate) struct Where {
 
 impl Where {
     fn resolve(&self) -> Result<Config, Failure> {
+        self.resolve_with(Path::new(folder::USUAL), Path::new(SERVICE_CONFIG))
+    }
+
+    /// `tried` is the folder of `rollcall up`, `service` the file of the system's collector.
+    fn resolve_with(&self, tried: &Path, service: &Path) -> Result<Config, Failure> {
         let flags =
             Raw { data: self.data.clone(), database: self.database.clone(), ..Raw::default() };
-        let file = self.config.as_deref().map(Raw::read).transpose()?.unwrap_or_default();
-        let usual = self.config.is_none().then(|| PathBuf::from(folder::USUAL));
-        flags.or(file).or(Raw { data: usual, ..Raw::default() }).resolve()
+        let usual = match (&self.config, &self.data) {
+            (None, None) if !tried.exists() && service.exists() => Some(service),
+            (config, _) => config.as_deref(),
+        };
+        let Some(file) = usual else {
+            let folder = Raw { data: Some(tried.to_owned()), ..Raw::default() };
+            return flags.or(folder).resolve();
+        };
+        flags.or(Raw::read(file)?).resolve()
     }
 
     /// The collector's tables and what its join strings carry, without a listener.
@@ -118,6 +136,11 @@ impl Where {
         let store = Store::open(&config.database).await?;
         crate::start::beside(&config, store).await
     }
+}
+
+/// The command line, as its manual and completions describe it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the arguments name; the exit code.
@@ -145,6 +168,7 @@ async fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
     match command {
         Command::Up(options) => up::run(options).await,
         Command::Serve(settings) => serve::run(&settings).await,
+        Command::SetUp(options) => set_up::run(&options).await,
         Command::Config(settings) => show_config(&settings, matches.subcommand_matches("config")),
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
@@ -192,5 +216,26 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_folder_tried_out_comes_before_the_service() {
+        let outer = tempfile::tempdir().unwrap();
+        let (tried, service) = (outer.path().join("tried"), outer.path().join("service.toml"));
+        let of = |config: Option<&Path>, data: Option<&Path>| {
+            let place = Where {
+                config: config.map(Path::to_owned),
+                data: data.map(Path::to_owned),
+                database: None,
+            };
+            place.resolve_with(&tried, &service).unwrap().data
+        };
+        assert_eq!(of(None, None), tried, "neither is there");
+        std::fs::write(&service, "data = \"/srv/rollcall\"").unwrap();
+        assert_eq!(of(None, None), Path::new("/srv/rollcall"));
+        assert_eq!(of(Some(&service), None), Path::new("/srv/rollcall"));
+        assert_eq!(of(None, Some(Path::new("/named"))), Path::new("/named"));
+        std::fs::create_dir(&tried).unwrap();
+        assert_eq!(of(None, None), tried);
     }
 }

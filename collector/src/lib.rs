@@ -28,6 +28,7 @@ pub mod serve;
 pub mod server;
 pub mod start;
 pub mod store;
+mod supervised;
 pub mod tls;
 pub mod totp;
 pub mod up;

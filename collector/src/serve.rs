@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::http::setup;
-use crate::start;
+use crate::{start, supervised};
 
 /// Runs until the system asks it to stop.
 pub async fn run(settings: &Settings) -> Result<(), Failure> {
@@ -22,14 +22,27 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
         version = env!("CARGO_PKG_VERSION"),
         "the collector runs"
     );
+    supervised::tell("READY=1");
     if setup::setup_pending(&app).await? {
-        // To standard output, not to the log: the link is a secret.
-        crate::cli::say(format_args!(
-            "Make the first administrator within 24 hours:\n{}",
-            setup::new_link(&app).await?
-        ));
+        if supervised::prints_into_journal() {
+            tracing::info!(
+                "there is no administrator yet: `sudo rollcall set-up` on this computer prints the \
+                 link that makes the first"
+            );
+        } else {
+            // To standard output, not to the log: the link is a secret.
+            crate::cli::say(format_args!(
+                "Make the first administrator within 24 hours:\n{}",
+                setup::new_link(&app).await?
+            ));
+        }
     }
-    started.run(stop).await?;
+    started
+        .run(async {
+            stop.await;
+            supervised::tell("STOPPING=1");
+        })
+        .await?;
     tracing::info!("the collector stopped");
     Ok(())
 }

@@ -35,7 +35,9 @@ pub async fn new_link(app: &App) -> Result<String, Error> {
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdminError {
     /// The link is unknown, used or older than a day.
-    #[error("this set-up link is not valid any more; start the collector again to get a new one")]
+    #[error(
+        "this set-up link is not valid any more; `rollcall set-up` on the collector's computer, or its next start, gives a new one"
+    )]
     LinkRefused,
     /// The name is not acceptable.
     #[error("{0}")]

@@ -355,6 +355,22 @@ fn common(path: &str) -> String {
     if of_none { path.replace("{id}", "1") } else { path.to_owned() }
 }
 
+/// The body of what belongs to no half.
+fn outside(path: &str) -> Value {
+    match path {
+        "/api/v1/sign-in-providers" | "/api/v1/sign-in-providers/{id}" => json!({ "config": {
+            "name": "new", "issuer": "https://login.example.org", "client_id": "new",
+            "groups_claim": "groups", "group_roles": [], "enabled": true,
+        } }),
+        "/api/v1/sign-in-providers/{id}/identities" => {
+            json!({ "account": "whole-it", "subject": "new" })
+        }
+        _ => json!({
+            "label": "new", "url": "https://hooks.example.org/", "kinds": ["device_missing"],
+        }),
+    }
+}
+
 /// What a request to this route must carry to be understood. Whoever adds a route that is written
 /// to says so here.
 fn sent(method: &str, path: &str, half: &Half) -> Sent {
@@ -368,23 +384,6 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
     let until = LATER.plus_ms(9 * DAY_MS).date();
     match (method, path) {
         ("GET" | "DELETE", _) => Sent::Nothing,
-        (_, "/api/v1/sign-in-providers" | "/api/v1/sign-in-providers/{id}") => {
-            Sent::Json(json!({ "config": {
-                "name": "new", "issuer": "https://login.example.org", "client_id": "new",
-                "groups_claim": "groups", "group_roles": [], "enabled": true,
-            } }))
-        }
-        (_, "/api/v1/sign-in-providers/{id}/identities") => {
-            Sent::Json(json!({ "account": "whole-it", "subject": "new" }))
-        }
-        (_, "/api/v1/webhooks" | "/api/v1/webhooks/{id}") => Sent::Json(json!({
-            "label": "new", "url": "https://hooks.example.org/", "kinds": ["device_missing"],
-        })),
-        (_, "/providers" | "/providers/{id}") => form(&[("name", "new")]),
-        (_, "/providers/{id}/link" | "/providers/{id}/unlink") => {
-            form(&[("account", "whole-it"), ("subject", "new")])
-        }
-        (_, "/webhooks" | "/webhooks/{id}") => form(&[("label", "new"), ("once", "1")]),
         (_, "/api/v1/enrollment-tokens") => {
             Sent::Json(json!({ "label": "new", "site": site, "department": department }))
         }
@@ -394,6 +393,14 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
         }
         (_, "/api/v1/devices/{id}/note") => Sent::Json(json!({ "text": "new" })),
         (_, "/api/v1/findings/{id}/waive") => Sent::Json(json!({ "reason": "known" })),
+        (
+            _,
+            "/api/v1/sign-in-providers"
+            | "/api/v1/sign-in-providers/{id}"
+            | "/api/v1/sign-in-providers/{id}/identities"
+            | "/api/v1/webhooks"
+            | "/api/v1/webhooks/{id}",
+        ) => Sent::Json(outside(path)),
         (_, "/api/v1/units") => Sent::Json(json!({ "kind": "site", "name": "new" })),
         (_, "/api/v1/units/{id}") => Sent::Json(json!({ "name": "new" })),
         (_, "/api/v1/unit-rules" | "/api/v1/unit-rules/preview") => {
@@ -429,7 +436,11 @@ fn sent(method: &str, path: &str, half: &Half) -> Sent {
             ("department", &department_id),
         ]),
         (_, "/units") => form(&[("kind", "site"), ("name", "new")]),
-        (_, "/units/{id}/rename") => form(&[("name", "new")]),
+        (_, "/units/{id}/rename" | "/providers" | "/providers/{id}") => form(&[("name", "new")]),
+        (_, "/providers/{id}/link" | "/providers/{id}/unlink") => {
+            form(&[("account", "whole-it"), ("subject", "new")])
+        }
+        (_, "/webhooks" | "/webhooks/{id}") => form(&[("label", "new"), ("once", "1")]),
         (_, "/units/rules") => form(&[("rules", ""), ("do", "save")]),
         (_, "/settings") => form(&[("do", "save")]),
         (_, "/account/tokens") => {

@@ -14,6 +14,7 @@ use rollcall_shared::time::DAY_MS;
 use rollcall_shared::{DeviceId, Timestamp};
 use serde::Serialize;
 
+use super::enroll_lines::{self, System};
 use super::filters;
 use super::once::{self, Fresh};
 use super::shell::Shell;
@@ -71,14 +72,8 @@ pub(super) struct TokenPage {
     pub(super) usable: bool,
     pub(super) waiting: bool,
     pub(super) join: Option<String>,
-    pub(super) commands: Vec<Command>,
+    pub(super) systems: Vec<System>,
     pub(super) arrivals: Vec<Arrival>,
-}
-
-/// One thing to type, and what it does.
-pub(super) struct Command {
-    about: &'static str,
-    text: String,
 }
 
 /// A device that enrolled after the token was made.
@@ -207,27 +202,13 @@ impl TokenPage {
             waiting: usable,
             usable,
             state,
-            commands: join.as_deref().map(commands).unwrap_or_default(),
+            systems: join.as_deref().map(enroll_lines::systems).unwrap_or_default(),
             shell,
             token,
             join,
             arrivals,
         }
     }
-}
-
-/// What to type on the computer, in order. The quotes suit the shell: the line has a `#`.
-fn commands(join: &str) -> Vec<Command> {
-    vec![
-        Command {
-            about: "Enrol the computer",
-            text: format!("sudo rollcall-agent enroll '{join}'"),
-        },
-        Command {
-            about: "Report, now and from now on",
-            text: "sudo rollcall-agent run".to_owned(),
-        },
-    ]
 }
 
 fn join_line(app: &App, secret: &Secret) -> String {
@@ -376,9 +357,7 @@ mod tests {
     #[test]
     fn the_line_is_shown_with_what_to_type() {
         let html = sample::token_page(true).render().unwrap();
-        for part in
-            ["Linux", "sudo rollcall-agent run", "sudo rollcall-agent enroll &#39;rcl1:https"]
-        {
+        for part in ["Debian, Ubuntu", "Windows", "Ansible", "| sudo rollcall-agent enroll -"] {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("http-equiv=\"refresh\""), "it looks again without scripts");

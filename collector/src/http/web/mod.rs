@@ -14,6 +14,7 @@ mod collected;
 mod device;
 mod devices;
 mod enroll;
+mod enroll_lines;
 mod error;
 mod exports;
 mod filters;
