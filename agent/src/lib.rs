@@ -36,7 +36,7 @@ pub mod reach;
 pub mod registry;
 pub mod report;
 pub mod schedule;
-mod service;
+pub mod service;
 pub mod settings;
 mod show;
 pub mod smbios;

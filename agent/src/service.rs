@@ -3,12 +3,12 @@
 cfg_select! {
     unix => {
         mod systemd;
-        pub(crate) use systemd::Manager;
+        pub use systemd::Manager;
     }
     _ => {
         #[cfg(windows)]
         pub(crate) mod windows;
         mod silent;
-        pub(crate) use silent::Manager;
+        pub use silent::Manager;
     }
 }

@@ -1,11 +1,13 @@
 //! `rollcall serve`: the collector as a service, from a configuration.
 
+use rollcall_agent::service::Manager;
+
 use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::http::setup;
-use crate::{start, supervised};
+use crate::{journal, start};
 
 /// Runs until the system asks it to stop.
 pub async fn run(settings: &Settings) -> Result<(), Failure> {
@@ -22,9 +24,10 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
         version = env!("CARGO_PKG_VERSION"),
         "the collector runs"
     );
-    supervised::tell("READY=1");
+    let manager = Manager::started_by();
+    manager.ready();
     if setup::setup_pending(&app).await? {
-        if supervised::prints_into_journal() {
+        if journal::is_printed_to() {
             tracing::info!(
                 "there is no administrator yet: `sudo rollcall set-up` on this computer prints the \
                  link that makes the first"
@@ -40,7 +43,7 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
     started
         .run(async {
             stop.await;
-            supervised::tell("STOPPING=1");
+            manager.stopping();
         })
         .await?;
     tracing::info!("the collector stopped");

@@ -4,23 +4,29 @@ use std::time::Duration;
 
 /// Nobody to tell.
 #[derive(Debug)]
-pub(crate) struct Manager;
+pub struct Manager;
 
 #[expect(clippy::unused_self, reason = "the same signatures as where there is somebody to tell")]
 impl Manager {
-    pub(crate) fn started_by() -> Self {
+    /// There is none.
+    pub fn started_by() -> Self {
         Self
     }
 
-    pub(crate) fn interval(&self) -> Option<Duration> {
+    /// Nobody waits for a sign of life.
+    pub fn interval(&self) -> Option<Duration> {
         None
     }
 
-    pub(crate) fn ready(&self) {}
+    /// Tells nobody.
+    pub fn ready(&self) {}
 
-    pub(crate) fn alive(&self) {}
+    /// Tells nobody.
+    pub fn alive(&self) {}
 
-    pub(crate) fn stopping(&self) {}
+    /// Tells nobody.
+    pub fn stopping(&self) {}
 
-    pub(crate) fn status(&self, _: &str) {}
+    /// Tells nobody.
+    pub fn status(&self, _: &str) {}
 }

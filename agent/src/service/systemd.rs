@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Where to tell it.
 #[derive(Debug)]
-pub(crate) struct Manager {
+pub struct Manager {
     socket: Option<UnixDatagram>,
     /// How often a sign of life is waited for.
     watchdog: Option<Duration>,
@@ -16,7 +16,7 @@ pub(crate) struct Manager {
 
 impl Manager {
     /// The service manager that started this process, if one did.
-    pub(crate) fn started_by() -> Self {
+    pub fn started_by() -> Self {
         Self::of(|name| std::env::var_os(name))
     }
 
@@ -29,28 +29,28 @@ impl Manager {
     }
 
     /// How often to give a sign of life; `None` when nobody waits for one.
-    pub(crate) fn interval(&self) -> Option<Duration> {
+    pub fn interval(&self) -> Option<Duration> {
         // Twice in the time, so that one that comes late does no harm.
         self.socket.as_ref().and(self.watchdog).map(|time| time / 2).filter(|half| !half.is_zero())
     }
 
-    /// The state is opened; the first check-in follows.
-    pub(crate) fn ready(&self) {
+    /// Everything is opened, and the work begins.
+    pub fn ready(&self) {
         self.tell("READY=1");
     }
 
     /// The loop goes round.
-    pub(crate) fn alive(&self) {
+    pub fn alive(&self) {
         self.tell("WATCHDOG=1");
     }
 
     /// It was asked to stop and does so.
-    pub(crate) fn stopping(&self) {
+    pub fn stopping(&self) {
         self.tell("STOPPING=1");
     }
 
     /// One line for `systemctl status`.
-    pub(crate) fn status(&self, line: &str) {
+    pub fn status(&self, line: &str) {
         self.tell(&format!("STATUS={}", line.replace(['\n', '\r'], " ")));
     }
 
@@ -99,6 +99,22 @@ mod tests {
         assert_eq!(&buffer[..length], b"READY=1");
         let length = heard.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], b"STATUS=two lines");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_manager_without_a_file_is_found_by_its_name() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::SocketAddr;
+        let name = format!("rollcall-{}", std::process::id());
+        let heard = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap());
+        let heard = heard.unwrap();
+        let manager =
+            Manager::of(|asked| (asked == "NOTIFY_SOCKET").then(|| format!("@{name}").into()));
+        manager.stopping();
+        let mut buffer = [0; 100];
+        let length = heard.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"STOPPING=1");
     }
 
     #[test]

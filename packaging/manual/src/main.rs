@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{Command, Parser};
 use clap_complete::Shell;
 
 /// What may be asked.
@@ -19,11 +19,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::command().get_matches();
-    let options = match Options::from_arg_matches(&options) {
-        Ok(options) => options,
-        Err(error) => error.exit(),
-    };
+    let options = Options::parse();
     let programs = [rollcall_agent::cli::command(), rollcall_collector::cli::command()];
     for program in programs {
         if let Err(error) = write(program, &options.folder) {

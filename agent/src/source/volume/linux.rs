@@ -1,5 +1,5 @@
-//! Reads `mountinfo` of the first process, or else of this one, asks local file systems for their size, and follows the
-//! device mapper to encryption.
+//! Reads `mountinfo` of the first process, or else of this one, asks local file systems for their
+//! size, and follows the device mapper to encryption.
 
 use std::collections::HashMap;
 

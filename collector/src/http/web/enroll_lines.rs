@@ -19,6 +19,7 @@ pub(super) struct Step {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Where the agent lies on Windows, for which there is no installer yet.
+const WINDOWS_FOLDER: &str = r"%ProgramFiles%\Rollcall";
 const WINDOWS_PROGRAM: &str = r"%ProgramFiles%\Rollcall\rollcall-agent.exe";
 
 /// Every kind of system, the most usual first. The quotes suit the shells: the string has a `#`.
@@ -59,12 +60,12 @@ pub(super) fn systems(join: &str) -> Vec<System> {
             ],
         ),
         system(
-            "Windows",
+            "Windows, at the command prompt of an administrator",
             vec![
-                (
-                    "Enrol the computer, as administrator",
-                    format!("echo {join}| \"{WINDOWS_PROGRAM}\" enroll -"),
-                ),
+                install(format!(
+                    "mkdir \"{WINDOWS_FOLDER}\"\ncopy rollcall-agent.exe \"{WINDOWS_FOLDER}\""
+                )),
+                ("Enrol the computer", format!("echo {join}| \"{WINDOWS_PROGRAM}\" enroll -")),
                 (
                     "Report, now and from now on",
                     format!(
