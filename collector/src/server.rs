@@ -1,29 +1,31 @@
 //! The listener: accepts connections, speaks TLS and HTTP/1.1, and keeps the silent, the slow and
 //! the many from using it up. Knows nothing of what is served.
 
+mod body;
+mod stream;
+
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use self::body::Timed;
+use self::stream::Unstuck;
 use crate::http::client::Peer;
 
 /// How long and how many.
@@ -150,9 +152,7 @@ impl Connection {
         let Self { peer, router, limits, watcher, _place } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let until = Instant::now() + limits.body;
-            let mut request: Request = request.map(|body| {
-                Body::new(Timed { body, until: Box::pin(tokio::time::sleep_until(until)) })
-            });
+            let mut request: Request = Timed::wrap(request, until).map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             router.clone().oneshot(request)
         });
@@ -207,105 +207,9 @@ impl Drop for Seat {
     }
 }
 
-/// A request's body that must be there by a moment.
-struct Timed {
-    body: Incoming,
-    until: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for Timed {
-    type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => match self.until.as_mut().poll(context) {
-                Poll::Ready(()) => {
-                    Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
-                }
-                Poll::Pending => Poll::Pending,
-            },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A stream whose writes fail when the other side takes nothing for too long.
-struct Unstuck<S> {
-    stream: S,
-    limit: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Unstuck<S> {
-    fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
-    }
-
-    fn watch<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.waiting = None;
-            return polled;
-        }
-        let limit = self.limit;
-        let waiting = self
-            .waiting
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
-        match waiting.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Unstuck<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Unstuck<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(context, polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.watch(context, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.watch(context, polled)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
     use axum::routing::{get, post};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::oneshot;
@@ -324,6 +228,7 @@ mod tests {
         let router = Router::new()
             .route("/", get(async || "hello"))
             .route("/echo", post(async |body: Bytes| body))
+            .route("/refused", post(async || axum::http::StatusCode::FORBIDDEN))
             .route(
                 "/slow",
                 get(async || {
@@ -369,6 +274,23 @@ mod tests {
         assert!(!exchange(running.address, half).await.contains("200 OK"));
         let kept = exchange(running.address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(kept.contains("hello"), "answered, then closed for its silence: {kept}");
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_reads_the_refusal_and_not_a_broken_connection() {
+        let running = running(Limits::default()).await;
+        let body = vec![b'x'; 512 * 1024];
+        let head =
+            format!("POST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&body).await.unwrap();
+            let mut answer = vec![0; 512];
+            let read = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+            assert!(answer.contains("403 Forbidden"), "{answer}");
+        }
     }
 
     #[tokio::test]

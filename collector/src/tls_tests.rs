@@ -1,6 +1,7 @@
 //! What the listener speaks, and certificates that change while it runs.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -30,6 +31,10 @@ fn names(first: &str) -> Vec<String> {
 
 impl Listener {
     async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    async fn start_with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = Clock::system().now();
         let authority = Authority::open(folder.path(), now).unwrap();
@@ -41,7 +46,7 @@ impl Listener {
             listener,
             tls: Some(certificate.server_config().unwrap()),
             router: Router::new().route("/", get(async || "hello")),
-            limits: Limits::default(),
+            limits,
             proxies: Vec::new(),
         };
         tokio::spawn(serve(listening, std::future::pending()));
@@ -179,4 +184,16 @@ async fn new_connections_get_the_new_certificate_and_old_ones_go_on() {
     std::fs::write(&files.key, key).unwrap();
     assert!(listener.certificate.refresh().unwrap(), "looked at again after a failure");
     assert!(listener.certificate.ends_at().unwrap().since(now) > 80 * DAY_MS);
+}
+
+#[tokio::test]
+async fn who_is_closed_for_its_silence_is_told_that_this_is_the_end() {
+    let limits = Limits { headers: Duration::from_millis(300), ..Limits::default() };
+    let listener = Listener::start_with(limits).await;
+    let mut stream = listener.connect(&[&rustls::version::TLS13]).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    // Without close_notify this is an unexpected end.
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("hello"), "{answer}");
 }
