@@ -48,7 +48,7 @@ pub struct Started {
 /// Opens everything that can fail, so that a failure is told before anything is promised.
 pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
     let store = Store::open_soon(&config.database, PATIENCE).await?;
-    store.seal_with(SealKey::open(&config.secret_key)?).await?;
+    store.seal_with(SealKey::open(&config.secret_key)?, clock.now()).await?;
     let listener = bind(config.listen).await?;
     let metrics = match config.metrics {
         Some(address) => Some(bind(address).await?),

@@ -357,7 +357,7 @@ BEGIN SELECT RAISE(ABORT, 'audit entries are never deleted'); END;
 CREATE TABLE sign_in_provider (
   id                 INTEGER PRIMARY KEY,
   config             TEXT NOT NULL,                -- JSON
-  client_secret      TEXT NOT NULL,                -- '' for a client without one; needed in clear
+  client_secret      BLOB,                         -- sealed; absent: a client without one
   created_at         INTEGER NOT NULL
 );
 
@@ -385,7 +385,7 @@ CREATE TABLE webhook (
   label              TEXT NOT NULL,
   url                TEXT NOT NULL,
   kinds              TEXT NOT NULL,                -- JSON list of words
-  secret             TEXT NOT NULL,                -- needed in clear: it signs
+  secret             BLOB,                         -- sealed; absent: the key that sealed it is gone
   created_at         INTEGER NOT NULL,
   created_by         TEXT NOT NULL,
   disabled_at        INTEGER,

@@ -68,7 +68,7 @@ impl Collector {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::open(&url).await.unwrap();
-        store.seal_with(SealKey::random()).await.unwrap();
+        store.seal_with(SealKey::random(), NOW).await.unwrap();
         let app = App::new(Inner {
             store,
             fleet: Fleet::default(),

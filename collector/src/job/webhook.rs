@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::webhook::{After, after_failure, signature};
 use crate::outgoing::Call;
-use crate::secret::Secret;
 use crate::store;
 use crate::store::audit::By;
-use crate::store::webhook::{Event, NewDelivery, Tried, WebhookRow};
+use crate::store::delivery::{Event, NewDelivery, Tried};
+use crate::store::webhook::{SECRET_LOST, WebhookRow};
 
 /// How often it is looked for something to do.
 const EVERY: Duration = Duration::from_secs(2);
@@ -139,14 +139,13 @@ async fn told(
 /// Sends what waits for a webhook, in order, until one does not arrive; whether there may be more.
 async fn send_due(app: &App, id: i64, ends: Instant) -> Result<bool, store::Error> {
     while Instant::now() < ends {
-        let Some(WebhookRow { webhook, secret }) = app.store.webhook(id).await? else {
-            return Ok(false);
-        };
+        let Some(row) = app.store.webhook(id).await? else { return Ok(false) };
+        let webhook = &row.webhook;
         if webhook.disabled_at.is_some() {
             return Ok(false);
         }
         let Some(next) = app.store.next_delivery(id).await? else { return Ok(false) };
-        let delivery = send(app, &webhook.url, &secret, &next.event, &next.kind, &next.body).await;
+        let delivery = send(app, &row, &next.event, &next.kind, &next.body).await;
         if delivery.said.is_empty() {
             app.store.delivered(id, next.number, &delivery).await?;
             continue;
@@ -176,8 +175,11 @@ async fn send_due(app: &App, id: i64, ends: Instant) -> Result<bool, store::Erro
 }
 
 /// Sends one delivery.
-async fn send(app: &App, url: &str, secret: &Secret, event: &str, kind: &str, body: &str) -> Tried {
+async fn send(app: &App, row: &WebhookRow, event: &str, kind: &str, body: &str) -> Tried {
     let at = app.clock.now();
+    let Some(secret) = &row.secret else {
+        return Tried { at, status: None, said: SECRET_LOST.to_owned() };
+    };
     let seconds = at.0.div_euclid(1000);
     let signed = signature(secret.reveal(), seconds, body.as_bytes());
     let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
@@ -194,7 +196,7 @@ async fn send(app: &App, url: &str, secret: &Secret, event: &str, kind: &str, bo
     }
     let call = Call {
         method: Method::POST,
-        url,
+        url: &row.webhook.url,
         headers,
         body: body.as_bytes().to_vec(),
         longest: ANSWER_BYTES,
@@ -215,7 +217,7 @@ pub async fn test(app: &App, row: &WebhookRow) -> Result<Tried, store::Error> {
         WebhookEvent { id: String::new(), kind: EventKind::Test, at, device: None, finding: None };
     let made = delivery(row.webhook.id, event)?;
     let kind = made.kind.as_str();
-    let delivery = send(app, &row.webhook.url, &row.secret, &made.event, kind, &made.body).await;
+    let delivery = send(app, row, &made.event, kind, &made.body).await;
     app.store.keep_test(&made, &delivery).await?;
     Ok(delivery)
 }

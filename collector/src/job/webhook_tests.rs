@@ -19,9 +19,10 @@ use crate::demo::DemoDevice;
 use crate::fleet::Fleet;
 use crate::http::Guard;
 use crate::outgoing::{Allowed, Outgoing};
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::enroll::{Decision, NewDevice, Permission, TokenGrant};
-use crate::store::testing::{another, run, store_test};
+use crate::store::testing::{colleague, run, store_test};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 const SECRET: &str = "rcl_whk_secret";
@@ -185,7 +186,7 @@ store_test!(what_does_not_arrive_is_tried_again_under_the_same_id, |store| {
         clock.advance_ms(SECOND_MS);
     }
     // A restart, and another collector beside it: one of them sends.
-    let restarted = app(another(&app_one.store).await, clock.clone());
+    let restarted = app(colleague(&app_one.store).await, clock.clone());
     app_one.store.give_leases().await.unwrap();
     work(&restarted).await;
     work(&app_one).await;

@@ -148,8 +148,8 @@ pub(crate) struct Memory {
     pub(super) writing: tokio::sync::Mutex<()>,
     /// How far what others wrote was read.
     pub(super) following: Following,
-    /// What second factors are sealed with; absent in a program that signs nobody in.
-    pub(super) seal: OnceLock<SealKey>,
+    /// What secrets are sealed with; absent in a program that reads none.
+    pub(super) seal: OnceLock<Arc<SealKey>>,
 }
 
 impl Memory {

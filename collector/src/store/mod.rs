@@ -9,6 +9,7 @@ pub mod api_token;
 pub mod audit;
 pub mod audit_chain;
 pub mod decision;
+pub mod delivery;
 pub mod device;
 pub mod enroll;
 pub mod examine;
@@ -49,6 +50,7 @@ pub mod merge;
 mod open;
 mod plan;
 mod row;
+mod sealed;
 mod shape;
 mod state;
 mod statement;
@@ -114,12 +116,13 @@ pub enum Error {
     /// The address of the database cannot be used.
     #[error("`{0}` is no database address; write sqlite:PATH or postgres://USER@SERVER/NAME")]
     Address(String),
-    /// The second factors in the tables were sealed with another key than this collector's.
+    /// The secrets in the tables were sealed with another key than this collector's.
     #[error(
-        "the second factors in the database are sealed with another key than that of this \
-         collector; copy the key file ({file}) from a backup or from another collector on this \
-         database. Where it is lost, `rollcall user reset NAME` takes a second factor away; when \
-         none is left the collector starts with its own key",
+        "the secrets in the database are sealed with another key than that of this collector; \
+         copy the key file ({file}) from a backup or from another collector on this database. \
+         Where it is lost, `rollcall user reset NAME` takes a second factor away; when none is \
+         left the collector starts with its own key, without the secrets of webhooks and \
+         sign-in providers",
         file = crate::seal::FILE
     )]
     OtherKey,
@@ -358,6 +361,8 @@ pub(crate) const ALL_QUERIES: &[(&str, &[(&str, &str)])] = &[
     ("token", token::QUERIES),
     ("unit", unit::QUERIES),
     ("unit_rule", unit_rule::QUERIES),
+    ("delivery", delivery::QUERIES),
+    ("sealed", sealed::QUERIES),
     ("webhook", webhook::QUERIES),
     ("writer", writer::QUERIES),
 ];
@@ -392,7 +397,7 @@ mod tests {
         let bound = |head: &str| head.starts_with("UPDATE") && store.backend() == "postgres";
         let mut shapes: Vec<String> = shape::SHAPES
             .iter()
-            .chain([&webhook::SHAPE])
+            .chain([&delivery::SHAPE])
             .filter(|(head, ..)| !bound(head))
             .map(|(head, columns, tail)| {
                 let row: Vec<String> = (1..=*columns).map(|place| format!("${place}")).collect();

@@ -7,15 +7,16 @@ use rollcall_shared::{Digest, Timestamp};
 
 use super::account::{GRACE_MS, account_words};
 use super::audit::{By, record};
+use super::sealed::{Sealing, only_key};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 use crate::secret::Secret;
 
 queries! {
     ALL = "SELECT id, config, client_secret, created_at FROM sign_in_provider ORDER BY id";
     GET = "SELECT id, config, client_secret, created_at FROM sign_in_provider WHERE id = $1";
-    INSERT = "INSERT INTO sign_in_provider (config, client_secret, created_at)
-        VALUES ($1, $2, $3) RETURNING id";
-    UPDATE = "UPDATE sign_in_provider SET config = $2, client_secret = $3 WHERE id = $1";
+    INSERT = "INSERT INTO sign_in_provider (config, created_at) VALUES ($1, $2) RETURNING id";
+    UPDATE = "UPDATE sign_in_provider SET config = $2 WHERE id = $1";
+    SET_SECRET = "UPDATE sign_in_provider SET client_secret = $2 WHERE id = $1";
     DELETE = "DELETE FROM sign_in_provider WHERE id = $1";
     END_SESSIONS_OF_ISSUER = "DELETE FROM session
         WHERE account IN (SELECT account FROM identity WHERE issuer = $1)";
@@ -65,13 +66,25 @@ pub struct Identity {
     pub shut: bool,
 }
 
-fn provider(
-    (id, config, secret, created_at): (i64, String, String, i64),
-) -> Result<Provider, Error> {
+type Row = (i64, String, Option<Vec<u8>>, i64);
+
+fn provider((id, config, secret, created_at): Row, key: &Sealing<'_>) -> Result<Provider, Error> {
     let config = serde_json::from_str(&config)
         .map_err(|error| Error::Damaged(format!("sign-in provider {id}: {error}")))?;
+    let secret = key.open_text(&purpose(id), secret.as_deref()).unwrap_or_default();
     let (client_secret, created_at) = (Secret::presented(secret), Timestamp(created_at));
     Ok(Provider { id, config, client_secret, created_at })
+}
+
+/// What the secret of a provider's client is sealed for.
+fn purpose(id: i64) -> String {
+    format!("sign-in provider {id}")
+}
+
+/// What is stored of the secret of a provider's client; nothing for a client without one.
+fn sealed(id: i64, secret: &Secret, key: &Sealing<'_>) -> Result<Option<Vec<u8>>, Error> {
+    let secret = secret.reveal();
+    (!secret.is_empty()).then(|| key.seal(&purpose(id), secret.as_bytes())).transpose()
 }
 
 fn text(config: &ProviderConfig) -> Result<String, Error> {
@@ -86,16 +99,18 @@ pub(crate) fn provider_words(id: i64, name: &str) -> String {
 impl Store {
     /// All providers, in the order in which they were made.
     pub async fn providers(&self) -> Result<Vec<Provider>, Error> {
-        let rows: Vec<(i64, String, String, i64)> = on_backend!(self, read pool =>
+        let rows: Vec<Row> = on_backend!(self, read pool =>
             sqlx::query_as(ALL).fetch_all(pool).await?);
-        rows.into_iter().map(provider).collect()
+        let key = self.sealing()?;
+        rows.into_iter().map(|row| provider(row, &key)).collect()
     }
 
     /// One provider.
     pub async fn provider(&self, id: i64) -> Result<Option<Provider>, Error> {
-        let row: Option<(i64, String, String, i64)> = on_backend!(self, read pool =>
+        let row: Option<Row> = on_backend!(self, read pool =>
             sqlx::query_as(GET).bind(id).fetch_optional(pool).await?);
-        row.map(provider).transpose()
+        let key = self.sealing()?;
+        row.map(|row| provider(row, &key)).transpose()
     }
 
     /// Makes a provider; its number.
@@ -106,14 +121,17 @@ impl Store {
         by: &By,
     ) -> Result<i64, Error> {
         let stored = text(config)?;
+        let key = self.sealing()?;
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
+            only_key!(tx, key);
             let id: i64 = sqlx::query_scalar(INSERT)
                 .bind(&stored)
-                .bind(secret.reveal())
                 .bind(by.at.0)
                 .fetch_one(&mut *tx)
                 .await?;
+            let sealed = sealed(id, secret, &key)?;
+            sqlx::query(SET_SECRET).bind(id).bind(&sealed).execute(&mut *tx).await?;
             let words = provider_words(id, &config.name);
             record!(tx, &by.did("sign_in_provider_made", words, &stored));
             tx.commit().await?;
@@ -131,18 +149,18 @@ impl Store {
         by: &By,
     ) -> Result<bool, Error> {
         let stored = text(config)?;
+        let key = self.sealing()?;
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let row: Option<(i64, String, String, i64)> =
+            only_key!(tx, key);
+            let row: Option<Row> =
                 sqlx::query_as(GET).bind(id).fetch_optional(&mut *tx).await?;
-            let Some(before) = row.map(provider).transpose()? else { return Ok(false) };
-            let kept = secret.unwrap_or(&before.client_secret);
-            sqlx::query(UPDATE)
-                .bind(id)
-                .bind(&stored)
-                .bind(kept.reveal())
-                .execute(&mut *tx)
-                .await?;
+            let Some(before) = row.map(|row| provider(row, &key)).transpose()? else { return Ok(false) };
+            sqlx::query(UPDATE).bind(id).bind(&stored).execute(&mut *tx).await?;
+            if let Some(secret) = secret {
+                let sealed = sealed(id, secret, &key)?;
+                sqlx::query(SET_SECRET).bind(id).bind(&sealed).execute(&mut *tx).await?;
+            }
             if before.config.issuer != config.issuer || !config.enabled {
                 sqlx::query(END_SESSIONS_OF_ISSUER)
                     .bind(&before.config.issuer)
@@ -160,11 +178,12 @@ impl Store {
     /// Takes a provider away; whoever came by it is signed out. Accounts and who they are there
     /// stay, for when it is made again. `false` when there is none.
     pub async fn delete_provider(&self, id: i64, by: &By) -> Result<bool, Error> {
+        let key = self.sealing()?;
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            let row: Option<(i64, String, String, i64)> =
+            let row: Option<Row> =
                 sqlx::query_as(GET).bind(id).fetch_optional(&mut *tx).await?;
-            let Some(before) = row.map(provider).transpose()? else { return Ok(false) };
+            let Some(before) = row.map(|row| provider(row, &key)).transpose()? else { return Ok(false) };
             sqlx::query(DELETE).bind(id).execute(&mut *tx).await?;
             let issuer = &before.config.issuer;
             sqlx::query(END_SESSIONS_OF_ISSUER).bind(issuer).execute(&mut *tx).await?;

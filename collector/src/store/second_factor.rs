@@ -5,9 +5,8 @@ use rollcall_shared::{Digest, Timestamp};
 
 use super::account::{GRACE_MS, account_words};
 use super::audit::{By, record};
-use super::setting::{GET_SETTING, PUT_SETTING};
+use super::sealed::only_key;
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
-use crate::seal::SealKey;
 
 queries! {
     FIND = "SELECT a.name, a.totp_secret, a.totp_step, a.totp_due_at,
@@ -24,11 +23,7 @@ queries! {
     USE_CODE = "UPDATE recovery_code SET used_at = $3
         WHERE account = $1 AND digest = $2 AND used_at IS NULL";
     END_SESSIONS = "DELETE FROM session WHERE account = $1";
-    ANY = "SELECT EXISTS (SELECT 1 FROM account WHERE totp_secret IS NOT NULL)";
 }
-
-/// The setting that names the key with which all secrets in the tables are sealed.
-const KEY_ID: &str = "secret_key_id";
 
 /// What the secret of an account is sealed for.
 fn purpose(account: i64) -> String {
@@ -51,36 +46,6 @@ pub struct SecondFactor {
 type Row = (String, Option<Vec<u8>>, Option<i64>, Option<i64>, i64);
 
 impl Store {
-    /// From now on secrets are sealed and opened with this key. Refused when those in the tables
-    /// were sealed with another: half of the people could not sign in.
-    pub async fn seal_with(&self, key: SealKey) -> Result<(), Error> {
-        let text = serde_json::to_string(&key.id())
-            .map_err(|error| Error::Damaged(format!("the id of a key: {error}")))?;
-        let fits = on_backend!(self, write pool => {
-            let mut tx = pool.begin_write().await?;
-            let known: Option<String> =
-                sqlx::query_scalar(GET_SETTING).bind(KEY_ID).fetch_optional(&mut *tx).await?;
-            let same = known.as_deref() == Some(text.as_str());
-            let sealed: bool = sqlx::query_scalar(ANY).fetch_one(&mut *tx).await?;
-            if !same && !sealed {
-                sqlx::query(PUT_SETTING).bind(KEY_ID).bind(&text).execute(&mut *tx).await?;
-            }
-            tx.commit().await?;
-            same || !sealed
-        });
-        if !fits {
-            return Err(Error::OtherKey);
-        }
-        // Who calls it twice keeps the first.
-        let _ = self.memory().seal.set(key);
-        Ok(())
-    }
-
-    fn seal(&self) -> Result<&SealKey, Error> {
-        let missing = || Error::Damaged("no key was given for second factors".to_owned());
-        self.memory().seal.get().ok_or_else(missing)
-    }
-
     /// The second factor of an account; `None` when there is no such account.
     pub async fn second_factor(&self, account: i64) -> Result<Option<SecondFactor>, Error> {
         let found: Option<Row> = on_backend!(self, read pool =>
@@ -88,7 +53,7 @@ impl Store {
         let Some((_, sealed, last_step, due_at, left)) = found else { return Ok(None) };
         let secret = match sealed {
             Some(sealed) => {
-                let opened = self.seal()?.open_sealed(&purpose(account), &sealed);
+                let opened = self.sealing()?.open(&purpose(account), &sealed);
                 let damaged = || {
                     Error::Damaged(format!(
                         "the second factor of account {account} was not sealed by this \
@@ -116,19 +81,11 @@ impl Store {
         codes: &[Digest],
         by: &By,
     ) -> Result<(), Error> {
-        let key = self.seal()?;
-        let sealed = key
-            .seal(&purpose(account), secret)
-            .map_err(|error| Error::Damaged(format!("sealing a second factor: {error}")))?;
-        let id = serde_json::to_string(&key.id()).unwrap_or_default();
+        let key = self.sealing()?;
+        let sealed = key.seal(&purpose(account), secret)?;
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
-            // Another collector began with a key of its own after this one: only one may seal.
-            let known: Option<String> =
-                sqlx::query_scalar(GET_SETTING).bind(KEY_ID).fetch_optional(&mut *tx).await?;
-            if known.as_deref() != Some(id.as_str()) {
-                return Err(Error::OtherKey);
-            }
+            only_key!(tx, key);
             let name: String =
                 sqlx::query_scalar(NAME).bind(account).fetch_one(&mut *tx).await?;
             sqlx::query(TURN_ON)
@@ -229,6 +186,7 @@ mod tests {
     use rollcall_shared::api::account::Role;
 
     use super::*;
+    use crate::seal::SealKey;
     use crate::store::testing::store_test;
 
     store_test!(a_stolen_database_gives_no_second_factor, |store| {
@@ -248,12 +206,12 @@ mod tests {
         // The database without its key.
         let thief = crate::store::testing::another(&store).await;
         assert!(thief.second_factor(anna).await.is_err());
-        let refused = thief.seal_with(SealKey::random()).await;
+        let refused = thief.seal_with(SealKey::random(), by.at).await;
         assert!(matches!(refused, Err(Error::OtherKey)), "{refused:?}");
         assert!(thief.second_factor(anna).await.is_err());
         // Nothing is left that another key could not open.
         store.turn_off_second_factor(anna, &by).await.unwrap();
-        thief.seal_with(SealKey::random()).await.unwrap();
+        thief.seal_with(SealKey::random(), by.at).await.unwrap();
         let late = store.turn_on_second_factor(anna, secret, 9, &[], &by).await;
         assert!(matches!(late, Err(Error::OtherKey)), "one key for all collectors: {late:?}");
         thief.turn_on_second_factor(anna, secret, 9, &[], &by).await.unwrap();

@@ -1,5 +1,8 @@
 //! A database per test, on both kinds of database.
 
+use std::sync::Arc;
+
+use rollcall_shared::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::{BeginWrite as _, Database, Store};
@@ -41,7 +44,7 @@ pub(crate) use store_test;
 /// A store in a new file of this folder.
 pub(crate) async fn sqlite(folder: &std::path::Path) -> Store {
     let store = Store::open(&format!("sqlite:{}", folder.join("test.db").display())).await.unwrap();
-    store.seal_with(SealKey::random()).await.unwrap();
+    store.seal_with(SealKey::random(), Timestamp(0)).await.unwrap();
     store
 }
 
@@ -75,11 +78,20 @@ async fn new_database(options: &str) -> Option<String> {
 /// A store in a new PostgreSQL database.
 pub(crate) async fn postgres() -> Option<Store> {
     let store = Store::open(&postgres_url().await?).await.unwrap();
-    store.seal_with(SealKey::random()).await.unwrap();
+    store.seal_with(SealKey::random(), Timestamp(0)).await.unwrap();
     Some(store)
 }
 
-/// A second collector on the same database.
+/// A second collector on the same database, with the key of the first.
+pub(crate) async fn colleague(store: &Store) -> Store {
+    let other = another(store).await;
+    if let Some(key) = store.memory().seal.get() {
+        let _ = other.memory().seal.set(Arc::clone(key));
+    }
+    other
+}
+
+/// Somebody with the database alone.
 pub(crate) async fn another(store: &Store) -> Store {
     let database = store.database().clone();
     Store::over(database).await.unwrap()

@@ -1,16 +1,10 @@
-//! Webhooks, what waits for them, and what happened that is not in their queues yet.
-//!
-//! Rows of `event` are written by triggers, in the transaction of the finding or decision they tell
-//! of, while there is a webhook. Whoever holds the lease takes them out and puts deliveries into the
-//! queues, in one transaction: nothing is lost or doubled by a restart.
+//! Webhooks: where to tell of what, and with which secret. What waits for them is in `delivery`.
 
 use rollcall_shared::Timestamp;
-use rollcall_shared::api::webhook::{EventKind, Webhook, WebhookDelivery, WebhookRequest};
-use rollcall_shared::time::DAY_MS;
+use rollcall_shared::api::webhook::{EventKind, Webhook, WebhookRequest};
 
 use super::audit::{By, record};
-use super::device::{DeviceKey, key_of};
-use super::statement::insert;
+use super::sealed::{Sealing, only_key};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
 use crate::secret::Secret;
 
@@ -23,110 +17,26 @@ queries! {
           failing_since, dropped,
           (SELECT count(*) FROM webhook_delivery d WHERE d.webhook = w.id AND d.done_at IS NULL)
         FROM webhook w WHERE id = $1";
-    INSERT = "INSERT INTO webhook (label, url, kinds, secret, created_at, created_by, disabled_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    INSERT = "INSERT INTO webhook (label, url, kinds, created_at, created_by, disabled_at)
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    SET_SECRET = "UPDATE webhook SET secret = $2 WHERE id = $1";
     UPDATE = "UPDATE webhook SET label = $2, url = $3, kinds = $4, disabled_at = $5,
           disabled_why = NULL, failing_since = NULL, next_at = 0 WHERE id = $1";
     DELETE_DELIVERIES = "DELETE FROM webhook_delivery WHERE webhook = $1";
     DELETE = "DELETE FROM webhook WHERE id = $1 RETURNING label";
-    WORK = "SELECT EXISTS (SELECT 1 FROM event) OR EXISTS (SELECT 1 FROM webhook w
-          WHERE w.disabled_at IS NULL AND w.next_at <= $1 AND EXISTS (SELECT 1
-            FROM webhook_delivery d WHERE d.webhook = w.id AND d.done_at IS NULL))";
-    DUE = "SELECT w.id FROM webhook w
-        WHERE w.disabled_at IS NULL AND w.next_at <= $1 AND EXISTS (SELECT 1
-          FROM webhook_delivery d WHERE d.webhook = w.id AND d.done_at IS NULL) ORDER BY w.id";
-    EVENTS = "SELECT id, kind, device, finding, at FROM event ORDER BY id LIMIT $1";
-    FORGET_EVENT = "DELETE FROM event WHERE id = $1";
-    FORGET_DONE = "DELETE FROM webhook_delivery WHERE done_at < $1";
-    DROPPED = "UPDATE webhook SET dropped = dropped + $2 WHERE id = $1";
-    NEXT = "SELECT id, event, kind, body, tries FROM webhook_delivery
-        WHERE webhook = $1 AND done_at IS NULL ORDER BY id LIMIT 1";
-    LIST = "SELECT event, kind, made_at, tries, tried_at, done_at, delivered, status, said
-        FROM webhook_delivery WHERE webhook = $1 ORDER BY id DESC LIMIT $2";
-    TRIED = "UPDATE webhook_delivery SET tries = tries + 1, tried_at = $2, done_at = $3,
-          delivered = $4, status = $5, said = $6 WHERE id = $1";
-    ARRIVED = "UPDATE webhook SET failing_since = NULL, next_at = 0 WHERE id = $1";
-    FAILED = "UPDATE webhook SET failing_since = coalesce(failing_since, $2), next_at = $3
-        WHERE id = $1";
-    SWITCH_OFF = "UPDATE webhook SET disabled_at = $2, disabled_why = $3
-        WHERE id = $1 AND disabled_at IS NULL RETURNING label";
-    INSERT_DONE = "INSERT INTO webhook_delivery (webhook, event, kind, body, made_at, tries,
-          tried_at, done_at, delivered, status, said)
-        VALUES ($1, $2, $3, $4, $5, 1, $5, $5, $6, $7, $8)";
 }
 
-/// Deliveries of a webhook that may wait.
-const WAITING: u64 = 10_000;
-/// How long what was delivered or left out is kept.
-const KEPT_MS: i64 = 3 * DAY_MS;
-const INSERT_DELIVERIES: &str =
-    "INSERT INTO webhook_delivery (webhook, event, kind, body, made_at) ";
-
-/// The shape of the statement of many rows, for the test that prepares all.
-#[cfg(test)]
-pub(super) const SHAPE: (&str, usize, &str) = (INSERT_DELIVERIES, 5, "");
+/// Why nothing can be sent to a webhook whose secret does not open.
+pub const SECRET_LOST: &str = "its secret was sealed with a key that this collector does not have; \
+                               delete this webhook and make it again";
 
 /// A webhook with its secret.
 #[derive(Debug, Clone)]
 pub struct WebhookRow {
     /// The webhook.
     pub webhook: Webhook,
-    /// What deliveries are signed with.
-    pub secret: Secret,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its number in the table.
-    pub id: i64,
-    /// What, as the trigger names it.
-    pub kind: EventKind,
-    /// The device.
-    pub device: DeviceKey,
-    /// Number of the finding.
-    pub finding: Option<i64>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A delivery to put into a queue.
-#[derive(Debug, Clone)]
-pub struct NewDelivery {
-    /// Number of the webhook.
-    pub webhook: i64,
-    /// Id of the delivery.
-    pub event: String,
-    /// What it tells of.
-    pub kind: EventKind,
-    /// JSON.
-    pub body: String,
-}
-
-/// The delivery that is next at a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NextDelivery {
-    /// Its number in the table.
-    pub number: i64,
-    /// Its id outside.
-    pub event: String,
-    /// What it tells of.
-    pub kind: String,
-    /// JSON.
-    pub body: String,
-    /// How often it was tried.
-    pub tries: u32,
-}
-
-/// How a try ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tried {
-    /// When.
-    pub at: Timestamp,
-    /// HTTP status, where there was an answer.
-    pub status: Option<u16>,
-    /// Why it failed; empty where it did not.
-    pub said: String,
+    /// What deliveries are signed with; absent where the key that sealed it is gone.
+    pub secret: Option<Secret>,
 }
 
 type Row = (
@@ -134,7 +44,7 @@ type Row = (
     String,
     String,
     String,
-    String,
+    Option<Vec<u8>>,
     i64,
     String,
     Option<i64>,
@@ -144,7 +54,7 @@ type Row = (
     i64,
 );
 
-fn row(found: Row) -> Result<WebhookRow, Error> {
+fn row(found: Row, key: &Sealing<'_>) -> Result<WebhookRow, Error> {
     let (id, label, url, kinds, secret, created_at, created_by, disabled_at, ..) = found;
     let (disabled_why, failing_since, dropped, waiting) = (found.8, found.9, found.10, found.11);
     let kinds = serde_json::from_str(&kinds)
@@ -162,11 +72,13 @@ fn row(found: Row) -> Result<WebhookRow, Error> {
         waiting: u64::try_from(waiting).unwrap_or_default(),
         dropped: u64::try_from(dropped).unwrap_or_default(),
     };
-    Ok(WebhookRow { webhook, secret: Secret::presented(secret) })
+    let secret = key.open_text(&purpose(id), secret.as_deref()).map(Secret::presented);
+    Ok(WebhookRow { webhook, secret })
 }
 
-fn kind(word: &str) -> Result<EventKind, Error> {
-    EventKind::from_word(word).ok_or_else(|| Error::Damaged(format!("event `{word}`")))
+/// What the secret of a webhook is sealed for.
+fn purpose(id: i64) -> String {
+    format!("webhook {id}")
 }
 
 fn kinds_text(kinds: &[EventKind]) -> Result<String, Error> {
@@ -174,7 +86,7 @@ fn kinds_text(kinds: &[EventKind]) -> Result<String, Error> {
 }
 
 /// A webhook as the audit log names it.
-fn words(id: i64, label: &str) -> String {
+pub(super) fn webhook_words(id: i64, label: &str) -> String {
     format!("webhook {id} {label}")
 }
 
@@ -191,14 +103,16 @@ impl Store {
     pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, Error> {
         let rows: Vec<Row> =
             on_backend!(self, read pool => sqlx::query_as(ALL).fetch_all(pool).await?);
-        rows.into_iter().map(row).collect()
+        let key = self.sealing()?;
+        rows.into_iter().map(|found| row(found, &key)).collect()
     }
 
     /// One webhook.
     pub async fn webhook(&self, id: i64) -> Result<Option<WebhookRow>, Error> {
         let found: Option<Row> = on_backend!(self, read pool =>
             sqlx::query_as(GET).bind(id).fetch_optional(pool).await?);
-        found.map(row).transpose()
+        let key = self.sealing()?;
+        found.map(|found| row(found, &key)).transpose()
     }
 
     /// Makes a webhook; its number.
@@ -209,19 +123,22 @@ impl Store {
         by: &By,
     ) -> Result<i64, Error> {
         let kinds = kinds_text(&request.kinds)?;
+        let key = self.sealing()?;
         on_backend!(self, write pool => {
             let mut tx = pool.begin_write().await?;
+            only_key!(tx, key);
             let id: i64 = sqlx::query_scalar(INSERT)
                 .bind(&request.label)
                 .bind(&request.url)
                 .bind(&kinds)
-                .bind(secret.reveal())
                 .bind(by.at.0)
                 .bind(&by.actor)
                 .bind(request.disabled.then_some(by.at.0))
                 .fetch_one(&mut *tx)
                 .await?;
-            record!(tx, &by.did("webhook_made", words(id, &request.label), told(request)));
+            let sealed = key.seal(&purpose(id), secret.reveal().as_bytes())?;
+            sqlx::query(SET_SECRET).bind(id).bind(&sealed).execute(&mut *tx).await?;
+            record!(tx, &by.did("webhook_made", webhook_words(id, &request.label), told(request)));
             tx.commit().await?;
             Ok(id)
         })
@@ -248,7 +165,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Ok(false);
             }
-            record!(tx, &by.did("webhook_set", words(id, &request.label), told(request)));
+            record!(tx, &by.did("webhook_set", webhook_words(id, &request.label), told(request)));
             tx.commit().await?;
             Ok(true)
         })
@@ -262,200 +179,10 @@ impl Store {
             let label: Option<String> =
                 sqlx::query_scalar(DELETE).bind(id).fetch_optional(&mut *tx).await?;
             let Some(label) = label else { return Ok(false) };
-            record!(tx, &by.did("webhook_deleted", words(id, &label), ""));
+            record!(tx, &by.did("webhook_deleted", webhook_words(id, &label), ""));
             tx.commit().await?;
             Ok(true)
         })
-    }
-
-    /// Whether there is something to put into queues or to send now.
-    pub async fn webhook_work(&self, now: Timestamp) -> Result<bool, Error> {
-        Ok(on_backend!(self, read pool =>
-            sqlx::query_scalar(WORK).bind(now.0).fetch_one(pool).await?))
-    }
-
-    /// Webhooks that something can be sent to now.
-    pub async fn due_webhooks(&self, now: Timestamp) -> Result<Vec<i64>, Error> {
-        Ok(on_backend!(self, read pool =>
-            sqlx::query_scalar(DUE).bind(now.0).fetch_all(pool).await?))
-    }
-
-    /// What happened and is in no queue yet, oldest first.
-    pub async fn events(&self, limit: u32) -> Result<Vec<Event>, Error> {
-        let rows: Vec<(i64, String, i64, Option<i64>, i64)> = on_backend!(self, read pool =>
-            sqlx::query_as(EVENTS).bind(i64::from(limit)).fetch_all(pool).await?);
-        let event = |(id, word, device, finding, at): (i64, String, i64, Option<i64>, i64)| {
-            let device = key_of(device)?;
-            Ok(Event { id, kind: kind(&word)?, device, finding, at: Timestamp(at) })
-        };
-        rows.into_iter().map(event).collect()
-    }
-
-    /// Puts deliveries into the queues and takes the events they tell of out, at once. What finds a
-    /// queue full is counted and left out. What was done long ago is forgotten.
-    pub async fn queue_deliveries(
-        &self,
-        events: &[i64],
-        deliveries: &[NewDelivery],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        on_backend!(self, write pool => {
-            let mut tx = pool.begin_write().await?;
-            let rows: Vec<Row> = sqlx::query_as(ALL).fetch_all(&mut *tx).await?;
-            let mut taken: Vec<&NewDelivery> = Vec::new();
-            for found in rows {
-                let mine = deliveries.iter().filter(|delivery| delivery.webhook == found.0);
-                let waiting = u64::try_from(found.11).unwrap_or_default();
-                let room = usize::try_from(WAITING.saturating_sub(waiting)).unwrap_or_default();
-                let before = taken.len();
-                let all = mine.clone().count();
-                taken.extend(mine.take(room));
-                let dropped = i64::try_from(all - (taken.len() - before)).unwrap_or_default();
-                if dropped > 0 {
-                    sqlx::query(DROPPED).bind(found.0).bind(dropped).execute(&mut *tx).await?;
-                }
-            }
-            insert!(
-                tx,
-                INSERT_DELIVERIES,
-                &taken,
-                |bound, delivery| {
-                    bound
-                        .push_bind(delivery.webhook)
-                        .push_bind(&delivery.event)
-                        .push_bind(delivery.kind.as_str())
-                        .push_bind(&delivery.body)
-                        .push_bind(now.0);
-                },
-                ""
-            );
-            for event in events {
-                sqlx::query(FORGET_EVENT).bind(event).execute(&mut *tx).await?;
-            }
-            sqlx::query(FORGET_DONE).bind(now.plus_ms(-KEPT_MS).0).execute(&mut *tx).await?;
-            tx.commit().await?;
-        });
-        Ok(())
-    }
-
-    /// The delivery that is next at a webhook.
-    pub async fn next_delivery(&self, webhook: i64) -> Result<Option<NextDelivery>, Error> {
-        let found: Option<(i64, String, String, String, i64)> = on_backend!(self, read pool =>
-            sqlx::query_as(NEXT).bind(webhook).fetch_optional(pool).await?);
-        Ok(found.map(|(number, event, kind, body, tries)| NextDelivery {
-            number,
-            event,
-            kind,
-            body,
-            tries: u32::try_from(tries).unwrap_or(u32::MAX),
-        }))
-    }
-
-    /// The last deliveries of a webhook, newest first.
-    pub async fn deliveries(
-        &self,
-        webhook: i64,
-        limit: u32,
-    ) -> Result<Vec<WebhookDelivery>, Error> {
-        type Row = (String, String, i64, i64, Option<i64>, Option<i64>, bool, Option<i64>, String);
-        let rows: Vec<Row> = on_backend!(self, read pool =>
-            sqlx::query_as(LIST).bind(webhook).bind(i64::from(limit)).fetch_all(pool).await?);
-        let delivery = |found: Row| {
-            let (id, word, made_at, tries, tried_at, done_at, delivered, status, said) = found;
-            Ok(WebhookDelivery {
-                id,
-                kind: kind(&word)?,
-                made_at: Timestamp(made_at),
-                tries: u32::try_from(tries).unwrap_or(u32::MAX),
-                tried_at: tried_at.map(Timestamp),
-                delivered: done_at.map(|_| delivered),
-                status: status.and_then(|code| u16::try_from(code).ok()),
-                said,
-            })
-        };
-        rows.into_iter().map(delivery).collect()
-    }
-
-    /// Notes that a delivery arrived.
-    pub async fn delivered(&self, webhook: i64, number: i64, tried: &Tried) -> Result<(), Error> {
-        self.note_try(webhook, number, tried, true, None).await
-    }
-
-    /// Notes that a delivery did not arrive, and when the webhook is tried again; `left_out`: this
-    /// delivery is not.
-    pub async fn not_delivered(
-        &self,
-        webhook: i64,
-        number: i64,
-        tried: &Tried,
-        left_out: bool,
-        next_at: Timestamp,
-    ) -> Result<(), Error> {
-        self.note_try(webhook, number, tried, left_out, Some(next_at)).await
-    }
-
-    async fn note_try(
-        &self,
-        webhook: i64,
-        number: i64,
-        tried: &Tried,
-        done: bool,
-        failed: Option<Timestamp>,
-    ) -> Result<(), Error> {
-        on_backend!(self, write pool => {
-            let mut tx = pool.begin_write().await?;
-            sqlx::query(TRIED)
-                .bind(number)
-                .bind(tried.at.0)
-                .bind(done.then_some(tried.at.0))
-                .bind(failed.is_none())
-                .bind(tried.status.map(i64::from))
-                .bind(&tried.said)
-                .execute(&mut *tx)
-                .await?;
-            let query = match failed {
-                None => sqlx::query(ARRIVED).bind(webhook),
-                Some(at) => sqlx::query(FAILED).bind(webhook).bind(tried.at.0).bind(at.0),
-            };
-            query.execute(&mut *tx).await?;
-            tx.commit().await?;
-        });
-        Ok(())
-    }
-
-    /// Switches a webhook off at which nothing arrives.
-    pub async fn switch_webhook_off(&self, id: i64, why: &str, by: &By) -> Result<(), Error> {
-        on_backend!(self, write pool => {
-            let mut tx = pool.begin_write().await?;
-            let label: Option<String> = sqlx::query_scalar(SWITCH_OFF)
-                .bind(id)
-                .bind(by.at.0)
-                .bind(why)
-                .fetch_optional(&mut *tx)
-                .await?;
-            if let Some(label) = label {
-                record!(tx, &by.did("webhook_switched_off", words(id, &label), why));
-            }
-            tx.commit().await?;
-            Ok(())
-        })
-    }
-
-    /// Keeps how a test went beside the deliveries.
-    pub async fn keep_test(&self, test: &NewDelivery, tried: &Tried) -> Result<(), Error> {
-        on_backend!(self, write pool => sqlx::query(INSERT_DONE)
-            .bind(test.webhook)
-            .bind(&test.event)
-            .bind(test.kind.as_str())
-            .bind(&test.body)
-            .bind(tried.at.0)
-            .bind(tried.said.is_empty())
-            .bind(tried.status.map(i64::from))
-            .bind(&tried.said)
-            .execute(pool)
-            .await
-            .map(|_| ()))?;
-        Ok(())
     }
 }
 
@@ -464,111 +191,37 @@ mod tests {
     use super::*;
     use crate::store::testing::{run, store_test};
 
-    fn request(kinds: &[EventKind]) -> WebhookRequest {
-        WebhookRequest {
-            label: "tickets".to_owned(),
-            url: "https://hooks.example.org/secret/path".to_owned(),
-            kinds: kinds.to_vec(),
-            disabled: false,
-        }
-    }
-
     const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
     fn by() -> By {
         By::new("clara", NOW)
     }
 
-    store_test!(events_are_kept_while_there_is_a_webhook, |store| {
-        store.fill_findings(2).await;
-        assert_eq!(store.events(10).await.unwrap(), Vec::new(), "nobody listens");
-        let secret = Secret::presented("rcl_whk_secret");
-        let asked = request(&[EventKind::FindingClosed]);
-        let id = store.create_webhook(&asked, &secret, &by()).await.unwrap();
-        let close = "UPDATE finding SET closed_at = 7 WHERE device = 1 AND rule = 'missing'";
-        run(&store, close).await.unwrap();
-        run(&store, "UPDATE finding SET value = 'other' WHERE device = 0").await.unwrap();
-        let decide = "INSERT INTO decision (device, at, kind, evidence) VALUES \
-            (0, 8, 'enrolled', ''), (0, 9, 'approved', ''), (1, 10, 'looks_like', '')";
-        run(&store, decide).await.unwrap();
-        let open = "INSERT INTO finding (device, rule, subject, severity, opened_at, value, \
-            threshold, source, next_step, evidence, said_at) \
-            VALUES (0, 'disk_full', '', 'info', 11, '', '', '', '', '{}', 11)";
-        run(&store, open).await.unwrap();
-        let events = store.events(10).await.unwrap();
-        let told: Vec<_> = events.iter().map(|one| (one.kind, one.device.0, one.at.0)).collect();
-        let expected = [
-            (EventKind::FindingClosed, 1, 7),
-            (EventKind::DeviceNew, 0, 8),
-            (EventKind::DeviceConflict, 1, 10),
-            (EventKind::FindingOpened, 0, 11),
-        ];
-        assert_eq!(told, expected);
-        let off = WebhookRequest { disabled: true, ..asked };
-        assert!(store.change_webhook(id, &off, &by()).await.unwrap());
-        run(&store, "UPDATE finding SET closed_at = 12 WHERE device = 0").await.unwrap();
-        assert_eq!(store.events(10).await.unwrap().len(), 4);
-        let entries = format!("{:?}", store.newest_audit_entries(9).await.unwrap());
-        assert!(entries.contains("https://hooks.example.org"), "{entries}");
-        assert!(!entries.contains("secret"), "{entries}");
-    });
-
-    store_test!(a_delivery_leaves_the_queue_once_it_arrived, |store| {
-        let secret = Secret::presented("rcl_whk_secret");
-        let asked = request(&[EventKind::DeviceNew]);
-        let id = store.create_webhook(&asked, &secret, &by()).await.unwrap();
-        let make = |event: &str| NewDelivery {
-            webhook: id,
-            event: event.to_owned(),
-            kind: EventKind::DeviceNew,
-            body: "{}".to_owned(),
+    store_test!(the_secret_of_a_webhook_is_sealed_for_it_alone, |store| {
+        let request = WebhookRequest {
+            label: "tickets".to_owned(),
+            url: "https://hooks.example.org/".to_owned(),
+            kinds: vec![EventKind::DeviceNew],
+            disabled: false,
         };
-        store.queue_deliveries(&[], &[make("a"), make("b")], NOW).await.unwrap();
-        assert!(store.webhook_work(NOW).await.unwrap());
-        let first = store.next_delivery(id).await.unwrap().unwrap();
-        assert_eq!((first.event.as_str(), first.tries), ("a", 0));
-        let no = Tried { at: NOW, status: Some(500), said: "no".to_owned() };
-        let later = NOW.plus_ms(30_000);
-        store.not_delivered(id, first.number, &no, false, later).await.unwrap();
-        assert!(!store.webhook_work(NOW).await.unwrap(), "it waits");
-        assert_eq!(store.due_webhooks(later).await.unwrap(), [id]);
-        let row = store.webhook(id).await.unwrap().unwrap();
-        assert_eq!((row.webhook.failing_since, row.webhook.waiting), (Some(NOW), 2));
-        let again = store.next_delivery(id).await.unwrap().unwrap();
-        assert_eq!((again.event.as_str(), again.tries), ("a", 1), "in order");
-        let yes = Tried { at: later, status: Some(204), said: String::new() };
-        store.delivered(id, again.number, &yes).await.unwrap();
-        let row = store.webhook(id).await.unwrap().unwrap();
-        assert_eq!((row.webhook.failing_since, row.webhook.waiting), (None, 1));
-        let listed = store.deliveries(id, 10).await.unwrap();
-        let told: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.delivered)).collect();
-        assert_eq!(told, [("b", None), ("a", Some(true))]);
-        let test = NewDelivery { kind: EventKind::Test, ..make("t") };
-        store.keep_test(&test, &no).await.unwrap();
-        assert_eq!(store.deliveries(id, 1).await.unwrap()[0].delivered, Some(false));
-        store.switch_webhook_off(id, "nothing arrived", &by()).await.unwrap();
-        assert_eq!(store.due_webhooks(later).await.unwrap(), Vec::<i64>::new());
-        store.queue_deliveries(&[], &[], later.plus_ms(KEPT_MS + 1)).await.unwrap();
-        assert_eq!(store.deliveries(id, 10).await.unwrap().len(), 1, "what is done is forgotten");
-        assert!(store.delete_webhook(id, &by()).await.unwrap());
-        assert!(!store.delete_webhook(id, &by()).await.unwrap());
-        assert!(store.webhooks().await.unwrap().is_empty());
+        let secret = Secret::presented("rcl_whk_of_the_first");
+        let first = store.create_webhook(&request, &secret, &by()).await.unwrap();
+        let other = Secret::presented("rcl_whk_of_the_second");
+        let second = store.create_webhook(&request, &other, &by()).await.unwrap();
+        let known: Vec<Option<Secret>> =
+            store.webhooks().await.unwrap().into_iter().map(|row| row.secret).collect();
+        assert_eq!(known, [Some(secret), Some(other)]);
+        let stored: Vec<Vec<u8>> = on_backend!(store, read pool =>
+            sqlx::query_scalar(STORED).fetch_all(pool).await.unwrap());
+        let in_clear = |bytes: &Vec<u8>| bytes.windows(7).any(|part| part == b"rcl_whk");
+        assert!(!stored.iter().any(in_clear));
+        // Copied into the row of another it opens nothing.
+        run(&store, COPY).await.unwrap();
+        assert_eq!(store.webhook(second).await.unwrap().unwrap().secret, None);
+        assert!(store.webhook(first).await.unwrap().unwrap().secret.is_some());
     });
 
-    store_test!(a_full_queue_counts_what_it_leaves_out, |store| {
-        let secret = Secret::presented("rcl_whk_secret");
-        let id =
-            store.create_webhook(&request(&[EventKind::DeviceNew]), &secret, &by()).await.unwrap();
-        let many: Vec<NewDelivery> = (0..WAITING + 3)
-            .map(|number| NewDelivery {
-                webhook: id,
-                event: number.to_string(),
-                kind: EventKind::DeviceNew,
-                body: "{}".to_owned(),
-            })
-            .collect();
-        store.queue_deliveries(&[], &many, NOW).await.unwrap();
-        let webhook = store.webhook(id).await.unwrap().unwrap().webhook;
-        assert_eq!((webhook.waiting, webhook.dropped), (WAITING, 3));
-    });
+    const STORED: &str = "SELECT secret FROM webhook ORDER BY id";
+    const COPY: &str = "UPDATE webhook SET secret = (SELECT secret FROM webhook WHERE id = 1)
+        WHERE id = 2";
 }
