@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -49,9 +49,9 @@ pub struct Started {
 pub async fn start(config: &Config, clock: Clock) -> Result<Started, Failure> {
     let store = Store::open_soon(&config.database, PATIENCE).await?;
     store.seal_with(SealKey::open(&config.secret_key)?, clock.now()).await?;
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen)?;
     let metrics = match config.metrics {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address)?),
         None => None,
     };
     let bound = listener.local_addr().map_err(|error| Failure::of(Exit::Internal, &error))?;
@@ -176,8 +176,22 @@ async fn figures(app: App, listener: TcpListener) {
     server::serve(listening, std::future::pending()).await;
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+/// Connections that may wait to be accepted; the system has a limit of its own. Those beyond are
+/// dropped by it and come a second later.
+const WAITING: u32 = 4096;
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port of connections that ended a moment ago is free, except on Windows, where it would be
+    // shared with whoever listens.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    listener(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::new(
             Exit::Conflict,
             format!(

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod fuzz_agent;
 pub mod hostile;
 pub mod impostor;
+pub mod keyboard;
 pub mod lost;
 pub mod programs;
 pub mod provider;

@@ -9,6 +9,9 @@ use rollcall_tests::browser::Browser;
 use rollcall_tests::console::Console;
 use rollcall_tests::programs::{Collector, agent};
 
+/// The protocol's name of the key.
+const DOWN: &str = "\u{E015}";
+
 const PAGES: &[&str] = &[
     "/",
     "/devices",
@@ -44,6 +47,8 @@ async fn look(browser: &Browser, collector: &Collector, page: &str, theme: &str)
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     let over = browser.page.execute(script, Vec::new()).await.unwrap();
     assert_eq!(over, 0, "{page} {theme}: it scrolls sideways");
+    let unreachable = browser.unreachable_by_keys().await;
+    assert!(unreachable.is_empty(), "{page} {theme}: no key reaches {unreachable:?}");
     let violations = browser.axe().await;
     assert!(violations.is_empty(), "{page} {theme}: {violations:#?}");
 }
@@ -126,6 +131,58 @@ async fn chromium_finds_a_computer_with_the_keyboard_alone() {
         focused.send_keys(&format!("{serial}\u{E007}")).await.unwrap();
         let wanted = format!("/devices/{}", device["id"].as_str().unwrap());
         browser.until_at(&wanted).await;
+    }
+    browser.close().await;
+    assert!(collector.stop());
+}
+
+/// Sites, an account that is limited to one, a webhook, a provider, and what the audit log tells of
+/// it all, without a pointer.
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_does_all_of_people_and_rights_with_the_keyboard_alone() {
+    let Some(browser) = Browser::start(1280, 900).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder.path().join("data"), &["--no-self"]);
+    let console = Console::set_up(&collector).await;
+    browser.sign_in(&collector.url).await;
+    let url = &collector.url;
+
+    browser.open(&format!("{url}/units")).await;
+    browser.type_into("#name", "Berlin").await;
+    browser.press("form[action='/units'] button", "/units").await;
+    browser.until_text("main table", "Berlin").await;
+
+    browser.open(&format!("{url}/accounts")).await;
+    browser.type_into("#name", "berta").await;
+    browser.press("form[action='/accounts'] button", "/accounts").await;
+    browser.until_text("main", "first password").await;
+    browser.press("a[aria-label='Change what berta sees']", "/scope").await;
+    browser.type_into("input[name=limit_site]", DOWN).await;
+    browser.tick("input[name=site]").await;
+    browser.press("form[action$='/scope'] button", "/accounts").await;
+    browser.until_text("main table", "site: Berlin").await;
+
+    browser.open(&format!("{url}/webhooks")).await;
+    browser.type_into("#label", "tickets").await;
+    browser.type_into("#url", "https://hooks.invalid/hook").await;
+    browser.tick("input[name=device_missing]").await;
+    browser.press("form[action='/webhooks'] button", "/webhooks/").await;
+    browser.until_text("main", "rcl_whk_").await;
+    browser.press("form[action$='/test'] button", "/webhooks/").await;
+
+    browser.open(&format!("{url}/providers")).await;
+    browser.type_into("#name", "Example").await;
+    browser.type_into("#issuer", "https://login.invalid").await;
+    browser.type_into("#client_id", "rollcall").await;
+    browser.type_into("#groups", "it-admins = admin").await;
+    browser.press("form[action='/providers'] button", "/providers/").await;
+
+    browser.open(&format!("{url}/")).await;
+    browser.type_into("details.menu summary", " ").await;
+    browser.press("a[href='/audit']", "/audit").await;
+    for action in ["unit_made", "account_made", "scope_set", "webhook_made", "provider_made"] {
+        let log = console.json("/api/v1/audit?limit=50").await.to_string();
+        assert!(log.contains(action), "{action} is missing in {log}");
     }
     browser.close().await;
     assert!(collector.stop());

@@ -90,6 +90,52 @@ fn what_does_not_start_says_why() {
     assert!(said.contains("newer"), "the database is newer: {said}");
 }
 
+/// The way in when nobody can sign in any more, beside a collector that runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_made_limited_closed_and_reset_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let collector = Collector::start(&data, &["--no-self"]);
+    let console = Console::set_up(&collector).await;
+    let unit = serde_json::json!({ "kind": "site", "name": "Berlin" });
+    assert_eq!(console.call("POST", "/api/v1/units", &unit).await.0, 201);
+    let user = |arguments: &[&str]| {
+        let mut command = Command::new(binary("rollcall"));
+        let said = command.arg("user").args(arguments).arg("--data").arg(&data).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (said.status.success(), text(said.stdout), text(said.stderr))
+    };
+    let refused = user(&["add", "berta", "--role", "it", "--site", "Nowhere"]);
+    assert!(!refused.0 && refused.2.contains("there is no site `Nowhere`"), "{refused:?}");
+    assert!(!user(&["list"]).1.contains("berta"), "nothing was made");
+    let made = user(&["add", "berta", "--role", "it", "--site", "Berlin"]);
+    assert!(made.0, "{made:?}");
+    let password = made.1.lines().nth(1).unwrap().to_owned();
+    let berta = Console::sign_in_as(&collector.url, "berta", &password).await;
+    assert_eq!(berta.get("/api/v1/devices").await.0, 200);
+    let listed = user(&["list"]).1;
+    assert!(listed.contains("berta  site: Berlin"), "{listed}");
+
+    let wide = user(&["limit", "berta", "--everything"]);
+    assert!(wide.1.contains("sees everything"), "{wide:?}");
+    assert_ne!(berta.get("/api/v1/devices").await.0, 200, "its sessions ended");
+    let nowhere = user(&["limit", "berta"]);
+    assert!(!nowhere.0 && nowhere.2.contains("--everything"), "one of them is named: {nowhere:?}");
+    let last = user(&["limit", rollcall_tests::console::NAME, "--site", "Berlin"]);
+    assert!(!last.0 && last.2.contains("last administrator"), "{last:?}");
+    let last = user(&["disable", rollcall_tests::console::NAME]);
+    assert!(!last.0 && last.2.contains("last administrator"), "{last:?}");
+
+    assert!(user(&["disable", "berta"]).0);
+    let new = user(&["reset", "berta"]);
+    assert!(new.0 && user(&["enable", "berta"]).0, "{new:?}");
+    let password = new.1.lines().nth(1).unwrap().to_owned();
+    drop(Console::sign_in_as(&collector.url, "berta", &password).await);
+    let log = console.json("/api/v1/audit?limit=50").await.to_string();
+    assert!(log.contains("command line") && log.contains("site: Berlin -> everything"), "{log}");
+    assert!(collector.stop());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_is_accepted_by_its_agents() {
     let folder = tempfile::tempdir().unwrap();

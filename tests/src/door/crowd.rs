@@ -20,6 +20,11 @@ use crate::lost::figures::{permille, rss_mib};
 
 /// One byte in this time.
 const DRIP: Duration = Duration::from_millis(900);
+/// Connections that begin in a hundredth of a second: all at once they would fill the queue that the
+/// system keeps before the collector sees them.
+const TOGETHER: u32 = 10;
+/// Whatever is still open then is never closed.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Undisturbed check-ins are measured for so long.
 const BEFORE: Duration = Duration::from_secs(5);
 
@@ -81,17 +86,21 @@ pub async fn run(crowd: Crowd) -> Told {
         }));
     let pid = place.collector.pid();
     let all = async {
-        let tasks: Vec<_> = ways
-            .zip(0..)
-            .map(|(way, number)| {
-                (way, tokio::spawn(misbehave(way, address(number), door, tls.clone())))
-            })
-            .collect();
+        let mut tasks = Vec::new();
+        for (way, number) in ways.zip(0..) {
+            let one = misbehave(way, address(number), door, tls.clone());
+            tasks.push((way, tokio::spawn(tokio::time::timeout(PATIENCE, one))));
+            if number % TOGETHER == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
         tokio::time::sleep(Duration::from_secs(5)).await;
         let most = rss_mib(pid);
         let mut kept = Vec::new();
         for (way, task) in tasks {
-            kept.push((way, task.await.unwrap_or_else(|error| Err(error.to_string()))));
+            let ended = task.await.map_err(|error| error.to_string());
+            let never = |_| Err(format!("still open after {PATIENCE:?}"));
+            kept.push((way, ended.and_then(|in_time| in_time.unwrap_or_else(never))));
         }
         (most, kept)
     };
