@@ -360,19 +360,26 @@ async fn proof(
     Ok(used.then_some(", with a recovery code"))
 }
 
-/// Whether this is the caller's password, asked once more before something that matters.
+/// Whether this is the caller's password, asked once more before something that matters. Who signs
+/// in by a provider and has none proves it with a code of the second factor.
 pub(super) async fn confirms(
     app: &App,
     caller: &Caller,
-    password: &str,
+    present: &str,
     client: IpAddr,
 ) -> Result<(), SignInError> {
     throttled(app, &caller.name, client)?;
     let found = app.store.account(caller.account).await.map_err(Error::from)?;
-    let hash = found.map(|found| found.password_hash);
-    let right = app.guard.passwords.verify(password, hash).await.map_err(|_| SignInError::Busy)?;
+    let (right, what) = if found.as_ref().is_some_and(|found| !found.has_password()) {
+        let proof = proof(app, caller.account, &caller.name, present).await?;
+        (proof.is_some(), "a code once more, ")
+    } else {
+        let hash = found.map(|found| found.password_hash);
+        let right = app.guard.passwords.verify(present, hash).await;
+        (right.map_err(|_| SignInError::Busy)?, "a password once more, ")
+    };
     if !right {
-        refused(app, Some(&caller.name), "a password once more, ", client).await;
+        refused(app, Some(&caller.name), what, client).await;
         return Err(SignInError::Refused);
     }
     app.guard.throttle.succeeded(&caller.name, client);

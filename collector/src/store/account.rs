@@ -42,6 +42,16 @@ pub struct AccountRow {
     pub password_hash: String,
 }
 
+/// Stands where a password's hash would for people who come by a provider; no password gives it.
+pub(super) const NO_PASSWORD: &str = "!";
+
+impl AccountRow {
+    /// Whether the person may sign in with a password.
+    pub fn has_password(&self) -> bool {
+        self.password_hash != NO_PASSWORD
+    }
+}
+
 type Row = (i64, String, String, i64, Option<i64>, String, bool);
 
 fn row(

@@ -5,7 +5,7 @@ use rollcall_shared::api::provider::{LinkedIdentity, ProviderConfig};
 use rollcall_shared::time::HOUR_MS;
 use rollcall_shared::{Digest, Timestamp};
 
-use super::account::{GRACE_MS, account_words};
+use super::account::{GRACE_MS, NO_PASSWORD, account_words};
 use super::audit::{By, record};
 use super::sealed::{Sealing, only_key};
 use super::{BeginWrite as _, Error, Store, on_backend, queries};
@@ -40,9 +40,6 @@ queries! {
     FORGET_USED = "DELETE FROM sign_in_used WHERE at < $1";
     USE = "INSERT INTO sign_in_used (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
 }
-
-/// Stands where a password's hash would; no password gives it.
-const NO_PASSWORD: &str = "!";
 
 /// A provider with its client's secret.
 #[derive(Debug, Clone)]
@@ -447,7 +444,7 @@ mod tests {
         }
         let twice = store.link_identity(ISSUER, "s1", anna, &by()).await;
         assert!(matches!(twice, Err(Error::Conflict)));
-        assert_eq!(store.account(made).await.unwrap().unwrap().password_hash, NO_PASSWORD);
+        assert!(!store.account(made).await.unwrap().unwrap().has_password());
         store.identity_used(ISSUER, "s1", by().at).await.unwrap();
         let listed = store.identities(ISSUER).await.unwrap();
         assert_eq!((listed.len(), listed[0].used_at), (1, Some(by().at)));

@@ -1,5 +1,7 @@
 //! People at the doors: second factors, sessions, accounts, and the record of what they do.
 
+use axum::response::IntoResponse as _;
+
 use super::*;
 use crate::http::client::percent_encode;
 use crate::totp::TotpSecret;
@@ -128,6 +130,41 @@ async fn a_code_is_asked_for_counts_once_and_can_be_recovered() {
     assert!(slowed, "codes are guessed as slowly as passwords");
     clock.advance_ms(11 * MINUTE_MS);
     assert_eq!(guesser.get("/sign-in/code").await.1, "/sign-in", "it waits ten minutes");
+}
+
+#[tokio::test]
+async fn who_has_no_password_proves_it_with_a_code() {
+    let collector = Collector::ready().await;
+    let app = &collector.app;
+    let issuer = "https://login.example.org";
+    app.store.make_account_for(issuer, "s1", "Olga", Role::It, &by()).await.unwrap();
+    let found = app.store.account_by_name("olga").await.unwrap().unwrap().account;
+    let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+    let visitor = session::Visitor::new([192, 0, 2, 7].into(), request.headers());
+    let cookie = session::begin(app, found.id, &found.name, &visitor, "").await.unwrap();
+    let answer = (cookie, "").into_response();
+    let mut olga = Person::new(&collector);
+    let set = answer.headers().get(SET_COOKIE).unwrap().to_str().unwrap();
+    set.split(';').next().unwrap().clone_into(&mut olga.cookie);
+
+    let page = olga.get("/account").await.1;
+    assert!(!page.contains("action=\"/account/password\""), "there is no password to change");
+    let (secret, codes) = olga.scan("/account/second-factor").await;
+    let page = olga.get("/account").await.1;
+    assert!(page.contains("A code of your app, or a recovery code"), "{page}");
+    let place = "/account/second-factor/codes";
+    for wrong in ["!", "", "000000"] {
+        let (status, said) = olga.send("POST", place, &[("present", wrong)]).await;
+        assert_eq!(status, 422, "`{wrong}`: {said}");
+    }
+    app.clock.advance_ms(30_000);
+    let code = secret.code_at(app.clock.now());
+    let (status, new) = olga.send("POST", place, &[("present", &code)]).await;
+    assert!(status == 200 && !new.contains(&codes[0]), "{new}");
+    assert_eq!(olga.send("POST", place, &[("present", &code)]).await.0, 422, "it counts once");
+    let code = new.split("<code>").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let off = olga.send("POST", "/account/second-factor/off", &[("present", &code)]).await;
+    assert_eq!(off, (303, "/account?done=second-factor".into()));
 }
 
 #[tokio::test]

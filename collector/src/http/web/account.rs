@@ -46,6 +46,8 @@ pub(super) struct AccountPage {
 pub(super) struct Own {
     /// Whether the second factor is on, and how many recovery codes are left.
     pub(super) second_factor: Option<u32>,
+    /// Whether one may sign in with a password; who comes by a provider has none.
+    pub(super) has_password: bool,
     /// Where one is signed in, and whether it is here.
     pub(super) sessions: Vec<(OpenSession, bool)>,
     /// What was just done.
@@ -56,10 +58,12 @@ async fn own(app: &App, caller: &Caller, done: Option<&str>) -> Result<Own, Erro
     let now = app.clock.now();
     let factor = app.store.second_factor(caller.account).await?;
     let on = factor.filter(|factor| factor.secret.is_some()).map(|factor| factor.codes_left);
+    let account = app.store.account(caller.account).await?;
     let sessions = app.store.sessions_of(caller.account, now).await?;
     let here = |id: Digest| matches!(caller.by, Credential::Session(own) if own == id);
     Ok(Own {
         second_factor: on,
+        has_password: account.is_none_or(|account| account.has_password()),
         sessions: sessions
             .into_iter()
             .filter(|open| now.since(open.used_at) < session::IDLE_MS)
@@ -185,7 +189,9 @@ async fn confirmed(
 ) -> Result<Result<(), String>, Error> {
     match session::confirms(app, caller, password, client).await {
         Ok(()) => Ok(Ok(())),
-        Err(SignInError::Refused) => Ok(Err("That is not your present password.".to_owned())),
+        Err(SignInError::Refused) => {
+            Ok(Err("That is not your present password, or not the present code.".to_owned()))
+        }
         Err(other) => Ok(Err(told(other)?.problem)),
     }
 }

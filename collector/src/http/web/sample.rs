@@ -732,6 +732,7 @@ pub(super) fn own() -> super::account::Own {
     };
     super::account::Own {
         second_factor: Some(9),
+        has_password: true,
         sessions: vec![
             (open("one", "Firefox on Linux, 192.0.2.4", MINUTE_MS), true),
             (open("two", "Safari on iPhone, 2001:db8::17", 40 * MINUTE_MS), false),
