@@ -4,8 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use rollcall_agent::host::Host;
 use rollcall_agent::now::{Present, SystemPresent};
@@ -16,6 +20,8 @@ use rollcall_tests::faulty::{ConnectProxy, Fault, Network};
 use rollcall_tests::lost::fleet::MARKER;
 use rollcall_tests::lost::puppet::Puppet;
 use rollcall_tests::programs::{Collector, preloaded};
+#[cfg(target_os = "linux")]
+use rollcall_tests::programs::{agent, binary};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -231,6 +237,57 @@ async fn a_collector_that_comes_back_is_told_everything() {
     }
     let told: Vec<String> = scene.history().await.into_iter().map(|(version, _)| version).collect();
     assert_eq!(told, (2..=7).map(|version| format!("1.{version}")).collect::<Vec<_>>());
+    assert!(scene.collector.stop());
+}
+
+/// A process that is stopped in the middle of sending, as all are when a computer is put to sleep;
+/// meanwhile the other side gives up.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_computer_that_sleeps_in_the_middle_of_a_report_tells_it_once() {
+    let mut scene = Scene::new(&[]).await;
+    let network = Network::before(&scene.collector.url).await;
+    let state = scene.folder.path().join("sleeper");
+    let join = network.join_string(&scene.collector.join_string()).to_string();
+    assert!(agent(&state, ["enroll", &join]).status.success());
+    let address = scene.collector.url.trim_start_matches("https://").to_owned();
+    let signal = |which: &str, pid: u32| {
+        let sent = Command::new("kill").args([which, &pid.to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    // Before the first byte of the report arrives, and when all of it has arrived and the answer
+    // is on its way.
+    for fault in [Fault::StallUp(1_000), Fault::StallDown(3_000)] {
+        network.set(fault);
+        let before = network.passed();
+        let mut sleeper = Command::new(binary("rollcall-agent"))
+            .arg("once")
+            .env("ROLLCALL_STATE", &state)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let arrived = |now: (u64, u64)| match fault {
+            Fault::StallUp(bytes) => now.0 - before.0 >= bytes,
+            _ => now.1 - before.1 > 0,
+        };
+        while !arrived(network.passed()) && sleeper.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        signal("-STOP", sleeper.id());
+        scene.collector.kill();
+        let data = scene.folder.path().join("data");
+        scene.collector = Collector::start(&data, &["--no-self", "--listen", &address]);
+        network.set(Fault::None);
+        signal("-CONT", sleeper.id());
+        sleeper.wait().unwrap();
+        let said = agent(&state, ["once"]);
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        assert_eq!(spooled(&state), 0, "{fault:?}");
+    }
+    let list = scene.console.at(&scene.collector.url).json("/api/v1/devices").await;
+    assert_eq!(list["total"], 1, "{list}");
+    assert_eq!(list["items"][0]["presence"], "fresh");
     assert!(scene.collector.stop());
 }
 
