@@ -23,7 +23,7 @@ make_root() {
   if [ -n "${ROLLCALL_TEST_ROOT:-}" ]; then
     cp -a --reflink=auto "$ROLLCALL_TEST_ROOT" "$1"
   else
-    mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,adduser bookworm "$1" 2>/dev/null ||
+    mmdebstrap --quiet --variant=minbase --include="${includes:-systemd,systemd-sysv,adduser}" bookworm "$1" 2>/dev/null ||
       not_run "no Debian could be had from the archive"
   fi
   systemd-nspawn --quiet --register=no --keep-unit -D "$1" true >/dev/null 2>&1 </dev/null ||
@@ -43,7 +43,7 @@ boot() {
       not_run "this computer does not boot a system inside of it: $(tail -3 "$work/console" | tr '\n' ' ')"
     leader=$(pgrep -P "$nspawn" | head -1 || true)
     # degraded: units of the root that want a real computer.
-    [ -n "$leader" ] && inside 'systemctl is-system-running' 2>/dev/null | grep -qE 'running|degraded' && return
+    [ -n "$leader" ] && inside 'systemctl is-system-running' 2>/dev/null | grep -qE "${booted:-running|degraded}" && return
     sleep 0.5
   done
   fail "the root did not come up"
