@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::change::SOFTWARE;
 use crate::client::COMPRESSION_LEVEL;
-use crate::gather::{Found, Gathering};
+use crate::gather::Gathering;
 use crate::merge;
 
 /// What may still change in a report before it is sent: the time of sending, a count.
@@ -57,7 +57,7 @@ pub fn assemble(gathering: Gathering, naming: Naming) -> CheckIn {
     let sections = gathering
         .sections
         .into_iter()
-        .map(|(name, found)| (name.to_owned(), section_state(found)))
+        .map(|(name, found)| (name.to_owned(), found.into_told()))
         .collect();
     CheckIn {
         report_id: naming.report_id,
@@ -73,14 +73,11 @@ pub fn assemble(gathering: Gathering, naming: Naming) -> CheckIn {
     }
 }
 
-fn section_state(found: Found) -> SectionState {
-    let Some(section) = found.section else {
-        return SectionState { notes: found.notes, ..SectionState::default() };
-    };
+/// A section as a report tells it.
+pub(crate) fn section_state(section: Option<&Section>, notes: Vec<Note>) -> SectionState {
+    let Some(section) = section else { return SectionState { notes, ..SectionState::default() } };
     match section.to_json() {
-        Ok(json) => {
-            SectionState { notes: found.notes, ..SectionState::with_body(merge::clean(json)) }
-        }
+        Ok(json) => SectionState { notes, ..SectionState::with_body(merge::clean(json)) },
         Err(error) => SectionState::absent(
             Note::new(NoteKind::Failed).with_detail(format!("it could not be written: {error}")),
         ),
@@ -148,7 +145,7 @@ pub fn to_request(
 
 /// The name of this computer, to show a person; it decides nothing.
 pub fn hostname(gathering: &Gathering) -> String {
-    let section = gathering.sections.get("system").and_then(|found| found.section.as_ref());
+    let section = gathering.sections.get("system").and_then(|found| found.section.as_deref());
     if let Some(Section::System(system)) = section
         && !system.hostname.is_empty()
     {
