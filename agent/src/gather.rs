@@ -22,6 +22,10 @@ use crate::worker::{Ended, Workers};
 /// The name under which the numbers that move are told among the sources.
 const VITALS: &str = "vitals";
 
+/// Of a source that used less, the memory is not asked for.
+const SMALL_CPU_US: u64 = 500;
+const SMALL_READ_BYTES: u64 = 64 * 1024;
+
 /// What the configuration and the collector's settings say about looking.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -215,7 +219,7 @@ impl Observer {
             hardware_ids,
             cost: Cost {
                 cpu_ms: clock::process_cpu_ms().saturating_sub(cpu_before_ms),
-                peak_rss_bytes: self.peak_rss_bytes,
+                peak_rss_bytes: peak_rss_bytes(),
                 wall_ms: watch.elapsed_ms(),
                 read_bytes: sources.values().map(|cost| cost.read_bytes).sum(),
                 sources,
@@ -339,13 +343,13 @@ impl Observer {
             Ended::TimedOut => (Ended::TimedOut, 0),
         };
         let wall_us = micros(watch.elapsed());
-        let peak_before = std::mem::replace(&mut self.peak_rss_bytes, peak_rss_bytes());
-        let cost = SourceCost {
-            cpu_us,
-            wall_us,
-            read_bytes: meter.read_bytes(),
-            rss_growth_bytes: self.peak_rss_bytes.saturating_sub(peak_before),
-        };
+        let read_bytes = meter.read_bytes();
+        // To ask costs as much as a small source, which adds nothing to speak of.
+        let is_small = cpu_us < SMALL_CPU_US && read_bytes < SMALL_READ_BYTES;
+        let peak = if is_small { self.peak_rss_bytes } else { peak_rss_bytes() };
+        let peak_before = std::mem::replace(&mut self.peak_rss_bytes, peak);
+        let rss_growth_bytes = peak.saturating_sub(peak_before);
+        let cost = SourceCost { cpu_us, wall_us, read_bytes, rss_growth_bytes };
         self.costs.insert(name.to_owned(), cost);
         if self.with_paths {
             self.paths.insert(name, meter.paths());

@@ -10,7 +10,7 @@ mod open;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
@@ -44,6 +44,8 @@ pub struct Host {
     /// What is known from looks before, and the look that is going on.
     kept: Arc<kept::Kept>,
     look: Option<Look>,
+    /// The kernel's count of events as it was at the beginning of the look.
+    events: Option<Arc<OnceLock<Option<String>>>>,
     #[cfg(test)]
     opened: Arc<Mutex<Vec<String>>>,
     #[cfg(test)]
@@ -144,6 +146,7 @@ impl Host {
             owners: Arc::default(),
             kept: Arc::default(),
             look: None,
+            events: None,
             #[cfg(test)]
             opened: Arc::default(),
             #[cfg(test)]
@@ -165,6 +168,13 @@ impl Host {
 
     /// The kernel's count of events of devices, with the start that it counts from.
     fn events(&self) -> Option<String> {
+        match &self.events {
+            Some(events) => events.get_or_init(|| self.events_now()).clone(),
+            None => self.events_now(),
+        }
+    }
+
+    fn events_now(&self) -> Option<String> {
         let place = |path: &str| std::fs::read_to_string(self.place(path)).ok();
         Some(place("/sys/kernel/uevent_seqnum")? + &place("/proc/sys/kernel/random/boot_id")?)
     }

@@ -1,6 +1,7 @@
 //! Turns what was gathered into a report, and a report into what one request carries.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rollcall_shared::report::{AgentInfo, CheckIn, SectionState, limits};
 use rollcall_shared::section::Section;
@@ -103,14 +104,33 @@ pub fn fit(report: &mut CheckIn, limit_bytes: usize) -> serde_json::Result<()> {
     Ok(())
 }
 
+/// Counts bytes and keeps none.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn fits(report: &CheckIn, limit_bytes: usize) -> serde_json::Result<bool> {
-    let json = serde_json::to_vec(report)?;
-    if json.len() > limits::DECOMPRESSED_BYTES {
+    // Nearly every report fits as it is, which is counted without writing it.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, report)?;
+    if length.0 > limits::DECOMPRESSED_BYTES {
         return Ok(false);
     }
-    Ok(json.len() <= limit_bytes
-        || zstd::bulk::compress(&json, COMPRESSION_LEVEL)
-            .is_ok_and(|packed| packed.len() <= limit_bytes))
+    if length.0 <= limit_bytes {
+        return Ok(true);
+    }
+    let json = serde_json::to_vec(report)?;
+    Ok(zstd::bulk::compress(&json, COMPRESSION_LEVEL)
+        .is_ok_and(|packed| packed.len() <= limit_bytes))
 }
 
 /// The bytes of one request: the report with the bodies that are to go along, and the change that

@@ -53,7 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Host {
     /// The same computer in one look of many.
     pub(crate) fn in_look(self, look: Look) -> Self {
-        Self { look: Some(look), ..self }
+        Self { look: Some(look), events: Some(Arc::default()), ..self }
     }
 
     /// The same computer with nothing known of earlier looks.

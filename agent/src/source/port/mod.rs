@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::order;
 use crate::source::text::clip;
 
+mod diag;
 mod holders;
 mod owner;
 pub mod parse;
@@ -86,7 +87,9 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
     let passing = parse::range(passing.as_deref().unwrap_or_default());
     let mut sockets = Vec::new();
     let mut read = false;
-    for (path, protocol) in TABLES {
+    let told = if host.is_live() { diag::waiting() } else { None };
+    let by_file = |protocol: Protocol| told.is_none() || protocol != Protocol::Tcp;
+    for (path, protocol) in TABLES.iter().filter(|(_, protocol)| by_file(*protocol)) {
         match host.read_text(path) {
             Ok(text) => {
                 read = true;
@@ -97,6 +100,8 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
             Err(error) => return Err(error.into()),
         }
     }
+    read |= told.is_some();
+    sockets.extend(told.into_iter().flatten());
     if !read {
         return Err(Note::new(NoteKind::NotFound).with_detail("the kernel shows no sockets"));
     }
