@@ -31,7 +31,7 @@ use crate::settings;
 use crate::spool::{Spool, digests_of};
 use crate::state::{State, StateError};
 use crate::status::{self, Asked};
-use crate::tls::{Tls, Trust};
+use crate::tls::{NoTrustStore, Tls, Trust};
 
 /// A running request may take so long after the agent was asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -50,6 +50,11 @@ pub struct Agent {
     pub(crate) spool: Spool,
     pub(crate) present: Arc<dyn Present>,
     pub(crate) client: Option<Client>,
+    /// What is believed of whom, made once for many check-ins: reading the system's certificates is
+    /// dear, and a connection that continues an earlier one is cheap.
+    pub(crate) tls: Option<(Trust, Tls)>,
+    /// The report that was written down last, so that it need not be read back.
+    pub(crate) written: Option<CheckIn>,
     pub(crate) look: Look,
     /// When every source was asked last.
     full_look_at: Option<Timestamp>,
@@ -142,6 +147,8 @@ impl Agent {
             spool,
             present,
             client: None,
+            tls: None,
+            written: None,
             look,
             full_look_at: None,
             asked: BTreeMap::new(),
@@ -164,9 +171,15 @@ impl Agent {
 
     /// A client that believes whom it shall.
     pub(crate) fn connect_to(&self, url: &str, trust: Trust) -> Result<Client, Error> {
+        let reach =
+            |error: NoTrustStore| Error::Reach { url: url.to_owned(), source: error.into() };
+        self.connect_with(url, Tls::new(trust).map_err(reach)?)
+    }
+
+    /// The same with what is believed made before.
+    pub(crate) fn connect_with(&self, url: &str, tls: Tls) -> Result<Client, Error> {
         let reach = |source| Error::Reach { url: url.to_owned(), source };
         let address = Address::parse(url).map_err(reach)?;
-        let tls = Tls::new(trust).map_err(|error| reach(error.into()))?;
         let time_outs = TimeOuts {
             connect: Duration::from_secs(self.config.connect_timeout_s.into()),
             request: Duration::from_secs(self.config.request_timeout_s.into()),
@@ -198,6 +211,10 @@ impl Agent {
         } else if full {
             self.full_look_at = Some(now);
         }
+        if full {
+            // The system may trust others by now.
+            self.tls = None;
+        }
         ledger.rows.extend(guard::rows_of(&gathering));
         Ok(gathering)
     }
@@ -217,7 +234,10 @@ impl Agent {
         let kept = self.observe().await;
         let delivered = self.deliver().await;
         // The connection is kept for one check-in, not for a quarter of an hour of silence.
-        self.client = None;
+        (self.client, self.written) = (None, None);
+        if delivered.is_err() {
+            self.tls = None;
+        }
         match (delivered, kept) {
             (Ok(outcome), Ok(())) => match self.trouble.take() {
                 None => Ok(outcome),
@@ -249,7 +269,10 @@ impl Agent {
         let added = self.spool.add(&mut report, &self.state.ledger.acknowledged, &mut dropped);
         let counted = match &added {
             // The report carries what was counted before it.
-            Ok(()) => self.count_dropped(dropped, self.state.ledger.dropped_reports),
+            Ok(()) => {
+                self.written = Some(report);
+                self.count_dropped(dropped, self.state.ledger.dropped_reports)
+            }
             Err(error) => {
                 tracing::error!(report.seq = seq, %error, "the report could not be written down; it is sent from memory");
                 dropped += self.keep_in_memory(report);

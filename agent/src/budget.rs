@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,12 @@ pub(crate) const BUDGET: Budget = Budget {
     cpu: Duration::from_secs(3),
     read_bytes: 256 * 1024 * 1024,
 };
+
+/// The processor time is asked of the system at every so many reads, because that costs more than a
+/// small read.
+const READS_BETWEEN: u32 = 16;
+/// And at every read of at least so many bytes.
+const LARGE_READ_BYTES: usize = 32 * 1024;
 
 /// For those who look without a limit, such as tests of single sources.
 const UNLIMITED: Budget = Budget { wall: Duration::MAX, cpu: Duration::MAX, read_bytes: u64::MAX };
@@ -63,6 +69,9 @@ impl Over {
 pub(crate) struct Meter {
     budget: Budget,
     read_bytes: AtomicU64,
+    reads: AtomicU32,
+    /// What the thread had used before the source began.
+    before: OnceLock<Duration>,
     over: OnceLock<Over>,
     /// Everything that was looked for, where somebody wants to know.
     paths: Option<Mutex<BTreeSet<String>>>,
@@ -76,7 +85,14 @@ impl Default for Meter {
 
 impl Meter {
     pub(crate) fn new(budget: Budget) -> Self {
-        Self { budget, read_bytes: AtomicU64::new(0), over: OnceLock::new(), paths: None }
+        Self {
+            budget,
+            read_bytes: AtomicU64::new(0),
+            reads: AtomicU32::new(0),
+            before: OnceLock::new(),
+            over: OnceLock::new(),
+            paths: None,
+        }
     }
 
     /// One that also remembers every path.
@@ -84,14 +100,26 @@ impl Meter {
         Self { paths: Some(Mutex::default()), ..Self::new(budget) }
     }
 
+    /// The source begins now, on this thread.
+    pub(crate) fn begin(&self) {
+        let _ = self.before.set(clock::thread_cpu());
+    }
+
+    /// Processor time that the source has used on this thread.
+    pub(crate) fn cpu(&self) -> Duration {
+        clock::thread_cpu().saturating_sub(self.before.get().copied().unwrap_or_default())
+    }
+
     /// Counts what was read by the thread of the source.
     pub(crate) fn count(&self, bytes: usize) -> Result<(), Over> {
         let read = self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if read > self.budget.read_bytes {
             let _ = self.over.set(Over::Read(self.budget.read_bytes));
-        } else if self.budget.cpu != Duration::MAX && clock::thread_cpu() > self.budget.cpu {
-            // A source has a thread of its own, which has done nothing else.
-            let _ = self.over.set(Over::Cpu(self.budget.cpu));
+        } else if self.budget.cpu != Duration::MAX {
+            let turn = self.reads.fetch_add(1, Ordering::Relaxed).is_multiple_of(READS_BETWEEN);
+            if (turn || bytes >= LARGE_READ_BYTES) && self.cpu() > self.budget.cpu {
+                let _ = self.over.set(Over::Cpu(self.budget.cpu));
+            }
         }
         self.over().map_or(Ok(()), Err)
     }
@@ -121,27 +149,28 @@ impl Meter {
 #[derive(Debug)]
 pub struct Counted {
     file: File,
+    told_bytes: u64,
     meter: Arc<Meter>,
 }
 
 impl Counted {
-    pub(crate) fn new(file: File, meter: Arc<Meter>) -> Self {
-        Self { file, meter }
+    pub(crate) fn new((file, told_bytes): (File, u64), meter: Arc<Meter>) -> Self {
+        Self { file, told_bytes, meter }
     }
 
-    /// Size as the system tells it, in bytes; 0 for files of the kernel.
-    pub(crate) fn told_bytes(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+    /// Size as the system told it when the file was opened, in bytes; 0 for files of the kernel.
+    pub(crate) fn told_bytes(&self) -> u64 {
+        self.told_bytes
     }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let over = |_| io::Error::other("the source is over its budget");
+        self.meter.over().map_or(Ok(()), Err).map_err(over)?;
         let count = self.file.read(buffer)?;
-        match self.meter.count(count) {
-            Ok(()) => Ok(count),
-            Err(_) => Err(io::Error::other("the source is over its budget")),
-        }
+        self.meter.count(count).map_err(over)?;
+        Ok(count)
     }
 }
 
@@ -182,7 +211,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_source_that_only_calculates_is_stopped_at_its_next_read() {
+    fn a_source_that_only_calculates_is_stopped_at_one_of_its_next_reads() {
         let spent = std::thread::spawn(|| {
             let meter = Meter::new(Budget { cpu: Duration::from_millis(5), ..BUDGET });
             let mut sum = 0_u64;
@@ -190,6 +219,9 @@ mod tests {
                 sum = sum.wrapping_add(1);
             }
             assert!(sum > 0);
+            meter.reads.store(1, Ordering::Relaxed);
+            let small = (0..READS_BETWEEN).map(|_| meter.count(1)).find_map(Result::err);
+            assert_eq!(small, meter.over());
             meter.count(1)
         });
         assert_eq!(spent.join().unwrap(), Err(Over::Cpu(Duration::from_millis(5))));

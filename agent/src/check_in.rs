@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::report::to_request;
 use crate::spool::digests_of;
 use crate::state::{Identity, StateError, Stored};
-use crate::tls::Trust;
+use crate::tls::{Tls, Trust};
 
 /// Where reports are sent.
 pub(crate) const CHECK_IN_PATH: &str = "/agent/v1/check-in";
@@ -35,7 +35,7 @@ impl Agent {
     pub(crate) async fn deliver(&mut self) -> Result<OnceOutcome, Error> {
         let mut outcome = OnceOutcome::default();
         for seq in self.spool.seqs()? {
-            let report = match self.spool.read(seq) {
+            let report = match self.read_back(seq) {
                 Ok(Some(report)) => report,
                 Ok(None) => {
                     let counted = self.count_dropped(1, 0);
@@ -74,13 +74,24 @@ impl Agent {
         Ok(outcome)
     }
 
+    /// A report as it was written down.
+    fn read_back(&mut self, seq: u64) -> Result<Option<CheckIn>, StateError> {
+        match self.written.take() {
+            Some(report) if report.seq == seq => Ok(Some(report)),
+            other => {
+                self.written = other;
+                self.spool.read(seq)
+            }
+        }
+    }
+
     /// A rejected report is lost to the collector, and with it the losses that it was to tell.
     fn count_rejected(&mut self, report: &CheckIn) {
         let counted = self.count_dropped(1 + report.dropped_reports, 0);
         self.note_trouble(counted);
     }
 
-    fn client_for(&self, identity: &Identity) -> Result<Client, Error> {
+    fn client_for(&mut self, identity: &Identity) -> Result<Client, Error> {
         let trust = match &identity.ca_certificate {
             None => Trust::System,
             Some(text) => Trust::Certificate(BASE64.decode(text).map_err(|_| {
@@ -90,7 +101,12 @@ impl Agent {
                 })
             })?),
         };
-        self.connect_to(&identity.url, trust)
+        let known = self.tls.take().filter(|(whom, _)| *whom == trust).map(|(_, tls)| tls);
+        let Some(tls) = known.map_or_else(|| Tls::new(trust.clone()).ok(), Some) else {
+            return self.connect_to(&identity.url, trust);
+        };
+        self.tls = Some((trust, tls.clone()));
+        self.connect_with(&identity.url, tls)
     }
 
     async fn send(

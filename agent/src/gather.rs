@@ -5,21 +5,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rollcall_shared::report::{Cost, SourceCost, Vitals};
+use rollcall_shared::report::{Cost, SectionState, SourceCost, Vitals};
 use rollcall_shared::section::{SECTIONS, Section};
 use rollcall_shared::{HardwareIds, Note, NoteKind, Timestamp};
 
 use crate::budget::{BUDGET, Budget, Meter, peak_rss_bytes};
 use crate::clock::{self, Stopwatch};
 use crate::hardware_ids;
-use crate::host::Host;
+use crate::host::{Host, Look};
 use crate::inputs::Inputs;
 use crate::merge;
+use crate::report;
 use crate::source::{FROM_DEVICES, FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
 use crate::worker::{Ended, Workers};
 
 /// The name under which the numbers that move are told among the sources.
 const VITALS: &str = "vitals";
+
+/// Of a source that used less, the memory is not asked for.
+const SMALL_CPU_US: u64 = 500;
+const SMALL_READ_BYTES: u64 = 64 * 1024;
 
 /// What the configuration and the collector's settings say about looking.
 #[derive(Debug, Clone, Default)]
@@ -38,9 +43,38 @@ pub struct Options {
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     /// The body, merged, sorted and within the limits.
-    pub section: Option<Section>,
+    pub section: Option<Arc<Section>>,
     /// Why there is none, or what is missing from it; each names its source.
     pub notes: Vec<Note>,
+    /// The same as it goes into a report, where it was made before.
+    told: Option<Arc<SectionState>>,
+}
+
+impl Found {
+    /// A body, or why there is none.
+    pub fn new(section: Option<Section>, notes: Vec<Note>) -> Self {
+        Self { section: section.map(Arc::new), notes, told: None }
+    }
+
+    /// What a report says of it.
+    pub fn into_told(self) -> SectionState {
+        match self.told {
+            Some(told) => Arc::unwrap_or_clone(told),
+            None => report::section_state(self.section.as_deref(), self.notes),
+        }
+    }
+
+    /// The same, with what a report says of it made once for all reports.
+    fn prepared(self) -> Self {
+        let told = report::section_state(self.section.as_deref(), self.notes.clone());
+        Self { told: Some(Arc::new(told)), ..self }
+    }
+
+    /// Takes the body back and says why.
+    pub(crate) fn take_back(&mut self, why: Note) {
+        (self.section, self.told) = (None, None);
+        self.notes.push(why);
+    }
 }
 
 /// One complete look at a computer.
@@ -67,15 +101,37 @@ pub struct Observer {
     host: Host,
     sources: Vec<Source>,
     workers: Workers,
-    /// Answers that stay true as long as their inputs do not change, by source. Without inputs the
-    /// source was cut short, and is not asked before everything is looked at anew.
-    remembered: BTreeMap<&'static str, (Gathered, Option<Inputs>)>,
+    /// What each source said last.
+    answers: BTreeMap<&'static str, Answer>,
+    /// What was made of it for each section, as long as its sources say the same.
+    sections: BTreeMap<&'static str, Found>,
+    looks: u64,
     budget: Budget,
+    /// The largest resident memory so far, in bytes.
+    peak_rss_bytes: u64,
     /// What the sources asked in this look cost.
     costs: BTreeMap<String, SourceCost>,
     /// Whether every path that is looked for is remembered, for a person who wants to know.
     with_paths: bool,
     paths: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// What a source said, and for how long that is true.
+#[derive(Debug)]
+struct Answer {
+    gathered: Arc<Gathered>,
+    holds: Holds,
+}
+
+/// How long an answer is true.
+#[derive(Debug)]
+enum Holds {
+    /// As long as these do not change.
+    WhileUnchanged(Inputs),
+    /// The source was cut short, and is not asked before everything is looked at anew.
+    UntilFullLook,
+    /// It may be another the next time.
+    Once,
 }
 
 impl Observer {
@@ -94,8 +150,11 @@ impl Observer {
             host,
             sources,
             workers: Workers::new(budget.wall),
-            remembered: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            sections: BTreeMap::new(),
+            looks: 0,
             budget,
+            peak_rss_bytes: 0,
             costs: BTreeMap::new(),
             with_paths: false,
             paths: BTreeMap::new(),
@@ -106,26 +165,40 @@ impl Observer {
     /// looked for.
     pub(crate) fn look_at(
         &mut self,
-        section: &str,
+        section: &'static str,
         options: &Options,
     ) -> (Found, BTreeMap<String, SourceCost>, BTreeMap<&'static str, Vec<String>>) {
-        self.host = self.host.clone().with_homes(options.home_folders);
+        self.begin(options);
         let found = self.section(section, options);
+        self.workers.rest();
         (found, std::mem::take(&mut self.costs), std::mem::take(&mut self.paths))
+    }
+
+    /// Begins a look.
+    fn begin(&mut self, options: &Options) {
+        self.looks += 1;
+        let look = Look { number: self.looks, began_at: options.now };
+        let host = self.host.clone().in_look(look);
+        let host = if options.full { host.without_memory() } else { host };
+        if host.may_enter_homes() != options.home_folders {
+            self.answers.clear();
+        }
+        self.host = host.with_homes(options.home_folders);
+        self.peak_rss_bytes = peak_rss_bytes();
+        self.costs.clear();
     }
 
     /// Looks at everything that is not switched off.
     pub fn look(&mut self, options: &Options) -> Gathering {
-        self.host = self.host.clone().with_homes(options.home_folders);
         let watch = Stopwatch::start();
         let cpu_before_ms = clock::process_cpu_ms();
-        self.costs.clear();
+        self.begin(options);
         let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);
 
         let mut sections = BTreeMap::new();
         for info in SECTIONS {
             let found = if is_off(info.name) {
-                Found { section: None, notes: vec![Note::new(NoteKind::SwitchedOff)] }
+                Found::new(None, vec![Note::new(NoteKind::SwitchedOff)])
             } else {
                 self.section(info.name, options)
             };
@@ -138,6 +211,7 @@ impl Observer {
             self.host.value("/etc/machine-id").as_deref(),
         );
         let vitals = without_switched_off(self.vitals(), is_off);
+        self.workers.rest();
         let sources = std::mem::take(&mut self.costs);
         Gathering {
             sections,
@@ -154,8 +228,7 @@ impl Observer {
     }
 
     /// Asks the sources of one section.
-    fn section(&mut self, name: &str, options: &Options) -> Found {
-        let mut found = Found::default();
+    fn section(&mut self, name: &'static str, options: &Options) -> Found {
         let here: Vec<Source> = self
             .sources
             .iter()
@@ -163,76 +236,75 @@ impl Observer {
             .filter(|source| Platform::CURRENT.is_some_and(|now| source.platforms.contains(&now)))
             .copied()
             .collect();
+        let mut answers = Vec::new();
+        let mut all_the_same = true;
         for source in &here {
-            let gathered = self.ask(source, options);
-            found.notes.extend(gathered.notes.into_iter().map(|note| match note.source {
-                Some(_) => note,
-                None => note.from_source(source.name),
-            }));
-            let Some(section) = gathered.section else { continue };
-            let (section, refused) = match found.section.take() {
-                Some(before) => merge::put_together(before, section),
-                None => (section, None),
-            };
-            found.section = Some(section);
-            found.notes.extend(
-                refused.map(|why| {
-                    Note::new(NoteKind::Failed).from_source(source.name).with_detail(why)
-                }),
-            );
+            let (gathered, same) = self.ask(source, options);
+            all_the_same &= same;
+            answers.push((source.name, gathered));
         }
-        if let Some(section) = found.section.take() {
-            let (section, note) = merge::tidy(section);
-            found.section = Some(section);
-            found.notes.extend(note);
-        } else if found.notes.is_empty() {
-            let kind = if here.is_empty() { NoteKind::Unsupported } else { NoteKind::NotFound };
-            found.notes.push(Note::new(kind));
+        if all_the_same && let Some(found) = self.sections.get(name) {
+            return found.clone();
         }
+        let found = together(answers).prepared();
+        self.sections.insert(name, found.clone());
         found
     }
 
-    /// What a source says, asked only if its answer may be another than last time.
-    fn ask(&mut self, source: &Source, options: &Options) -> Gathered {
-        if let Some((gathered, inputs)) = self.remembered.get(source.name)
+    /// What a source says, asked only if its answer may be another than last time; and whether it
+    /// is the same as last time.
+    fn ask(&mut self, source: &Source, options: &Options) -> (Arc<Gathered>, bool) {
+        if let Some(answer) = self.answers.get(source.name)
             && !options.full
-            && inputs.as_ref().is_none_or(|inputs| self.host.is_unchanged(inputs))
+            && match &answer.holds {
+                Holds::WhileUnchanged(inputs) => self.host.is_unchanged(inputs),
+                Holds::UntilFullLook => true,
+                Holds::Once => false,
+            }
         {
-            return gathered.clone();
+            return (Arc::clone(&answer.gathered), true);
         }
-        self.remembered.remove(source.name);
+        let before = self.answers.remove(source.name).map(|answer| answer.gathered);
+        let (gathered, holds) = self.ask_anew(source, options);
+        let same = before.as_deref() == Some(&gathered);
+        let gathered = before.filter(|_| same).unwrap_or_else(|| Arc::new(gathered));
+        let answer = Answer { gathered: Arc::clone(&gathered), holds };
+        self.answers.insert(source.name, answer);
+        (gathered, same)
+    }
+
+    fn ask_anew(&mut self, source: &Source, options: &Options) -> (Gathered, Holds) {
         let of_devices = FROM_DEVICES.contains(&source.name);
         if !of_devices && !FROM_FILES.contains(&source.name) {
             let host = self.host.clone();
             return self.run(source, host);
         }
         let (host, inputs) = self.host.watched(of_devices);
-        let gathered = self.run(source, host);
+        let (gathered, mut holds) = self.run(source, host);
         // What went wrong for the moment may go well at the next check-in.
         let passing = |note: &Note| matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut);
-        if !gathered.notes.iter().any(passing)
+        if matches!(holds, Holds::Once)
+            && !gathered.notes.iter().any(passing)
             && let Ok(mut inputs) = inputs.lock()
             && inputs.are_settled(options.now)
         {
-            let inputs = std::mem::take(&mut *inputs);
-            self.remembered.insert(source.name, (gathered.clone(), Some(inputs)));
+            holds = Holds::WhileUnchanged(std::mem::take(&mut *inputs));
         }
-        gathered
+        (gathered, holds)
     }
 
-    fn run(&mut self, source: &Source, host: Host) -> Gathered {
+    fn run(&mut self, source: &Source, host: Host) -> (Gathered, Holds) {
         let gather = source.gather;
         let (ended, meter) = self.measured(source.name, host, gather);
         let note = match ended {
             Ended::Done(gathered) => match meter.over() {
-                None => return gathered,
+                None => return (gathered, Holds::Once),
                 Some(over) => {
                     let mut cut = Gathered::absent(over.note().from_source(source.name));
                     // Of this list alone a part is better than nothing: what is missing from one of
                     // its sources is never taken for removed.
                     cut.section = gathered.section.filter(|section| section.name() == "software");
-                    self.remembered.insert(source.name, (cut.clone(), None));
-                    return cut;
+                    return (cut, Holds::UntilFullLook);
                 }
             },
             Ended::Broken(why) => Note::new(NoteKind::Failed)
@@ -240,7 +312,7 @@ impl Observer {
             Ended::TimedOut => Note::new(NoteKind::TimedOut)
                 .with_detail("it did not end in time, perhaps because a disk or mount hangs"),
         };
-        Gathered::absent(note.from_source(source.name))
+        (Gathered::absent(note.from_source(source.name)), Holds::Once)
     }
 
     /// Runs a job on the computer under the budget and writes down what it cost.
@@ -257,11 +329,11 @@ impl Observer {
         });
         let host = host.metered(Arc::clone(&meter));
         let watch = Stopwatch::start();
-        let peak_before = peak_rss_bytes();
+        let counts = Arc::clone(&meter);
         let ended = self.workers.run(name, move || {
+            counts.begin();
             let told = job(&host);
-            // The thread was made for this job.
-            (told, clock::thread_cpu())
+            (told, counts.cpu())
         });
         let micros =
             |span: std::time::Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -270,12 +342,14 @@ impl Observer {
             Ended::Broken(why) => (Ended::Broken(why), 0),
             Ended::TimedOut => (Ended::TimedOut, 0),
         };
-        let cost = SourceCost {
-            cpu_us,
-            wall_us: micros(watch.elapsed()),
-            read_bytes: meter.read_bytes(),
-            rss_growth_bytes: peak_rss_bytes().saturating_sub(peak_before),
-        };
+        let wall_us = micros(watch.elapsed());
+        let read_bytes = meter.read_bytes();
+        // To ask costs as much as a small source, which adds nothing to speak of.
+        let is_small = cpu_us < SMALL_CPU_US && read_bytes < SMALL_READ_BYTES;
+        let peak = if is_small { self.peak_rss_bytes } else { peak_rss_bytes() };
+        let peak_before = std::mem::replace(&mut self.peak_rss_bytes, peak);
+        let rss_growth_bytes = peak.saturating_sub(peak_before);
+        let cost = SourceCost { cpu_us, wall_us, read_bytes, rss_growth_bytes };
         self.costs.insert(name.to_owned(), cost);
         if self.with_paths {
             self.paths.insert(name, meter.paths());
@@ -299,8 +373,37 @@ impl Observer {
     }
 }
 
+/// Puts together what the sources of one section said.
+fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
+    let asked = !answers.is_empty();
+    let (mut whole, mut notes): (Option<Section>, Vec<Note>) = (None, Vec::new());
+    for (source, gathered) in answers {
+        notes.extend(gathered.notes.iter().map(|note| match note.source {
+            Some(_) => note.clone(),
+            None => note.clone().from_source(source),
+        }));
+        let Some(section) = gathered.section.clone() else { continue };
+        let (section, refused) = match whole.take() {
+            Some(before) => merge::put_together(before, section),
+            None => (section, None),
+        };
+        whole = Some(section);
+        notes.extend(
+            refused.map(|why| Note::new(NoteKind::Failed).from_source(source).with_detail(why)),
+        );
+    }
+    if let Some(section) = whole.take() {
+        let (section, note) = merge::tidy(section);
+        whole = Some(section);
+        notes.extend(note);
+    } else if notes.is_empty() {
+        notes.push(Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported }));
+    }
+    Found::new(whole, notes)
+}
+
 fn body<'a>(sections: &'a BTreeMap<&'static str, Found>, name: &str) -> Option<&'a Section> {
-    sections.get(name)?.section.as_ref()
+    sections.get(name)?.section.as_deref()
 }
 
 /// A section that is switched off is not told through the vitals either.
@@ -366,7 +469,8 @@ mod tests {
         ];
         let gathering = look(&sources, &Options::default());
         let found = &gathering.sections["storage"];
-        assert_eq!(found.section, Some(Section::Storage(vec![disk("sda"), disk("sdb")])));
+        let disks = Section::Storage(vec![disk("sda"), disk("sdb")]);
+        assert_eq!(found.section.as_deref(), Some(&disks));
         assert_eq!(found.notes.len(), 1);
         assert_eq!(found.notes[0].kind, NoteKind::Failed);
         assert_eq!(found.notes[0].source.as_deref(), Some("bad"));

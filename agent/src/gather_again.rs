@@ -11,17 +11,19 @@ use crate::gather::{Gathering, Observer, Options};
 use crate::host::Host;
 use crate::source::FROM_DEVICES;
 
-const STATUS: &str = "var/lib/dpkg/status";
+pub(crate) const STATUS: &str = "var/lib/dpkg/status";
 
 /// A moment at which files made by a test are no longer new.
 const LATER: Timestamp = Timestamp(i64::MAX / 2);
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_symlink() {
+            // Two captures may hold the same link.
+            let _ = fs::remove_file(&target);
             std::os::unix::fs::symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
         } else if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
@@ -32,7 +34,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A computer of its own from a folder of captures.
-fn computer(captures: &str) -> (tempfile::TempDir, Host) {
+pub(crate) fn computer(captures: &str) -> (tempfile::TempDir, Host) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(captures);
     let folder = tempfile::tempdir().unwrap();
     copy(&root, folder.path());
@@ -40,19 +42,19 @@ fn computer(captures: &str) -> (tempfile::TempDir, Host) {
     (folder, host)
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { now: LATER, ..Options::default() }
 }
 
-fn software(gathering: &Gathering) -> Vec<String> {
-    match &gathering.sections["software"].section {
+pub(crate) fn software(gathering: &Gathering) -> Vec<String> {
+    match gathering.sections["software"].section.as_deref() {
         Some(Section::Software(rows)) => rows.iter().map(|row| row.name.clone()).collect(),
         other => panic!("no software: {other:?}"),
     }
 }
 
 /// Lets the file system's clock go on.
-fn wait() {
+pub(crate) fn wait() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
@@ -93,7 +95,7 @@ fn a_change_of_the_package_list_is_seen_at_the_next_look() {
 
 #[test]
 fn waiting_updates_follow_the_package_list_the_lists_and_the_pins() {
-    let pending = |gathering: &Gathering| match &gathering.sections["update"].section {
+    let pending = |gathering: &Gathering| match gathering.sections["update"].section.as_deref() {
         Some(Section::Update(update)) => update.pending.len(),
         other => panic!("no updates: {other:?}"),
     };
@@ -124,7 +126,7 @@ fn waiting_updates_follow_the_package_list_the_lists_and_the_pins() {
     wait();
     fs::remove_dir_all(folder.path().join("var/lib/apt/lists")).unwrap();
     let without = observer.look(&options());
-    let unknown = match &without.sections["update"].section {
+    let unknown = match without.sections["update"].section.as_deref() {
         Some(Section::Update(update)) => update.pending_unknown,
         other => panic!("nothing of updates: {other:?}"),
     };
@@ -138,7 +140,7 @@ fn a_new_account_is_seen_at_the_next_look() {
     let passwd = folder.path().join("etc/passwd");
     fs::write(&passwd, "root:x:0:0:root:/root:/bin/bash\n").unwrap();
     let mut observer = Observer::new(host);
-    let accounts = |gathering: &Gathering| match &gathering.sections["user"].section {
+    let accounts = |gathering: &Gathering| match gathering.sections["user"].section.as_deref() {
         Some(Section::User(users)) => users.accounts.len(),
         other => panic!("no accounts: {other:?}"),
     };

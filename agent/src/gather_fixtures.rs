@@ -8,16 +8,24 @@ use crate::host::Host;
 use crate::merge;
 use crate::source::{Platform, SOURCES};
 
+const HARDWARE: &[&str] =
+    &["system", "firmware", "cpu", "memory", "storage", "volume", "network", "gpu", "battery"];
+/// And what its captures tell of the system on it.
+const SYSTEM: &[&str] = &["os", "pool", "security", "service", "software"];
+
 /// The hardware sections of a captured computer as readable lines.
 fn told(name: &str) -> String {
+    told_of(name, HARDWARE)
+}
+
+/// The sections of a captured computer.
+fn told_of(name: &str, sections: &[&str]) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
     assert!(root.is_dir(), "there is no folder of captures at {}", root.display());
     let found = gather(&Host::at(root), &Options::default());
     let mut text = String::new();
-    let sections =
-        ["system", "firmware", "cpu", "memory", "storage", "volume", "network", "gpu", "battery"];
     for section in sections {
-        let found = &found.sections[section];
+        let found = &found.sections[*section];
         if let Some(body) = &found.section {
             let json = body.to_json().unwrap_or_default();
             let json: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
@@ -91,4 +99,19 @@ fn vmware_server() {
 #[test]
 fn firecracker_guest() {
     insta::assert_snapshot!(told("firecracker-guest"));
+}
+
+#[test]
+fn latitude_arch() {
+    insta::assert_snapshot!(told_of("latitude-arch", &[HARDWARE, SYSTEM].concat()));
+}
+
+#[test]
+fn poweredge_opensuse() {
+    insta::assert_snapshot!(told_of("poweredge-opensuse", &[HARDWARE, SYSTEM].concat()));
+}
+
+#[test]
+fn workbench_nixos() {
+    insta::assert_snapshot!(told_of("workbench-nixos", &[HARDWARE, SYSTEM].concat()));
 }

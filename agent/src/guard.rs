@@ -32,8 +32,7 @@ pub(crate) fn hold_back(gathering: &mut Gathering, told: &Rows, held: &mut Rows)
             continue;
         }
         held.insert(name.to_owned(), rows);
-        found.section = None;
-        found.notes.push(Note::new(NoteKind::Failed).with_detail(format!(
+        found.take_back(Note::new(NoteKind::Failed).with_detail(format!(
             "this look found {rows} of {had} rows; it is told once a second look says the same"
         )));
     }
@@ -57,9 +56,9 @@ mod tests {
 
     fn found(count: usize) -> Gathering {
         let row = |number| Software { name: format!("p{number}"), ..Software::default() };
-        let section = Some(Section::Software((0..count).map(row).collect()));
+        let section = Section::Software((0..count).map(row).collect());
         let mut gathering = Gathering::default();
-        gathering.sections.insert("software", Found { section, notes: Vec::new() });
+        gathering.sections.insert("software", Found::new(Some(section), Vec::new()));
         gathering
     }
 

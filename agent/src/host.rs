@@ -4,22 +4,27 @@
 //! mounted image, or a folder of captures in a test.
 
 mod database;
+mod kept;
 mod open;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
+pub(crate) use kept::Look;
+
 use crate::budget::{Counted, Meter};
-use crate::inputs::Inputs;
+use crate::inputs::{About, Inputs};
 use crate::source::SOURCES;
 
 /// No file read whole may be larger; what is larger is streamed by its source. It is a fraction of
 /// the memory the agent may use, since text is held a second time while it is taken apart.
 pub const READ_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+/// Files of the kernel do not tell their size; most fit into this.
+const KERNEL_FILE_BYTES: usize = 4000;
 /// The largest file that holds a single value.
 const VALUE_LIMIT_BYTES: u64 = 64 * 1024;
 
@@ -36,8 +41,15 @@ pub struct Host {
     meter: Arc<Meter>,
     /// Which packages brought which programs, as long as no package comes or goes.
     pub(crate) owners: Arc<Mutex<Owners>>,
+    /// What is known from looks before, and the look that is going on.
+    kept: Arc<kept::Kept>,
+    look: Option<Look>,
+    /// The kernel's count of events as it was at the beginning of the look.
+    events: Option<Arc<OnceLock<Option<String>>>>,
     #[cfg(test)]
-    opened: Arc<std::sync::atomic::AtomicUsize>,
+    opened: Arc<Mutex<Vec<String>>>,
+    #[cfg(test)]
+    looked_for: Arc<Mutex<Vec<String>>>,
 }
 
 /// What was looked up in the lists of packages, which is dear, and the lists it was found in.
@@ -132,8 +144,13 @@ impl Host {
             inputs: None,
             meter: Arc::default(),
             owners: Arc::default(),
+            kept: Arc::default(),
+            look: None,
+            events: None,
             #[cfg(test)]
             opened: Arc::default(),
+            #[cfg(test)]
+            looked_for: Arc::default(),
         }
     }
 
@@ -151,6 +168,13 @@ impl Host {
 
     /// The kernel's count of events of devices, with the start that it counts from.
     fn events(&self) -> Option<String> {
+        match &self.events {
+            Some(events) => events.get_or_init(|| self.events_now()).clone(),
+            None => self.events_now(),
+        }
+    }
+
+    fn events_now(&self) -> Option<String> {
         let place = |path: &str| std::fs::read_to_string(self.place(path)).ok();
         Some(place("/sys/kernel/uevent_seqnum")? + &place("/proc/sys/kernel/random/boot_id")?)
     }
@@ -180,9 +204,23 @@ impl Host {
         }
     }
 
-    fn touch(&self, path: &str) {
+    fn touch(&self, path: &str, about: About) {
         self.meter.saw(path);
-        self.watch(|inputs| inputs.add(path, &self.place(path)));
+        #[cfg(test)]
+        self.looked_for.lock().unwrap().push(path.to_owned());
+        self.watch(|inputs| inputs.add(path, &|path| self.place(path), about));
+    }
+
+    /// Says that the files of a folder are only ever replaced as a whole, never written over, so
+    /// that the folder's own stamp tells of every change.
+    pub(crate) fn takes_as_whole(&self, folder: &str) {
+        self.watch(|inputs| inputs.add_whole(folder, &|path| self.place(path)));
+    }
+
+    /// What is told of a file that was opened but could not be read to its end.
+    fn broken(&self, path: &str, error: &io::Error) -> HostError {
+        self.watch(Inputs::add_failure);
+        HostError::from_io(path, error)
     }
 
     fn place(&self, path: &str) -> PathBuf {
@@ -192,7 +230,19 @@ impl Host {
     /// How many files were opened through this value and those made from it.
     #[cfg(test)]
     pub(crate) fn opened(&self) -> usize {
-        self.opened.load(std::sync::atomic::Ordering::SeqCst)
+        self.opened.lock().unwrap().len()
+    }
+
+    /// All paths that were looked for since the last time, in that order.
+    #[cfg(test)]
+    pub(crate) fn take_looked_for(&self) -> Vec<String> {
+        std::mem::take(&mut *self.looked_for.lock().unwrap())
+    }
+
+    /// The files that were opened since the last time, in that order.
+    #[cfg(test)]
+    pub(crate) fn take_opened(&self) -> Vec<String> {
+        std::mem::take(&mut *self.opened.lock().unwrap())
     }
 
     /// Whether this is the running computer, so that system calls speak of it.
@@ -216,9 +266,9 @@ impl Host {
 
     /// Opens a regular file for streaming. Devices, pipes and folders are refused.
     pub fn open(&self, path: &str) -> Result<Counted, HostError> {
-        self.touch(path);
+        self.touch(path, About::Content);
         #[cfg(test)]
-        self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.opened.lock().unwrap().push(path.to_owned());
         let file = open::content(self.own_root(), path)
             .map_err(|error| HostError::from_io(path, &error))?;
         Ok(Counted::new(file, Arc::clone(&self.meter)))
@@ -226,19 +276,19 @@ impl Host {
 
     /// Reads a whole file of at most [`READ_LIMIT_BYTES`].
     pub fn read(&self, path: &str) -> Result<Vec<u8>, HostError> {
-        whole(self.open(path)?, path, READ_LIMIT_BYTES)
+        self.whole(self.open(path)?, path, READ_LIMIT_BYTES)
     }
 
     /// Reads a text from a folder that others than the administrator fill, such as the contents of
     /// an application: no link on the way from `folder` to the file is followed.
     pub fn read_text_below(&self, folder: &str, path: &str) -> Result<String, HostError> {
         let full = format!("{folder}/{path}");
-        self.touch(&full);
+        self.touch(&full, About::Content);
         #[cfg(test)]
-        self.opened.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.opened.lock().unwrap().push(full.clone());
         let file = open::content_below(self.own_root(), folder, path)
             .map_err(|error| HostError::from_io(&full, &error))?;
-        whole(Counted::new(file, Arc::clone(&self.meter)), &full, READ_LIMIT_BYTES).map(text)
+        self.whole(Counted::new(file, Arc::clone(&self.meter)), &full, READ_LIMIT_BYTES).map(text)
     }
 
     /// Reads a whole text file; bytes that are not UTF-8 become `U+FFFD`.
@@ -248,14 +298,14 @@ impl Host {
 
     /// The trimmed text of a small file; `None` when it cannot be read or is empty.
     pub fn value(&self, path: &str) -> Option<String> {
-        let text = text(whole(self.open(path).ok()?, path, VALUE_LIMIT_BYTES).ok()?);
+        let text = text(self.whole(self.open(path).ok()?, path, VALUE_LIMIT_BYTES).ok()?);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     }
 
     /// Names in a folder, sorted.
     pub fn list(&self, path: &str) -> Result<Vec<String>, HostError> {
-        self.touch(path);
+        self.touch(path, About::Content);
         let entries = std::fs::read_dir(self.resolve(path, true)?)
             .map_err(|error| HostError::from_io(path, &error))?;
         let mut names: Vec<String> = entries
@@ -267,7 +317,7 @@ impl Host {
 
     /// Where a symbolic link points, as it is written there.
     pub fn link(&self, path: &str) -> Result<PathBuf, HostError> {
-        self.touch(path);
+        self.touch(path, About::Name);
         std::fs::read_link(self.resolve(path, false)?)
             .map_err(|error| HostError::from_io(path, &error))
     }
@@ -280,13 +330,13 @@ impl Host {
 
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
-        self.touch(path);
+        self.touch(path, About::Name);
         self.resolve(path, false).is_ok_and(|path| std::fs::symlink_metadata(path).is_ok())
     }
 
     /// Size and age of a file or folder.
     pub fn info(&self, path: &str) -> Result<FileInfo, HostError> {
-        self.touch(path);
+        self.touch(path, About::Content);
         let failed = |error: &io::Error| HostError::from_io(path, error);
         let data = std::fs::metadata(self.resolve(path, true)?).map_err(|error| failed(&error))?;
         let modified = data.modified().map_err(|error| failed(&error))?;
@@ -300,8 +350,8 @@ impl Host {
     /// The path below the root, for libraries that open files themselves.
     pub fn path(&self, path: &str) -> Result<PathBuf, HostError> {
         // What is new in a database may lie in its write-ahead log only.
-        self.touch(path);
-        self.touch(&format!("{path}-wal"));
+        self.touch(path, About::Content);
+        self.touch(&format!("{path}-wal"), About::Content);
         self.resolve(path, true)
     }
 
@@ -341,22 +391,25 @@ impl Host {
     pub fn root(&self) -> &Path {
         &self.root
     }
-}
 
-fn whole(file: Counted, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
-    let failed = |error: &io::Error| HostError::from_io(path, error);
-    let too_large = || HostError::Failed {
-        path: path.to_owned(),
-        why: format!("it is larger than {limit_bytes} bytes"),
-    };
-    // Files of the kernel say 0 and are longer.
-    let told = file.told_bytes().map_err(|error| failed(&error))?;
-    if told > limit_bytes {
-        return Err(too_large());
+    fn whole(&self, file: Counted, path: &str, limit_bytes: u64) -> Result<Vec<u8>, HostError> {
+        let too_large = || HostError::Failed {
+            path: path.to_owned(),
+            why: format!("it is larger than {limit_bytes} bytes"),
+        };
+        // Files of the kernel say 0 or one page, whatever they hold.
+        let told = file.told_bytes();
+        if told > limit_bytes {
+            return Err(too_large());
+        }
+        let expected = usize::try_from(told).unwrap_or_default();
+        // Room for one byte more lets the end be seen without growing.
+        let mut bytes =
+            Vec::with_capacity(if expected == 0 { KERNEL_FILE_BYTES } else { expected + 64 });
+        let read = file.take(limit_bytes + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.broken(path, &error))?;
+        if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
     }
-    let mut bytes = Vec::new();
-    file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -1,12 +1,13 @@
 //! What a source looked at, and whether any of it may have changed since.
 //!
-//! Every file and folder is remembered with its stamp, also those that were not there. As long as
-//! all stamps are the same, looking again would tell the same. It knows nothing of what was read.
+//! Every file and folder that was read is remembered with its stamp. Of a name that was only looked
+//! for, or that was not there, the folder tells: its stamp changes when a name comes or goes. As long
+//! as all stamps are the same, looking again would tell the same. It knows nothing of what was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rollcall_shared::Timestamp;
 
@@ -22,6 +23,8 @@ const BY_EVENTS: &[&str] = &[
     "/sys/",
     "/dev/",
 ];
+/// Folders in which names come and go all the time: what is not there is looked for itself.
+const RESTLESS: &[&str] = &["", "/run", "/var/run", "/tmp", "/var/tmp", "/var/log"];
 /// A source that looked at more than this is simply asked again.
 const PATHS_LIMIT: usize = 50_000;
 /// File systems count time in steps. Two changes within one step leave the same stamp, so what
@@ -40,6 +43,15 @@ struct Facts {
     changed_at: (i64, i64),
 }
 
+/// What matters about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// What the file or folder holds, or what the system says of it.
+    Content,
+    /// Only whether the name is there, and where it leads if it is a link.
+    Name,
+}
+
 /// The state of one path: of the name itself, and where it is a link also of what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -51,7 +63,11 @@ struct Stamp {
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     stamps: BTreeMap<String, Stamp>,
+    /// Folders whose files are only ever replaced as a whole, so that the folder tells of them.
+    wholes: BTreeSet<String>,
     beyond_stamps: bool,
+    /// Something could not be read for the moment.
+    failed: bool,
     /// For what has no stamp because it is the kernel's word on devices: the kernel's count of
     /// events, which grows whenever a device comes, goes or changes.
     events: Option<String>,
@@ -64,8 +80,8 @@ impl Inputs {
     }
 
     /// Remembers a path before it is looked at. The first stamp counts: what changes afterwards
-    /// differs from it.
-    pub(crate) fn add(&mut self, path: &str, full: &Path) {
+    /// differs from it. `place` gives where a path lies.
+    pub(crate) fn add(&mut self, path: &str, place: &dyn Fn(&str) -> PathBuf, about: About) {
         if self.beyond_stamps || self.stamps.contains_key(path) {
             return;
         }
@@ -78,7 +94,61 @@ impl Inputs {
             self.add_without_stamp();
             return;
         }
-        self.stamps.insert(path.to_owned(), Stamp::of(full));
+        if folder_of(path).is_some_and(|folder| self.wholes.contains(folder)) {
+            return;
+        }
+        if about == About::Content {
+            let stamp = Stamp::of(&place(path));
+            if stamp.is_there() {
+                self.stamps.insert(path.to_owned(), stamp);
+                return;
+            }
+        }
+        self.add_folder_of(path, place);
+    }
+
+    /// Remembers the nearest folder above a name; there the name comes or goes.
+    fn add_folder_of(&mut self, path: &str, place: &dyn Fn(&str) -> PathBuf) {
+        let mut at = path;
+        while let Some(folder) = folder_of(at) {
+            if RESTLESS.contains(&folder) {
+                break;
+            }
+            if self.stamps.contains_key(folder) {
+                return;
+            }
+            let stamp = Stamp::of(&place(folder));
+            if stamp.is_there() {
+                self.stamps.insert(folder.to_owned(), stamp);
+                return;
+            }
+            at = folder;
+        }
+        self.stamps.insert(path.to_owned(), Stamp::of(&place(path)));
+    }
+
+    /// From here on the stamp of a folder stands for all files in it.
+    pub(crate) fn add_whole(&mut self, folder: &str, place: &dyn Fn(&str) -> PathBuf) {
+        self.add(folder, place, About::Content);
+        self.wholes.insert(folder.to_owned());
+    }
+
+    /// Adds what stands behind something that was known already.
+    pub(crate) fn add_all(&mut self, others: &Self) {
+        self.failed |= others.failed;
+        if others.beyond_stamps {
+            self.add_without_stamp();
+        }
+        if !self.beyond_stamps {
+            for (path, stamp) in &others.stamps {
+                self.stamps.entry(path.clone()).or_insert(*stamp);
+            }
+        }
+    }
+
+    /// Something could not be read for the moment; the next time it may go well.
+    pub(crate) fn add_failure(&mut self) {
+        self.failed = true;
     }
 
     /// The source asked something that no file tells, such as a program.
@@ -91,14 +161,16 @@ impl Inputs {
     /// changed so shortly before the look began that it may have changed again during it.
     pub(crate) fn are_settled(&self, began_at: Timestamp) -> bool {
         let latest_ms = began_at.0.saturating_sub(STEP_MS);
-        !self.beyond_stamps && self.stamps.values().all(|stamp| stamp.latest_ms() < latest_ms)
+        !self.beyond_stamps
+            && !self.failed
+            && self.stamps.values().all(|stamp| stamp.latest_ms() < latest_ms)
     }
 
     /// Whether everything still has the stamp it had. `full` gives the place of a path, `events`
     /// the kernel's count now.
     pub(crate) fn are_unchanged(
         &self,
-        full: impl Fn(&str) -> std::path::PathBuf,
+        full: impl Fn(&str) -> PathBuf,
         events: impl Fn() -> Option<String>,
     ) -> bool {
         !self.beyond_stamps
@@ -107,7 +179,17 @@ impl Inputs {
     }
 }
 
+/// The folder that a path lies in.
+fn folder_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
+}
+
 impl Stamp {
+    /// Whether there is anything of this name.
+    fn is_there(&self) -> bool {
+        self.named.is_ok()
+    }
+
     fn of(path: &Path) -> Self {
         let kind = |error: io::Error| error.kind();
         let named = std::fs::symlink_metadata(path).map_err(kind);
@@ -167,7 +249,7 @@ mod tests {
     fn seen(paths: &[&Path]) -> Inputs {
         let mut inputs = Inputs::default();
         for path in paths {
-            inputs.add(path.to_str().unwrap(), path);
+            inputs.add(path.to_str().unwrap(), &|path| PathBuf::from(path), About::Content);
         }
         inputs
     }
@@ -206,6 +288,54 @@ mod tests {
             change();
             assert!(!unchanged(&inputs), "{what}");
         }
+    }
+
+    #[test]
+    fn a_name_that_was_only_looked_for_is_told_by_its_folder() {
+        let base = tempfile::tempdir().unwrap();
+        let path = |name: &str| base.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        fs::write(path("folder/file"), "one").unwrap();
+        let looked_for = |names: &[&str]| {
+            let mut inputs = Inputs::default();
+            for name in names {
+                inputs.add(path(name).to_str().unwrap(), &|path| PathBuf::from(path), About::Name);
+            }
+            inputs
+        };
+        let changes: [(&str, &dyn Fn()); 4] = [
+            ("a folder on the way", &|| fs::create_dir(path("folder/deep")).unwrap()),
+            ("the name itself", &|| fs::write(path("folder/new"), "").unwrap()),
+            ("it is gone", &|| fs::remove_file(path("folder/file")).unwrap()),
+            ("the folder is another", &|| {
+                fs::rename(path("folder"), path("old")).unwrap();
+                fs::create_dir(path("folder")).unwrap();
+            }),
+        ];
+        let names = ["folder/file", "folder/new", "folder/deep/below/name"];
+        assert_eq!(looked_for(&names).stamps.len(), 1, "one folder tells of all");
+        for (what, change) in changes {
+            let inputs = looked_for(&names);
+            assert!(unchanged(&inputs), "before {what}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            change();
+            assert!(!unchanged(&inputs), "{what}");
+        }
+        let restless = Path::new("/run/never-there-1f3a");
+        let inputs = seen(&[restless]);
+        assert!(inputs.stamps.contains_key(restless.to_str().unwrap()), "not all of /run");
+    }
+
+    #[test]
+    fn a_failure_is_never_relied_on() {
+        let base = tempfile::tempdir().unwrap();
+        let mut inputs = seen(&[base.path()]);
+        assert!(inputs.are_settled(LATER));
+        inputs.add_failure();
+        assert!(!inputs.are_settled(LATER));
+        let mut other = seen(&[base.path()]);
+        other.add_all(&inputs);
+        assert!(!other.are_settled(LATER), "nor is what was made of it");
     }
 
     #[test]

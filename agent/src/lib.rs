@@ -21,6 +21,9 @@ pub mod gather;
 mod gather_again;
 #[cfg(all(test, target_os = "linux"))]
 mod gather_fixtures;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod gather_unchanged;
 mod guard;
 pub mod hardware_ids;
 pub mod host;

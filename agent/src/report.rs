@@ -1,6 +1,7 @@
 //! Turns what was gathered into a report, and a report into what one request carries.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rollcall_shared::report::{AgentInfo, CheckIn, SectionState, limits};
 use rollcall_shared::section::Section;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::change::SOFTWARE;
 use crate::client::COMPRESSION_LEVEL;
-use crate::gather::{Found, Gathering};
+use crate::gather::Gathering;
 use crate::merge;
 
 /// What may still change in a report before it is sent: the time of sending, a count.
@@ -57,7 +58,7 @@ pub fn assemble(gathering: Gathering, naming: Naming) -> CheckIn {
     let sections = gathering
         .sections
         .into_iter()
-        .map(|(name, found)| (name.to_owned(), section_state(found)))
+        .map(|(name, found)| (name.to_owned(), found.into_told()))
         .collect();
     CheckIn {
         report_id: naming.report_id,
@@ -73,14 +74,11 @@ pub fn assemble(gathering: Gathering, naming: Naming) -> CheckIn {
     }
 }
 
-fn section_state(found: Found) -> SectionState {
-    let Some(section) = found.section else {
-        return SectionState { notes: found.notes, ..SectionState::default() };
-    };
+/// A section as a report tells it.
+pub(crate) fn section_state(section: Option<&Section>, notes: Vec<Note>) -> SectionState {
+    let Some(section) = section else { return SectionState { notes, ..SectionState::default() } };
     match section.to_json() {
-        Ok(json) => {
-            SectionState { notes: found.notes, ..SectionState::with_body(merge::clean(json)) }
-        }
+        Ok(json) => SectionState { notes, ..SectionState::with_body(merge::clean(json)) },
         Err(error) => SectionState::absent(
             Note::new(NoteKind::Failed).with_detail(format!("it could not be written: {error}")),
         ),
@@ -106,14 +104,33 @@ pub fn fit(report: &mut CheckIn, limit_bytes: usize) -> serde_json::Result<()> {
     Ok(())
 }
 
+/// Counts bytes and keeps none.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn fits(report: &CheckIn, limit_bytes: usize) -> serde_json::Result<bool> {
-    let json = serde_json::to_vec(report)?;
-    if json.len() > limits::DECOMPRESSED_BYTES {
+    // Nearly every report fits as it is, which is counted without writing it.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, report)?;
+    if length.0 > limits::DECOMPRESSED_BYTES {
         return Ok(false);
     }
-    Ok(json.len() <= limit_bytes
-        || zstd::bulk::compress(&json, COMPRESSION_LEVEL)
-            .is_ok_and(|packed| packed.len() <= limit_bytes))
+    if length.0 <= limit_bytes {
+        return Ok(true);
+    }
+    let json = serde_json::to_vec(report)?;
+    Ok(zstd::bulk::compress(&json, COMPRESSION_LEVEL)
+        .is_ok_and(|packed| packed.len() <= limit_bytes))
 }
 
 /// The bytes of one request: the report with the bodies that are to go along, and the change that
@@ -148,7 +165,7 @@ pub fn to_request(
 
 /// The name of this computer, to show a person; it decides nothing.
 pub fn hostname(gathering: &Gathering) -> String {
-    let section = gathering.sections.get("system").and_then(|found| found.section.as_ref());
+    let section = gathering.sections.get("system").and_then(|found| found.section.as_deref());
     if let Some(Section::System(system)) = section
         && !system.hostname.is_empty()
     {

@@ -20,7 +20,8 @@ pub const BOUND_BYTES: u64 = 20 * 1024 * 1024;
 pub const REJECTED_KEPT: usize = 5;
 
 const SUFFIX: &str = ".json.zst";
-const COMPRESSION_LEVEL: i32 = 3;
+/// A report lies here for a moment as a rule, so speed counts for more than size.
+const COMPRESSION_LEVEL: i32 = 1;
 
 /// The folder of unacknowledged reports.
 #[derive(Debug)]

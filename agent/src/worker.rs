@@ -1,13 +1,17 @@
-//! Runs jobs that may hang, each on a thread of its own under a time limit.
+//! Runs jobs that may hang, one after the other on a thread of their own, each under a time limit.
 //!
-//! A thread that hangs in the kernel cannot be ended. It is left behind, and until it comes back
-//! its job is not started again, so that there is never more than one of each left.
+//! A thread that hangs in the kernel cannot be ended. It is left behind and the next job gets another
+//! thread. Until it comes back its job is not started again, so that there is never more than one of
+//! each left.
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread::Builder;
 use std::time::Duration;
 
 /// How a job ended.
@@ -21,17 +25,22 @@ pub(crate) enum Ended<T> {
     TimedOut,
 }
 
-/// The threads that were left behind.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads that work, and those that were left behind.
 #[derive(Debug)]
 pub(crate) struct Workers {
     limit: Duration,
-    left: BTreeMap<&'static str, JoinHandle<()>>,
+    /// Hands jobs to a thread that has nothing to do; it ends when this is dropped.
+    idle: Option<SyncSender<Job>>,
+    /// Whether the job of this name, which was left behind, has come back.
+    left: BTreeMap<&'static str, Arc<AtomicBool>>,
 }
 
 impl Workers {
     /// With a limit for each job.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, left: BTreeMap::new() }
+        Self { limit, idle: None, left: BTreeMap::new() }
     }
 
     /// Runs a job and waits for it, at most until the limit.
@@ -40,29 +49,53 @@ impl Workers {
         name: &'static str,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Ended<T> {
-        if self.left.get(name).is_some_and(|thread| !thread.is_finished()) {
+        if self.left.get(name).is_some_and(|back| !back.load(Ordering::Acquire)) {
             return Ended::TimedOut;
         }
         self.left.remove(name);
+        let back = Arc::new(AtomicBool::new(false));
         let (sender, receiver) = mpsc::sync_channel(1);
-        let started = Builder::new().name(name.to_owned()).spawn(move || {
+        let is_back = Arc::clone(&back);
+        let job: Job = Box::new(move || {
+            let ended = catch_unwind(AssertUnwindSafe(job));
+            is_back.store(true, Ordering::Release);
             // Nobody listens any more once the time is over.
-            let _ = sender.send(catch_unwind(AssertUnwindSafe(job)));
+            let _ = sender.send(ended);
         });
-        let thread = match started {
+        let thread = match self.idle.take().map_or_else(start, Ok) {
             Ok(thread) => thread,
             Err(error) => return Ended::Broken(format!("no thread could be started: {error}")),
         };
+        if thread.send(job).is_err() {
+            return Ended::Broken("the thread is gone".to_owned());
+        }
         match receiver.recv_timeout(self.limit) {
-            Ok(Ok(value)) => Ended::Done(value),
-            Ok(Err(panic)) => Ended::Broken(words(panic.as_ref())),
+            Ok(ended) => {
+                self.idle = Some(thread);
+                ended.map_or_else(|panic| Ended::Broken(words(panic.as_ref())), Ended::Done)
+            }
             Err(RecvTimeoutError::Disconnected) => Ended::Broken("it gave no answer".to_owned()),
             Err(RecvTimeoutError::Timeout) => {
-                self.left.insert(name, thread);
+                self.left.insert(name, back);
                 Ended::TimedOut
             }
         }
     }
+
+    /// Lets the thread end that has nothing to do.
+    pub(crate) fn rest(&mut self) {
+        self.idle = None;
+    }
+}
+
+fn start() -> io::Result<SyncSender<Job>> {
+    let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
+    Builder::new().name("look".to_owned()).spawn(move || {
+        while let Ok(job) = waiting.recv() {
+            job();
+        }
+    })?;
+    Ok(jobs)
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -75,8 +108,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 
@@ -110,5 +142,27 @@ mod tests {
         let mut workers = Workers::new(Duration::from_secs(60));
         let broken = workers.run("job", || -> u8 { panic!("index out of bounds") });
         assert_eq!(broken, Ended::Broken("index out of bounds".to_owned()));
+    }
+
+    #[test]
+    fn jobs_share_a_thread_until_one_hangs() {
+        let mut workers = Workers::new(Duration::from_secs(60));
+        let thread = || std::thread::current().id();
+        let Ended::Done(first) = workers.run("one", thread) else { panic!("it ended") };
+        assert_eq!(workers.run("two", || -> u8 { panic!("a mistake") }), broken("a mistake"));
+        assert_eq!(workers.run("three", thread), Ended::Done(first), "a mistake ends no thread");
+        workers.limit = Duration::from_millis(30);
+        let (_release, held) = mpsc::channel::<()>();
+        let hangs = move || {
+            let _ = held.recv();
+            thread()
+        };
+        assert_eq!(workers.run("four", hangs), Ended::TimedOut);
+        workers.limit = Duration::from_secs(60);
+        assert_ne!(workers.run("five", thread), Ended::Done(first));
+    }
+
+    fn broken<T>(why: &str) -> Ended<T> {
+        Ended::Broken(why.to_owned())
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error>
     let is_off = options.sections_off.iter().any(|off| off == info.name);
     let (found, costs, paths) = if is_off {
         let note = rollcall_shared::Note::new(NoteKind::SwitchedOff);
-        (Found { section: None, notes: vec![note] }, BTreeMap::new(), BTreeMap::new())
+        (Found::new(None, vec![note]), BTreeMap::new(), BTreeMap::new())
     } else {
         Observer::with_paths(host.clone()).look_at(info.name, &options)
     };
@@ -146,7 +146,7 @@ fn as_json(name: &str, about: &str, sources: &[Told<'_>], found: &Found) -> serd
         "section": name,
         "about": about,
         "sources": sources.iter().map(source).collect::<Vec<_>>(),
-        "rows": found.section.as_ref().and_then(merge::rows),
+        "rows": found.section.as_deref().and_then(merge::rows),
         "notes": found.notes,
         "fields": fields(DOCUMENT, name).iter().map(field).collect::<Vec<_>>(),
     })
@@ -189,7 +189,7 @@ fn as_text(name: &str, about: &str, sources: &[Told<'_>], found: &Found, now: Ti
         }
     }
     text.push('\n');
-    match found.section.as_ref().map(merge::rows) {
+    match found.section.as_deref().map(merge::rows) {
         Some(Some(rows)) => {
             let _ = writeln!(text, "Found: {rows} rows");
         }

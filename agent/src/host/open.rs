@@ -68,8 +68,8 @@ cfg_select! {
             .union(OFlags::CLOEXEC);
         const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-        /// Opens a regular file, below `root` where there is one.
-        pub(super) fn content(root: Option<&Path>, path: &str) -> io::Result<File> {
+        /// Opens a regular file, below `root` where there is one; also gives its size in bytes.
+        pub(super) fn content(root: Option<&Path>, path: &str) -> io::Result<(File, u64)> {
             regular(at(root, path, CONTENT)?)
         }
 
@@ -78,7 +78,7 @@ cfg_select! {
             root: Option<&Path>,
             folder: &str,
             path: &str,
-        ) -> io::Result<File> {
+        ) -> io::Result<(File, u64)> {
             let mut folder = at(root, folder, FOLDER)?;
             let mut names: Vec<&str> = path.split('/').collect();
             let last = names.pop().unwrap_or_default();
@@ -116,10 +116,10 @@ cfg_select! {
 
         /// What was opened decides, not what lay there before. Files of `/proc` and `/sys` are
         /// regular too.
-        fn regular(opened: OwnedFd) -> io::Result<File> {
-            let kind = FileType::from_raw_mode(rustix::fs::fstat(&opened)?.st_mode);
-            if kind == FileType::RegularFile {
-                Ok(File::from(opened))
+        fn regular(opened: OwnedFd) -> io::Result<(File, u64)> {
+            let facts = rustix::fs::fstat(&opened)?;
+            if FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile {
+                Ok((File::from(opened), u64::try_from(facts.st_size).unwrap_or_default()))
             } else {
                 Err(io::Error::other("it is not a regular file"))
             }
@@ -128,22 +128,23 @@ cfg_select! {
     _ => {
         use std::fs::File;
 
-        pub(super) fn content(root: Option<&Path>, path: &str) -> io::Result<File> {
+        pub(super) fn content(root: Option<&Path>, path: &str) -> io::Result<(File, u64)> {
             let full = match root {
                 Some(root) => within(root, Path::new(path), true)?,
                 None => PathBuf::from(path),
             };
-            if !std::fs::metadata(&full)?.is_file() {
+            let facts = std::fs::metadata(&full)?;
+            if !facts.is_file() {
                 return Err(io::Error::other("it is not a regular file"));
             }
-            File::open(full)
+            Ok((File::open(full)?, facts.len()))
         }
 
         pub(super) fn content_below(
             root: Option<&Path>,
             folder: &str,
             path: &str,
-        ) -> io::Result<File> {
+        ) -> io::Result<(File, u64)> {
             content(root, &format!("{folder}/{path}"))
         }
     }

@@ -67,7 +67,7 @@ pub struct Program {
 }
 
 /// What a source gave: rows or a body, and why anything is missing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gathered {
     /// The body. Several sources may feed one list section; their rows are put together.
     pub section: Option<Section>,
@@ -139,6 +139,7 @@ pub const FROM_FILES: &[&str] = &[
     "npm",
     "gem",
     "cargo",
+    "extension",
     "certificate",
 ];
 

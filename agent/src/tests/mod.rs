@@ -73,7 +73,7 @@ impl Computer {
                 [Section::System(system), Section::Cpu(Vec::new()), Section::Software(software)]
             {
                 if !options.sections_off.iter().any(|off| off == section.name()) {
-                    let found = Found { section: Some(section.clone()), notes: Vec::new() };
+                    let found = Found::new(Some(section.clone()), Vec::new());
                     gathering.sections.insert(section.name(), found);
                 }
             }

@@ -42,9 +42,9 @@ const GUESTS_LIMIT: usize = 10_000;
 
 fn containers(host: &Host) -> Gathered {
     let mut search = Search::new(host);
-    containers::docker(&mut search);
+    search.kept("containers of Docker", containers::docker);
     containers::podman(&mut search);
-    containers::containerd(&mut search);
+    search.kept("containers of containerd", containers::containerd);
     containers::folders(&mut search);
     containers::proxmox(&mut search);
     let mut rows: Vec<Container> = search.found;
@@ -55,7 +55,7 @@ fn containers(host: &Host) -> Gathered {
 
 fn machines(host: &Host) -> Gathered {
     let mut search = Search::new(host);
-    machines::libvirt(&mut search);
+    search.kept("machines of libvirt", machines::libvirt);
     machines::proxmox(&mut search);
     machines::folders(&mut search);
     let mut rows: Vec<VirtualMachine> = search.found;
@@ -82,9 +82,20 @@ struct Search<'a, T> {
     notes: Vec<Note>,
 }
 
-impl<'a, T> Search<'a, T> {
+impl<'a, T: Clone + Send + Sync + 'static> Search<'a, T> {
     fn new(host: &'a Host) -> Self {
         Self { host, found: Vec::new(), notes: Vec::new() }
+    }
+
+    /// What a search finds in files alone holds as long as none of them changes.
+    fn kept(&mut self, name: &'static str, search: fn(&mut Search<'_, T>)) {
+        let told = self.host.keep(name, |host| {
+            let mut here = Search::new(host);
+            search(&mut here);
+            (here.found, here.notes)
+        });
+        self.found.extend(told.0.iter().cloned());
+        self.notes.extend(told.1.iter().cloned());
     }
 
     /// Names in a folder; that it is not there is no news.

@@ -1,6 +1,8 @@
 //! Products that are worth knowing by name: database servers, and programs that let others use
 //! this computer. Each is found by where it lies, what its package is called, and what runs.
 
+use std::sync::Arc;
+
 use rollcall_shared::section::{Product, Section, Software};
 
 use super::processes::Processes;
@@ -48,7 +50,7 @@ pub(crate) struct Known {
 }
 
 fn databases(host: &Host) -> Gathered {
-    let mut rows = find(host, tables::DATABASES);
+    let mut rows = find(host, "signs of databases", tables::DATABASES);
     // MariaDB brings programs of MySQL's names.
     if rows.iter().any(|row| row.name == "MariaDB") {
         rows.retain(|row| row.name != "MySQL" || row.package.is_some());
@@ -57,7 +59,7 @@ fn databases(host: &Host) -> Gathered {
 }
 
 fn remote_access(host: &Host) -> Gathered {
-    let mut rows = find(host, tables::REMOTE_ACCESS);
+    let mut rows = find(host, "signs of remote access", tables::REMOTE_ACCESS);
     for row in &mut rows {
         row.id = match row.name.as_str() {
             "AnyDesk" => value_of(host, "/etc/anydesk/system.conf", "ad.anynet.id"),
@@ -78,31 +80,51 @@ fn value_of(host: &Host, path: &str, key: &str) -> Option<String> {
     plain.then(|| clip(value.as_bytes()))
 }
 
-/// The products of a table that are here.
-pub(crate) fn find(host: &Host, table: &[Known]) -> Vec<Product> {
+/// Signs of a product that lie in files.
+struct Signs {
+    path: Option<String>,
+    packages: Vec<Software>,
+}
+
+/// Packages of all products that are known here, which holds as long as no package comes or goes.
+fn packages(host: &Host) -> Arc<Vec<Software>> {
+    host.keep("packages known by name", |host| {
+        let is_wanted = |name: &str| {
+            let mut all = tables::DATABASES.iter().chain(tables::REMOTE_ACCESS);
+            all.any(|known| known.packages.iter().any(|form| has_form(form, name)))
+        };
+        software::named(host, &is_wanted)
+    })
+}
+
+/// The products of a table that are here; `name` is that of what is kept of them.
+fn find(host: &Host, name: &'static str, table: &'static [Known]) -> Vec<Product> {
     let processes = Processes::of(host);
-    let is_wanted = |name: &str| {
-        table.iter().any(|known| known.packages.iter().any(|form| has_form(form, name)))
-    };
-    let packages = software::named(host, &is_wanted);
+    let signs = host.keep(name, |host| {
+        let packages = packages(host);
+        let signs = |known: &Known| Signs {
+            path: known.places.iter().find_map(|pattern| found(host, pattern)),
+            packages: packages_of(known, &packages).into_iter().cloned().collect(),
+        };
+        table.iter().map(signs).collect::<Vec<Signs>>()
+    });
     let mut units = None;
     let mut rows = Vec::new();
-    for known in table {
-        let path = known.places.iter().find_map(|pattern| found(host, pattern));
+    for (known, Signs { path, packages }) in table.iter().zip(signs.iter()) {
         let runs = processes.run(known.processes).filter(|_| !known.processes.is_empty());
-        let packages = packages_of(known, &packages);
         if path.is_none() && packages.is_empty() && runs != Some(true) {
             continue;
         }
-        let (wanted, running) =
-            units.get_or_insert_with(|| (systemd::wanted(host), groups::running(host)));
+        let (units, running) =
+            units.get_or_insert_with(|| (systemd::units(host), groups::running(host)));
+        let wanted = &units.wanted;
         let has = |names: &std::collections::BTreeSet<String>| {
             names.iter().any(|name| known.units.iter().any(|form| matches_pattern(form, name)))
         };
         let by_unit = running.as_ref().map(&has).filter(|_| !known.units.is_empty());
         let product = Product {
             name: known.name.to_owned(),
-            path,
+            path: path.clone(),
             running: match (runs, by_unit) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (one, other) => one.or(other),
@@ -116,7 +138,7 @@ pub(crate) fn find(host: &Host, table: &[Known]) -> Vec<Product> {
         } else {
             let several = packages.len() > 1;
             let ids = processes.ids(known.processes);
-            rows.extend(packages.into_iter().map(|package| {
+            rows.extend(packages.iter().map(|package| {
                 let product = if several {
                     of_version(host, known, &package.name, &ids, &product)
                 } else {

@@ -28,30 +28,24 @@ pub const SOURCE: Source = Source {
     gather,
 };
 
+/// A manager, and the names of its processes as far as it has any.
+type Row = (Manager, &'static [&'static str]);
+
+/// What the files say, which holds as long as none of them changes.
+struct Told {
+    rows: Vec<Row>,
+    notes: Vec<Note>,
+}
+
 fn gather(host: &Host) -> Gathered {
     let processes = Processes::of(host);
-    let mut notes = Vec::new();
-    let mut rows = Vec::new();
-    let denied = |error: &HostError| matches!(error, HostError::Denied { .. });
-    if let Err(error) = sssd(host, &processes, &mut rows)
-        && denied(&error)
-    {
-        notes.push(Note::from(error));
-    }
-    samba(host, &processes, &mut rows);
-    free_ipa(host, &mut rows);
-    kerberos(host, &mut rows);
-    configured(host, &processes, &mut rows);
-    ansible_pull(host, &mut rows);
-    rows.extend(tables::PRESENT.iter().filter_map(|known| {
-        let here = known.places.iter().any(|place| host.exists(place));
-        here.then(|| Manager {
-            name: known.name.to_owned(),
-            kind: Some(known.kind.clone()),
-            running: processes.run(known.processes).filter(|_| !known.processes.is_empty()),
-            ..Manager::default()
-        })
-    }));
+    let told = host.keep("managers", files);
+    let row = |(manager, names): &Row| Manager {
+        running: processes.run(names).filter(|_| !names.is_empty()),
+        ..manager.clone()
+    };
+    let mut rows: Vec<Manager> = told.rows.iter().map(row).collect();
+    let mut notes = told.notes.clone();
     order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     if rows.is_empty() && notes.is_empty() {
@@ -63,7 +57,33 @@ fn gather(host: &Host) -> Gathered {
     Gathered { section: (!rows.is_empty()).then_some(Section::Management(rows)), notes }
 }
 
-fn sssd(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) -> Result<(), HostError> {
+fn files(host: &Host) -> Told {
+    let mut notes = Vec::new();
+    let mut rows = Vec::new();
+    let denied = |error: &HostError| matches!(error, HostError::Denied { .. });
+    if let Err(error) = sssd(host, &mut rows)
+        && denied(&error)
+    {
+        notes.push(Note::from(error));
+    }
+    samba(host, &mut rows);
+    free_ipa(host, &mut rows);
+    kerberos(host, &mut rows);
+    configured(host, &mut rows);
+    ansible_pull(host, &mut rows);
+    rows.extend(tables::PRESENT.iter().filter_map(|known| {
+        let here = known.places.iter().any(|place| host.exists(place));
+        let manager = Manager {
+            name: known.name.to_owned(),
+            kind: Some(known.kind.clone()),
+            ..Manager::default()
+        };
+        here.then_some((manager, known.processes))
+    }));
+    Told { rows, notes }
+}
+
+fn sssd(host: &Host, rows: &mut Vec<Row>) -> Result<(), HostError> {
     let mut text = match host.read_text("/etc/sssd/sssd.conf") {
         Err(error) if error.is_not_found() => String::new(),
         other => other?,
@@ -86,73 +106,77 @@ fn sssd(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) -> Result<(
             Some("ldap") => ("LDAP", of("ldap_search_base"), of("ldap_uri")),
             _ => continue,
         };
-        rows.push(Manager {
+        let manager = Manager {
             name: name.to_owned(),
             kind: Some(ManagerKind::Directory),
             realm: Some(realm.unwrap_or(domain).to_owned()),
             // `_srv_` stands for whatever the name service says.
             server: servers.filter(|text| !text.contains("_srv_")).and_then(server),
             by: Some("sssd".to_owned()),
-            running: processes.run(&["sssd"]),
-        });
+            running: None,
+        };
+        rows.push((manager, &["sssd"]));
     }
     Ok(())
 }
 
-fn samba(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) {
+fn samba(host: &Host, rows: &mut Vec<Row>) {
     let text = host.read_text("/etc/samba/smb.conf").unwrap_or_default();
     let settings = Settings::parse(&text);
     let of = |key: &str| settings.get("global", key);
     if of("security").is_some_and(|way| way.eq_ignore_ascii_case("ads")) {
-        rows.push(Manager {
+        let manager = Manager {
             name: "Active Directory".to_owned(),
             kind: Some(ManagerKind::Directory),
             realm: of("realm").or(of("workgroup")).map(str::to_owned),
             server: None,
             by: Some("winbind".to_owned()),
-            running: processes.run(&["winbindd"]),
-        });
+            running: None,
+        };
+        rows.push((manager, &["winbindd"]));
     }
 }
 
-fn free_ipa(host: &Host, rows: &mut Vec<Manager>) {
+fn free_ipa(host: &Host, rows: &mut Vec<Row>) {
     let Ok(text) = host.read_text("/etc/ipa/default.conf") else { return };
-    if rows.iter().any(|row| row.name == "FreeIPA") {
+    if rows.iter().any(|(row, _)| row.name == "FreeIPA") {
         return;
     }
     let settings = Settings::parse(&text);
     let of = |key: &str| settings.get("global", key);
-    rows.push(Manager {
+    let manager = Manager {
         name: "FreeIPA".to_owned(),
         kind: Some(ManagerKind::Directory),
         realm: of("domain").or(of("realm")).map(str::to_owned),
         server: of("server").and_then(server),
         by: Some("ipa-client".to_owned()),
         running: None,
-    });
+    };
+    rows.push((manager, &[]));
 }
 
 /// A computer with a key of its own and a realm has joined something, whatever the way.
-fn kerberos(host: &Host, rows: &mut Vec<Manager>) {
-    let known = rows.iter().any(|row| row.kind == Some(ManagerKind::Directory));
+fn kerberos(host: &Host, rows: &mut Vec<Row>) {
+    let known = rows.iter().any(|(row, _)| row.kind == Some(ManagerKind::Directory));
     if known || !host.exists("/etc/krb5.keytab") {
         return;
     }
     let text = host.read_text("/etc/krb5.conf").unwrap_or_default();
     let settings = Settings::parse(&text);
     if let Some(realm) = settings.get("libdefaults", "default_realm") {
-        rows.push(Manager {
+        let manager = Manager {
             name: "Kerberos".to_owned(),
             kind: Some(ManagerKind::Directory),
             realm: Some(realm.to_owned()),
             by: Some("keytab".to_owned()),
             ..Manager::default()
-        });
+        };
+        rows.push((manager, &[]));
     }
 }
 
 /// Managers whose files say where they get their orders.
-fn configured(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) {
+fn configured(host: &Host, rows: &mut Vec<Row>) {
     for known in tables::CONFIGURED {
         let texts = known.files.iter().filter_map(|file| host.read_text(file).ok());
         let texts: Vec<String> = texts.collect();
@@ -161,19 +185,20 @@ fn configured(host: &Host, processes: &Processes, rows: &mut Vec<Manager>) {
             continue;
         }
         let find = |keys: &[&str]| texts.iter().find_map(|text| parse::value(text, keys));
-        rows.push(Manager {
+        let manager = Manager {
             name: known.name.to_owned(),
             kind: Some(known.kind.clone()),
             realm: find(known.realm_keys),
             server: find(known.server_keys).as_deref().and_then(server),
             by: None,
-            running: processes.run(known.processes).filter(|_| !known.processes.is_empty()),
-        });
+            running: None,
+        };
+        rows.push((manager, known.processes));
     }
 }
 
 /// A computer that fetches its own orders does so by a timer.
-fn ansible_pull(host: &Host, rows: &mut Vec<Manager>) {
+fn ansible_pull(host: &Host, rows: &mut Vec<Row>) {
     let cron = ["/etc/cron.d", "/var/spool/cron/crontabs", "/var/spool/cron"];
     let units = ["/etc/systemd/system"];
     let files = cron.iter().chain(&units).flat_map(|folder| {
@@ -184,11 +209,12 @@ fn ansible_pull(host: &Host, rows: &mut Vec<Manager>) {
     let pulls =
         |path: String| host.read_text(&path).is_ok_and(|text| parse::runs_ansible_pull(&text));
     if files.chain(["/etc/crontab".to_owned()]).any(pulls) {
-        rows.push(Manager {
+        let manager = Manager {
             name: "Ansible pull".to_owned(),
             kind: Some(ManagerKind::Configuration),
             ..Manager::default()
-        });
+        };
+        rows.push((manager, &[]));
     }
 }
 

@@ -201,5 +201,6 @@ mod tests {
         insta::assert_snapshot!("nas", told("pool/nas"));
         insta::assert_snapshot!("lvm-on-luks", told("pool/lvm-on-luks"));
         insta::assert_snapshot!("vmware-server", told("host/vmware-server"));
+        insta::assert_snapshot!("workbench-nixos", told("host/workbench-nixos"));
     }
 }

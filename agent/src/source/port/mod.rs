@@ -2,7 +2,8 @@
 //!
 //! A process is told by its name and its program, never by its command line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rollcall_shared::section::{Port, Section};
 use rollcall_shared::{Note, NoteKind};
@@ -12,9 +13,12 @@ use crate::host::Host;
 use crate::order;
 use crate::source::text::clip;
 
+mod diag;
+mod holders;
 mod owner;
 pub mod parse;
 
+use holders::Table;
 use parse::{Protocol, Socket};
 
 /// Open ports.
@@ -37,23 +41,23 @@ const TABLES: &[(&str, Protocol)] = &[
 
 /// A program that holds a socket.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Holder {
+struct Holder {
     /// As the kernel calls it.
-    pub(crate) name: Option<String>,
-    pub(crate) path: Option<String>,
+    name: Option<String>,
+    path: Option<String>,
 }
 
 fn gather(host: &Host) -> Gathered {
-    let sockets = match sockets(host) {
-        Ok(sockets) => sockets,
-        Err(note) => return Gathered::absent(note),
+    let table = table(host);
+    let table = match &*table {
+        Ok(table) => table,
+        Err(note) => return Gathered::absent(note.clone()),
     };
-    let wanted: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
-    let (holders, hidden) = holders(host, &wanted);
+    let holders = holders(host, table);
     let paths = holders.values().filter_map(|holder| holder.path.clone()).collect();
     let packages = owner::packages(host, paths);
     let accounts = accounts(host);
-    let rows = sockets.iter().map(|socket| {
+    let rows = table.sockets.iter().map(|socket| {
         let holder = holders.get(&socket.inode).cloned().unwrap_or_default();
         Port {
             port: socket.port,
@@ -70,7 +74,7 @@ fn gather(host: &Host) -> Gathered {
     order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     let mut notes = Vec::new();
-    if hidden && rows.iter().any(|row| row.process.is_none()) {
+    if table.hidden && rows.iter().any(|row| row.process.is_none()) {
         let why = "naming the programs of other accounts needs administrator rights";
         notes.push(Note::new(NoteKind::NeedsPrivilege).with_detail(why));
     }
@@ -83,7 +87,9 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
     let passing = parse::range(passing.as_deref().unwrap_or_default());
     let mut sockets = Vec::new();
     let mut read = false;
-    for (path, protocol) in TABLES {
+    let told = if host.is_live() { diag::waiting() } else { None };
+    let by_file = |protocol: Protocol| told.is_none() || protocol != Protocol::Tcp;
+    for (path, protocol) in TABLES.iter().filter(|(_, protocol)| by_file(*protocol)) {
         match host.read_text(path) {
             Ok(text) => {
                 read = true;
@@ -94,6 +100,8 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
             Err(error) => return Err(error.into()),
         }
     }
+    read |= told.is_some();
+    sockets.extend(told.into_iter().flatten());
     if !read {
         return Err(Note::new(NoteKind::NotFound).with_detail("the kernel shows no sockets"));
     }
@@ -101,37 +109,20 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
     Ok(sockets)
 }
 
-/// Who holds the sockets with these numbers, and whether some processes are hidden from us.
-fn holders(host: &Host, wanted: &BTreeSet<u64>) -> (BTreeMap<u64, Holder>, bool) {
-    let names = host.list("/proc").unwrap_or_default();
-    let mut ids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
-    // The first process holds sockets for others; they are theirs.
-    ids.sort_by_key(|id| (*id == 1, *id));
-    let mut found: BTreeMap<u64, Holder> = BTreeMap::new();
-    let mut hidden = false;
-    for id in ids {
-        if found.len() == wanted.len() {
-            break;
-        }
-        let folder = format!("/proc/{id}/fd");
-        let descriptors = match host.list(&folder) {
-            Ok(descriptors) => descriptors,
-            Err(error) => {
-                hidden |= !error.is_not_found();
-                continue;
-            }
-        };
-        let mut of_process: Option<Holder> = None;
-        for descriptor in descriptors {
-            let Ok(target) = host.link(&format!("{folder}/{descriptor}")) else { continue };
-            let Some(inode) = target.to_str().and_then(parse::socket_inode) else { continue };
-            if wanted.contains(&inode) && !found.contains_key(&inode) {
-                let holder = of_process.get_or_insert_with(|| holder(host, id));
-                found.insert(inode, holder.clone());
-            }
-        }
-    }
-    (found, hidden)
+/// The sockets that wait and who holds them, found out once in a look.
+fn table(host: &Host) -> Arc<Result<Table, Note>> {
+    host.keep("waiting sockets", |host| Ok(Table::of(host, sockets(host)?)))
+}
+
+/// The program behind each socket.
+fn holders(host: &Host, table: &Table) -> BTreeMap<u64, Holder> {
+    let mut programs: BTreeMap<u32, Holder> = BTreeMap::new();
+    let of_socket = |socket: &Socket| {
+        let id = table.holder(socket.inode)?;
+        let program = programs.entry(id).or_insert_with(|| holder(host, id));
+        Some((socket.inode, program.clone()))
+    };
+    table.sockets.iter().filter_map(of_socket).collect()
 }
 
 fn holder(host: &Host, id: u32) -> Holder {
@@ -162,18 +153,10 @@ fn accounts(host: &Host) -> BTreeMap<u32, String> {
 
 /// Numbers at which these processes wait, as far as this may be seen.
 pub(crate) fn of_processes(host: &Host, ids: &[u32]) -> Vec<u16> {
-    let mut ports = BTreeSet::new();
-    let sockets = if ids.is_empty() { Vec::new() } else { sockets(host).unwrap_or_default() };
-    for id in ids {
-        let folder = format!("/proc/{id}/fd");
-        for descriptor in host.list(&folder).unwrap_or_default() {
-            let Ok(target) = host.link(&format!("{folder}/{descriptor}")) else { continue };
-            let inode = target.to_str().and_then(parse::socket_inode);
-            let here = sockets.iter().filter(|socket| Some(socket.inode) == inode);
-            ports.extend(here.map(|socket| socket.port));
-        }
+    if ids.is_empty() {
+        return Vec::new();
     }
-    ports.into_iter().collect()
+    table(host).as_ref().as_ref().map(|table| table.ports_of(ids)).unwrap_or_default()
 }
 
 #[cfg(test)]

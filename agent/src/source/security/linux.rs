@@ -1,5 +1,6 @@
 //! Where a Linux system shows how it is protected.
 
+use rollcall_shared::Note;
 use rollcall_shared::section::security::{Protection, Ssh};
 use rollcall_shared::section::{Section, Security};
 
@@ -31,14 +32,41 @@ const PRODUCTS: &[Product] = &[
     Product("Wazuh", &["/var/ossec"], &["wazuh-agentd", "ossec-agentd"]),
 ];
 
+/// What the files say, which holds as long as none of them changes.
+struct Told {
+    /// Firewalls, and the names of processes that tell of those whose files do not.
+    firewalls: Vec<(Protection, &'static [&'static str])>,
+    /// Which of the products lie here.
+    products: Vec<bool>,
+    ssh: Option<Ssh>,
+    sudo_without_password: Option<bool>,
+    notes: Vec<Note>,
+}
+
 pub(super) fn gather(host: &Host) -> Gathered {
-    let mut notes = Vec::new();
     let processes = Processes::of(host);
+    let told = host.keep("protection", files);
+    let firewall = |(found, names): &(Protection, &[&str])| Protection {
+        enabled: found.enabled.or_else(|| processes.run(names).filter(|_| !names.is_empty())),
+        ..found.clone()
+    };
     let security = Security {
-        firewalls: firewalls(host, &processes),
-        malware_protection: malware_protection(host, &processes),
+        firewalls: told.firewalls.iter().map(firewall).collect(),
+        malware_protection: malware_protection(&told.products, &processes),
         disk_encryption: disk_encryption(host),
         mandatory_access: mandatory_access(host),
+        ssh: told.ssh.clone(),
+        sudo_without_password: told.sudo_without_password,
+    };
+    Gathered { section: Some(Section::Security(security)), notes: told.notes.clone() }
+}
+
+fn files(host: &Host) -> Told {
+    let mut notes = Vec::new();
+    let here = |Product(_, places, _): &Product| places.iter().any(|path| host.exists(path));
+    Told {
+        firewalls: firewalls(host),
+        products: PRODUCTS.iter().map(here).collect(),
         ssh: ssh(host).unwrap_or_else(|error| {
             notes.push(error.into());
             None
@@ -49,8 +77,8 @@ pub(super) fn gather(host: &Host) -> Gathered {
                 None
             })
             .map(|found| found.without_password()),
-    };
-    Gathered { section: Some(Section::Security(security)), notes }
+        notes,
+    }
 }
 
 /// Whether systemd starts a service with the system.
@@ -60,18 +88,16 @@ fn starts(host: &Host, service: &str) -> bool {
         .any(|target| host.exists(&format!("/etc/systemd/system/{target}.target.wants/{service}")))
 }
 
-fn firewalls(host: &Host, processes: &Processes) -> Vec<Protection> {
-    let found = |name: &str, enabled| Protection {
-        name: name.to_owned(),
-        enabled,
-        ..Protection::default()
+fn firewalls(host: &Host) -> Vec<(Protection, &'static [&'static str])> {
+    let found = |name: &str, enabled| {
+        let firewall = Protection { name: name.to_owned(), enabled, ..Protection::default() };
+        let names: &[&str] = if name == "firewalld" { &["firewalld"] } else { &[] };
+        (firewall, names)
     };
     let known = |on: bool| on.then_some(true);
     let mut firewalls = Vec::new();
     if host.exists("/usr/sbin/firewalld") || host.exists("/usr/bin/firewalld") {
-        let starts = starts(host, "firewalld.service");
-        let on = if starts { Some(true) } else { processes.run(&["firewalld"]) };
-        firewalls.push(found("firewalld", on));
+        firewalls.push(found("firewalld", known(starts(host, "firewalld.service"))));
     }
     let rules = ["/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysconfig/iptables"];
     if rules.iter().any(|path| host.exists(path)) {
@@ -87,12 +113,13 @@ fn firewalls(host: &Host, processes: &Processes) -> Vec<Protection> {
     firewalls
 }
 
-fn malware_protection(host: &Host, processes: &Processes) -> Vec<Protection> {
-    let there = PRODUCTS.iter().filter(|Product(_, places, names)| {
-        places.iter().any(|path| host.exists(path)) || processes.run(names) == Some(true)
-    });
+fn malware_protection(here: &[bool], processes: &Processes) -> Vec<Protection> {
+    let there = PRODUCTS
+        .iter()
+        .zip(here)
+        .filter(|(Product(_, _, names), here)| **here || processes.run(names) == Some(true));
     there
-        .map(|Product(name, _, names)| Protection {
+        .map(|(Product(name, _, names), _)| Protection {
             name: (*name).to_owned(),
             enabled: processes.run(names),
             ..Protection::default()

@@ -21,6 +21,18 @@ fn named(rows: &[Protection]) -> Vec<(&str, Option<bool>)> {
 }
 
 #[test]
+fn a_small_board_without_sudo_is_read() {
+    let found = security("alpine-3.21-raspberry");
+    assert_eq!(named(&found.firewalls), [("nftables", None)]);
+    assert_eq!(named(&found.malware_protection), [("ClamAV", Some(false))]);
+    assert_eq!(found.disk_encryption, Some(false));
+    assert_eq!(found.mandatory_access.as_deref(), Some("none"));
+    assert_eq!(found.sudo_without_password, None, "there is no sudo");
+    let ssh = found.ssh.unwrap();
+    assert_eq!(ssh.password_authentication, Some(false));
+}
+
+#[test]
 fn an_encrypted_laptop_with_ufw_is_read() {
     let found = security("ubuntu-24.04-laptop");
     assert_eq!(named(&found.firewalls), [("nftables", None), ("ufw", Some(true))]);

@@ -34,10 +34,10 @@ pub const SOURCE: Source = Source {
 
 fn gather(host: &Host) -> Gathered {
     let mut notes = Vec::new();
-    let units = systemd::units(host);
+    let units = &systemd::units(host).services;
     let mut rows: Vec<Service> = Vec::new();
     if units.is_empty() {
-        rows.extend(openrc::services(host));
+        rows.extend(openrc::services(host).iter().cloned());
     } else {
         let running = groups::running(host);
         if running.is_none() {
@@ -46,7 +46,7 @@ fn gather(host: &Host) -> Gathered {
                     .with_detail("systemd is installed but does not run here: no state is known"),
             );
         }
-        rows.extend(units.into_iter().map(|unit| unit.into_service(running.as_ref())));
+        rows.extend(units.iter().map(|unit| unit.service(running.as_ref())));
     }
     if !rows.iter().any(|row| row.manager.as_deref() == Some("openrc")) {
         let known: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();

@@ -1,6 +1,7 @@
 //! Services of `OpenRC`: scripts, run levels, and the marks of what was started.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rollcall_shared::section::Service;
 use rollcall_shared::section::service::{ServiceStart, ServiceState};
@@ -11,7 +12,12 @@ use crate::source::text::{clip, has_ending};
 
 const LEVELS: &str = "/etc/runlevels";
 
-pub(super) fn services(host: &Host) -> Vec<Service> {
+/// Services, which hold as long as no script, run level or mark changes.
+pub(super) fn services(host: &Host) -> Arc<Vec<Service>> {
+    host.keep("services of OpenRC", look)
+}
+
+fn look(host: &Host) -> Vec<Service> {
     let Ok(levels) = host.list(LEVELS) else { return Vec::new() };
     let mut automatic = BTreeSet::new();
     for level in levels.iter().filter(|level| *level != "shutdown") {

@@ -1,6 +1,7 @@
 //! Units of systemd: which there are, what switches them on, and what they start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rollcall_shared::section::Service;
 use rollcall_shared::section::service::{ServiceStart, ServiceState};
@@ -52,19 +53,19 @@ pub(crate) struct Unit {
 
 impl Unit {
     /// The row of a report; `running` holds the names of services that run.
-    pub(crate) fn into_service(self, running: Option<&BTreeSet<String>>) -> Service {
+    pub(crate) fn service(&self, running: Option<&BTreeSet<String>>) -> Service {
         let one_shot = self.file.kind.as_deref() == Some("oneshot");
         let state = running.filter(|_| super::has_state(&self.start) && !one_shot).map(|names| {
             if names.contains(&self.name) { ServiceState::Running } else { ServiceState::Stopped }
         });
-        let text = |text: Option<String>| text.map(|text| clip(text.as_bytes()));
+        let text = |text: &Option<String>| text.as_ref().map(|text| clip(text.as_bytes()));
         Service {
             name: clip(self.name.as_bytes()),
-            description: text(self.file.description),
-            start: Some(self.start),
+            description: text(&self.file.description),
+            start: Some(self.start.clone()),
             state,
-            path: text(self.file.program),
-            account: text(self.file.account),
+            path: text(&self.file.program),
+            account: text(&self.file.account),
             manager: Some("systemd".to_owned()),
         }
     }
@@ -85,21 +86,34 @@ struct Shelf {
     aliases: BTreeMap<String, String>,
 }
 
-/// Every service that can be started, and each instance of a template that is switched on.
-pub(crate) fn units(host: &Host) -> Vec<Unit> {
-    let shelf = shelf(host);
+/// What the files of units say, which holds as long as none of them changes.
+#[derive(Debug)]
+pub(crate) struct Units {
+    /// Every service that can be started, and each instance of a template that is switched on.
+    pub(crate) services: Vec<Unit>,
+    /// Units that something at the start of the system wants.
+    pub(crate) wanted: BTreeSet<String>,
+}
+
+/// All units of this computer.
+pub(crate) fn units(host: &Host) -> Arc<Units> {
+    host.keep("units", |host| {
+        let shelf = shelf(host);
+        Units { services: services(host, &shelf), wanted: wanted(shelf) }
+    })
+}
+
+fn services(host: &Host, shelf: &Shelf) -> Vec<Unit> {
     let is_service = |name: &str| name.ends_with(".service");
     let mut names: BTreeSet<&str> = BTreeSet::new();
     names.extend(shelf.files.keys().map(String::as_str));
     names.extend(shelf.masked.iter().map(String::as_str));
     names.extend(shelf.wanted.iter().map(String::as_str).filter(|name| name.contains('@')));
     let names = names.into_iter().filter(|name| is_service(name) && !name.ends_with("@.service"));
-    names.take(UNITS_LIMIT).filter_map(|name| unit(host, &shelf, name)).collect()
+    names.take(UNITS_LIMIT).filter_map(|name| unit(host, shelf, name)).collect()
 }
 
-/// Units that something at the start of the system wants.
-pub(crate) fn wanted(host: &Host) -> BTreeSet<String> {
-    let mut shelf = shelf(host);
+fn wanted(mut shelf: Shelf) -> BTreeSet<String> {
     // What is wanted under another name is wanted.
     let aliased: Vec<String> = shelf
         .aliases

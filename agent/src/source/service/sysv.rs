@@ -16,20 +16,29 @@ const NO_SCRIPTS: &[&str] =
 
 /// Scripts, but for those that a unit of the same name stands for.
 pub(super) fn services(host: &Host, known: &[String]) -> Vec<Service> {
+    let known: BTreeSet<&str> = known.iter().filter_map(|it| it.strip_suffix(".service")).collect();
+    let scripts = host.keep("init scripts", scripts);
+    let is_left = |service: &&Service| {
+        let name = service.name.as_str();
+        !known.contains(name) && !known.contains(name.strip_suffix(".sh").unwrap_or(name))
+    };
+    let with_state = |service: &Service| Service {
+        state: runs(host, &service.name).then_some(ServiceState::Running),
+        ..service.clone()
+    };
+    scripts.iter().filter(is_left).map(with_state).collect()
+}
+
+/// What the scripts say, which holds as long as none of them changes.
+fn scripts(host: &Host) -> Vec<Service> {
     let Some((folder, names)) =
         FOLDERS.iter().find_map(|folder| Some((folder, host.list(folder).ok()?)))
     else {
         return Vec::new();
     };
     let automatic = automatic(host);
-    let known: BTreeSet<&str> = known.iter().filter_map(|it| it.strip_suffix(".service")).collect();
     let is_script = |name: &&String| {
-        let stem = name.strip_suffix(".sh").unwrap_or(name);
-        !NO_SCRIPTS.contains(&name.as_str())
-            && !name.contains(".dpkg-")
-            && !name.contains(".rpm")
-            && !known.contains(name.as_str())
-            && !known.contains(stem)
+        !NO_SCRIPTS.contains(&name.as_str()) && !name.contains(".dpkg-") && !name.contains(".rpm")
     };
     let names = names.iter().filter(is_script);
     names
@@ -47,7 +56,7 @@ pub(super) fn services(host: &Host, known: &[String]) -> Vec<Service> {
                 name: clip(name.as_bytes()),
                 description: lsb_description(&text).map(|text| clip(text.as_bytes())),
                 start: Some(start),
-                state: runs(host, name).then_some(ServiceState::Running),
+                state: None,
                 path: None,
                 account: None,
                 manager: Some("sysvinit".to_owned()),

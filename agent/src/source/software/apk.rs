@@ -82,6 +82,11 @@ mod tests {
         assert_eq!(ssl.publisher.as_deref(), Some("Natanael Copa"));
         assert_eq!(ssl.size_bytes, Some(28_672));
         assert_eq!(software(&APK, "alpine-3.23").len(), 2);
+        let rows = software(&APK, "alpine-3.21-raspberry");
+        assert_eq!(rows[0].name, "linux-rpi");
+        assert_eq!(rows[0].size_bytes, Some(113_000_000));
+        assert_eq!((rows[1].name.as_str(), rows[1].size_bytes), ("local-watchdog", None));
+        assert_eq!(rows[1].architecture.as_deref(), Some("noarch"));
     }
 
     proptest! {

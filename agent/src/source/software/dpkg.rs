@@ -14,6 +14,8 @@ use crate::source::text::{Step, clip, for_each_field, number, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 pub(crate) const STATUS: &str = "/var/lib/dpkg/status";
+/// One list of files for each package.
+const LISTS: &str = "/var/lib/dpkg/info";
 /// Images without a package manager ("distroless") keep one small file for each package here.
 const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
 
@@ -33,6 +35,8 @@ fn gather(host: &Host) -> Gathered {
     let mut notes = Vec::new();
     match host.open(STATUS) {
         Ok(file) => {
+            // dpkg writes a new list and puts it in the place of the old one.
+            host.takes_as_whole(LISTS);
             let at = |name: &str, architecture: &str| installed_at(host, name, architecture);
             if let Err(error) = parse(BufReader::new(file), &at, &mut rows) {
                 notes.push(failed(STATUS, &error));
@@ -60,10 +64,9 @@ fn failed(path: &str, error: &io::Error) -> Note {
 
 /// dpkg writes the list of a package's files when it installs or upgrades the package.
 fn installed_at(host: &Host, name: &str, architecture: &str) -> Option<Timestamp> {
-    let folder = "/var/lib/dpkg/info";
     let info = host
-        .info(&format!("{folder}/{name}.list"))
-        .or_else(|_| host.info(&format!("{folder}/{name}:{architecture}.list")))
+        .info(&format!("{LISTS}/{name}.list"))
+        .or_else(|_| host.info(&format!("{LISTS}/{name}:{architecture}.list")))
         .ok()?;
     Some(Timestamp::from_seconds(info.modified_at.seconds())).filter(|at| at.0 > 0)
 }

@@ -147,6 +147,11 @@ mod tests {
         assert_eq!((rows[0].version.as_str(), rows[1].version.as_str()), ("f42", "25.2.3.2"));
         assert_eq!(rows[1].architecture.as_deref(), Some("aarch64"));
         assert_eq!(rows[1].origin.as_deref(), Some("fedora"));
+
+        let rows = software(&FLATPAK, "steamos-3");
+        assert_eq!(rows[0].name, "com.discordapp.Discord");
+        assert_eq!((rows[0].version.as_str(), rows[1].version.as_str()), ("0.0.75", "24.08"));
+        assert_eq!(rows[0].origin.as_deref(), Some("flathub"));
     }
 
     #[test]

@@ -156,6 +156,17 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(rows[0].architecture.as_deref(), Some("amd64"));
         assert_eq!(software(&SNAP, "fedora-41-snap").len(), 1);
+        let rows = software(&SNAP, "ubuntu-core-24");
+        let found: Vec<_> =
+            rows.iter().map(|row| (row.name.as_str(), row.version.as_str())).collect();
+        let expected = [
+            ("core24", "20241217"),
+            ("pc", "24-0.1"),
+            ("pc-kernel", "revision 2105"),
+            ("snapd", "2.67"),
+        ];
+        assert_eq!(found, expected);
+        assert!(rows.iter().all(|row| row.architecture.as_deref() != Some("amd64")));
     }
 
     /// While a snap is not mounted its description is not there; that is no other version.

@@ -59,7 +59,9 @@ pub fn disk(
         kind: kind(optical, bus, rotational, removable, vendor.as_deref()),
         bus: bus.map(str::to_owned),
         removable,
-        health: field("device/pre_eol_info").and_then(|text| health(&text)),
+        health: field("device/pre_eol_info")
+            .and_then(|text| health(&text))
+            .or_else(|| given_up(&field("device/state")?)),
         vendor,
     })
 }
@@ -176,6 +178,12 @@ fn health(pre_end_of_life: &str) -> Option<DiskHealth> {
     }
 }
 
+/// The kernel speaks to a disk no more. That it does says nothing of the disk's own health.
+fn given_up(state: &str) -> Option<DiskHealth> {
+    let gone = ["dead", "offline", "transport-offline"];
+    gone.contains(&state).then(|| DiskHealth::Other(state.to_owned()))
+}
+
 /// A property from udev's notes on a device, e.g. of the line `E:ID_SERIAL_SHORT=...`.
 pub fn udev_property<'a>(notes: &'a str, key: &str) -> Option<&'a str> {
     let value = notes
@@ -222,6 +230,17 @@ mod tests {
         for name in ["sda", "fdisk", "nvme0n1", "vda", "mmcblk0", "sr0", "xvda", "mdxyz"] {
             assert!(is_disk_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_disk_that_the_kernel_gave_up_is_told() {
+        let disk_in = |state: &str| {
+            let fields = [("size", "1000"), ("queue/rotational", "1"), ("device/state", state)];
+            disk("sdb", "/devices/ata1/sdb", map(&fields), map(&[])).unwrap().health
+        };
+        assert_eq!(disk_in("offline"), Some(DiskHealth::Other("offline".to_owned())));
+        assert_eq!(disk_in("running"), None, "which says nothing of the disk's own health");
+        assert_eq!(disk_in("live"), None);
     }
 
     #[test]

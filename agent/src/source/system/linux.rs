@@ -15,9 +15,13 @@ const TREE: &str = "/proc/device-tree";
 const FIRST_NAMESPACE: &str = "pid:[4026531836]";
 
 pub(crate) fn gather(host: &Host) -> Gathered {
-    let mut reader = Reader { host, denied: Vec::new() };
-    let mut system = from_dmi(&mut reader);
-    from_device_tree(host, &mut system);
+    let board = host.keep_of_devices("board", |host| {
+        let mut reader = Reader { host, denied: Vec::new() };
+        let mut system = from_dmi(&mut reader);
+        from_device_tree(host, &mut system);
+        (system, reader.denied)
+    });
+    let (mut system, denied) = (board.0.clone(), &board.1);
 
     let hostname = host
         .value("/proc/sys/kernel/hostname")
@@ -41,11 +45,11 @@ pub(crate) fn gather(host: &Host) -> Gathered {
         .value("/var/lib/cloud/data/instance-id")
         .and_then(|text| parse::cloud_instance_id(&text));
 
-    let notes = if reader.denied.is_empty() {
+    let notes = if denied.is_empty() {
         Vec::new()
     } else {
         let detail =
-            format!("only an administrator may read {} in {DMI}", reader.denied.join(", "));
+            format!("only an administrator may read {} in {DMI}", denied.join(", "));
         vec![Note::new(NoteKind::NeedsPrivilege).with_detail(detail)]
     };
     Gathered { section: Some(Section::System(system)), notes }
@@ -122,7 +126,6 @@ fn evidence(host: &Host, system: &System) -> Evidence {
     let manager = || {
         environment.split('\0').find_map(|pair| pair.strip_prefix("container=")).map(str::to_owned)
     };
-    let flags = host.read_text("/proc/cpuinfo").unwrap_or_default();
     let namespace = host.link("/proc/self/ns/pid").ok();
     // Threads of the kernel are seen only from its first namespace.
     let kernel_threads = host.value("/proc/2/comm").is_some_and(|name| name == "kthreadd");
@@ -138,10 +141,11 @@ fn evidence(host: &Host, system: &System) -> Evidence {
         vendor: system.manufacturer.clone(),
         product: host.value(&format!("{DMI}/product_name")),
         bios_vendor: host.value(&format!("{DMI}/bios_vendor")),
-        hypervisor_flag: flags
-            .lines()
-            .find(|line| line.starts_with("flags"))
-            .is_some_and(|line| line.split_whitespace().any(|flag| flag == "hypervisor")),
+        hypervisor_flag: *host.keep_of_devices("hypervisor flag", |host| {
+            let text = host.read_text("/proc/cpuinfo").unwrap_or_default();
+            let flags = text.lines().find(|line| line.starts_with("flags"));
+            flags.is_some_and(|line| line.split_whitespace().any(|flag| flag == "hypervisor"))
+        }),
         hypervisor_type: host.value("/sys/hypervisor/type"),
         xen_control: host
             .value("/proc/xen/capabilities")

@@ -11,8 +11,12 @@ use crate::source::text::{Step, clip, for_each_field, for_each_line};
 /// The end of a log is enough: it is looked at again and again.
 const TAIL_BYTES: u64 = 256 * 1024;
 
-/// The last upgrade of any package, whoever made it.
+/// The last upgrade of any package, whoever made it; the same as long as no log changes.
 pub(crate) fn last_installed_at(host: &Host) -> Option<Timestamp> {
+    *host.keep("last upgrade", look)
+}
+
+fn look(host: &Host) -> Option<Timestamp> {
     let zone = LocalTime::of(host);
     let newest = |path: &str, of_line: &dyn Fn(&str) -> Option<Timestamp>| {
         tail(host, path).lines().rev().find_map(of_line)
