@@ -43,7 +43,7 @@ boot() {
       not_run "this computer does not boot a system inside of it: $(tail -3 "$work/console" | tr '\n' ' ')"
     leader=$(pgrep -P "$nspawn" | head -1 || true)
     # degraded: units of the root that want a real computer.
-    [ -n "$leader" ] && inside 'systemctl is-system-running' 2>/dev/null | grep -qE "${booted:-running|degraded}" && return
+    [ -n "$leader" ] && inside 'systemctl is-system-running || true' 2>/dev/null | grep -qE "${booted:-running|degraded}" && return
     sleep 0.5
   done
   fail "the root did not come up"
