@@ -25,9 +25,38 @@ pub(super) fn lets_in_others(list: &str) -> bool {
     })
 }
 
+/// The system, administrators, the first administrator, and those of a domain.
+#[cfg_attr(not(any(windows, test)), expect(dead_code, reason = "asked on Windows alone"))]
+pub(super) const ADMINISTRATORS: &[&str] =
+    &["SY", "BA", "LA", "DA", "EA", "S-1-5-18", "S-1-5-32-544"];
+
+/// Whether what such a list describes belongs to one of these.
+#[cfg_attr(not(any(windows, test)), expect(dead_code, reason = "asked on Windows alone"))]
+pub(super) fn belongs_to(list: &str, owners: &[&str]) -> bool {
+    let Some(rest) = list.strip_prefix("O:") else { return false };
+    // An alias has two letters; what follows is the group or the list.
+    let end = ["G:", "D:"].iter().filter_map(|next| rest.find(next)).min().unwrap_or(rest.len());
+    rest.get(..end).is_some_and(|owner| owners.contains(&owner))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_an_ordinary_user_made_is_told_from_one_of_the_system() {
+        for ours in
+            ["O:SYD:P(A;;FA;;;SY)", "O:BAG:SYD:", "O:LAD:", "O:S-1-5-32-544D:", "O:DAG:DUD:"]
+        {
+            assert!(belongs_to(ours, ADMINISTRATORS), "{ours}");
+        }
+        for foreign in
+            ["O:S-1-5-21-1-2-3-1001D:P(A;;FA;;;SY)", "O:BUD:", "D:P(A;;FA;;;SY)", "", "O:"]
+        {
+            assert!(!belongs_to(foreign, ADMINISTRATORS), "{foreign}");
+        }
+        assert!(belongs_to("O:S-1-5-21-1-2-3-1001G:BAD:", &["S-1-5-21-1-2-3-1001"]));
+    }
 
     #[test]
     fn a_folder_that_is_open_to_others_is_told_from_a_private_one() {
