@@ -246,10 +246,13 @@ fn check_private(path: &Path, _: &fs::Metadata) -> Result<(), FolderError> {
     if is_elevated() && !sddl::belongs_to(&list, sddl::ADMINISTRATORS) && !ours() {
         return Err(FolderError::Foreign(path.to_owned()));
     }
-    if sddl::lets_in_others(&list) {
-        return Err(FolderError::Writable(path.to_owned()));
+    match sddl::others_may(&list) {
+        sddl::Others::Nothing => Ok(()),
+        // Readable by others but never writable: what is in it is ours, so tightening is enough.
+        sddl::Others::Read => windows::make_private(path)
+            .map_err(|source| FolderError::Io { path: path.to_owned(), source }),
+        sddl::Others::Change => Err(FolderError::Writable(path.to_owned())),
     }
-    Ok(())
 }
 
 #[cfg(not(any(unix, windows)))]

@@ -13,12 +13,13 @@ use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW, SDDL_REVISION_1,
-    SE_FILE_OBJECT,
+    SE_FILE_OBJECT, SetNamedSecurityInfoW,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetTokenInformation, OWNER_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS,
-    TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser,
+    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
+    OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR,
+    SECURITY_ATTRIBUTES, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER,
+    TokenElevation, TokenUser,
 };
 use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
@@ -54,6 +55,54 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 fn create_with(path: &Path, list: &str) -> io::Result<()> {
+    let descriptor = descriptor(list)?;
+    let attributes = SECURITY_ATTRIBUTES {
+        nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
+        lpSecurityDescriptor: descriptor.0,
+        bInheritHandle: 0,
+    };
+    let path = wide(path.as_os_str().encode_wide());
+    // SAFETY: the path ends in NUL, and what the attributes point to lives until the end.
+    let made = unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) };
+    if made == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Shuts others out of a folder and of what is in it.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    let descriptor = descriptor(sddl::PRIVATE)?;
+    let path = wide(path.as_os_str().encode_wide());
+    let (mut is_there, mut by_default) = (0, 0);
+    let mut list: *mut ACL = ptr::null_mut();
+    // SAFETY: Windows has just made the descriptor, and the places outlive the call.
+    let told = unsafe {
+        GetSecurityDescriptorDacl(
+            descriptor.0,
+            &raw mut is_there,
+            &raw mut list,
+            &raw mut by_default,
+        )
+    };
+    if told == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the path ends in NUL, and the list is part of the descriptor, which lives until the
+    // end.
+    let set = unsafe {
+        SetNamedSecurityInfoW(
+            path.as_ptr(),
+            SE_FILE_OBJECT,
+            DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            list,
+            ptr::null(),
+        )
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(set.cast_signed())) }
+}
+
+/// A list in its written form as Windows wants it.
+fn descriptor(list: &str) -> io::Result<Local> {
     let list = wide(list.encode_utf16());
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
     // SAFETY: the text ends in NUL, and the place for the answer outlives the call.
@@ -68,16 +117,7 @@ fn create_with(path: &Path, list: &str) -> io::Result<()> {
     if made == 0 {
         return Err(io::Error::last_os_error());
     }
-    let descriptor = Local(descriptor);
-    let attributes = SECURITY_ATTRIBUTES {
-        nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
-        lpSecurityDescriptor: descriptor.0,
-        bInheritHandle: 0,
-    };
-    let path = wide(path.as_os_str().encode_wide());
-    // SAFETY: the path ends in NUL, and what the attributes point to lives until the end.
-    let made = unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) };
-    if made == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    Ok(Local(descriptor))
 }
 
 /// Whether this process has the rights of an administrator, as services of the system have them.

@@ -36,7 +36,7 @@ async fn until(enrolling: impl Future<Output = Result<Agent, Error>>, seen: impl
         }
     };
     tokio::select! {
-        result = enrolling => panic!("it ended: {result:?}"),
+        result = Box::pin(enrolling) => panic!("it ended: {result:?}"),
         () = watching => {}
     }
 }
@@ -64,7 +64,7 @@ async fn it_stays_while_the_collector_is_away_and_works_later() {
         let text = std::fs::read_to_string(folder.path().join("state/status.json"));
         text.is_ok_and(|text| text.contains("is busy"))
     };
-    until(enrol(folder.path(), &computer, Without::Refuse), status).await;
+    Box::pin(until(enrol(folder.path(), &computer, Without::Refuse), status)).await;
     assert!(is_there(folder.path()), "it is needed again");
     let agent = enrol(folder.path(), &computer, Without::Refuse).await.unwrap();
     assert!(agent.identity().is_some() && !is_there(folder.path()));

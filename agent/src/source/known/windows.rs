@@ -2,7 +2,7 @@
 
 use rollcall_shared::section::{Product, Section};
 
-use crate::host::Host;
+use crate::host::{Host, HostError};
 use crate::order;
 use crate::registry::Key;
 use crate::source::service::program;
@@ -73,14 +73,14 @@ pub const REMOTE_ACCESS_WINDOWS: Source = Source {
 fn databases(host: &Host) -> Gathered {
     match found(host, DATABASES) {
         Ok(rows) => Gathered::of(Section::Database(rows)),
-        Err(missing) => missing,
+        Err(error) => Gathered::absent(error.into()),
     }
 }
 
 fn remote_access(host: &Host) -> Gathered {
     let mut rows = match found(host, REMOTE_ACCESS) {
         Ok(rows) => rows,
-        Err(missing) => return missing,
+        Err(error) => return Gathered::absent(error.into()),
     };
     for row in &mut rows {
         if row.name == "TeamViewer" {
@@ -103,8 +103,8 @@ fn remote_access(host: &Host) -> Gathered {
     Gathered::of(Section::RemoteAccess(rows))
 }
 
-fn found(host: &Host, table: &[(&str, &str)]) -> Result<Vec<Product>, Gathered> {
-    let services = host.registry(SERVICES).map_err(|error| Gathered::absent(error.into()))?;
+fn found(host: &Host, table: &[(&str, &str)]) -> Result<Vec<Product>, HostError> {
+    let services = host.registry(SERVICES)?;
     let mut rows: Vec<Product> = Vec::new();
     for service in services.keys {
         let lower = service.to_lowercase();
