@@ -11,7 +11,6 @@ const OTHERS: &[&str] = &["WD", "BU", "AU", "IU", "NU", "BG", "AN", "AC", "DU", 
 const OTHERS_IN_NUMBERS: &[&str] = &["S-1-1-0", "S-1-5-32-545", "S-1-5-11", "S-1-5-4", "S-1-5-7"];
 
 /// What people may do whom nobody chose.
-#[cfg_attr(not(any(windows, test)), expect(dead_code, reason = "asked on Windows alone"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Others {
     /// Nothing.
