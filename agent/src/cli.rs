@@ -106,7 +106,7 @@ pub(crate) enum Command {
 }
 
 /// What every command gets.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) paths: Paths,
@@ -149,7 +149,11 @@ fn start(matches: &ArgMatches) -> Result<u8, Error> {
     };
     let log_is_set =
         origins.iter().any(|(key, origin)| *key == "log" && *origin != Origin::Default);
-    start_log(&config, log_is_set || matches!(cli.command, Command::Run { .. }));
+    match &cli.command {
+        #[cfg(windows)]
+        Command::Service => start_log_file(&config, &paths)?,
+        command => start_log(&config, log_is_set || matches!(command, Command::Run { .. })),
+    }
     warn_of_secrets(matches);
     command::run(cli.command, &Context { config, paths, origins })
 }
@@ -218,6 +222,31 @@ fn start_log(config: &Config, wanted: bool) {
         tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(terminal);
     // Another subscriber is there only in tests.
     let _ = if text { builder.with_target(false).try_init() } else { builder.json().try_init() };
+}
+
+/// A service of Windows has nobody who reads its standard error: its log is a file in the state
+/// folder, and the one before it.
+#[cfg(windows)]
+fn start_log_file(config: &Config, paths: &Paths) -> Result<(), Error> {
+    const LOG_LIMIT_BYTES: u64 = 1024 * 1024;
+    crate::disk::private_folder(&paths.state).map_err(crate::state::StateError::from)?;
+    let path = paths.state.join("agent.log");
+    if std::fs::metadata(&path).is_ok_and(|data| data.len() > LOG_LIMIT_BYTES) {
+        let _ = std::fs::rename(&path, paths.state.join("agent.log.old"));
+    }
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|source| crate::state::StateError::Io { what: "writing", path, source })?;
+    let level: tracing::Level = config.log.parse().unwrap_or(tracing::Level::INFO);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::sync::Mutex::new(file))
+        .with_ansi(false);
+    let json = config.log_format == "json";
+    let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    Ok(())
 }
 
 /// Prints data. A reader that went away is no error.

@@ -7,6 +7,9 @@ mod sddl;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(windows)]
+pub(crate) use windows::is_elevated;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -238,10 +241,18 @@ fn check_private(path: &Path, data: &fs::Metadata) -> Result<(), FolderError> {
 fn check_private(path: &Path, _: &fs::Metadata) -> Result<(), FolderError> {
     let list = windows::access_list(path)
         .map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
-    if sddl::lets_in_others(&list) {
-        return Err(FolderError::Writable(path.to_owned()));
+    // Whoever owns a folder may open it again to everybody.
+    let ours = || windows::own_id().is_ok_and(|id| sddl::belongs_to(&list, &[&id]));
+    if is_elevated() && !sddl::belongs_to(&list, sddl::ADMINISTRATORS) && !ours() {
+        return Err(FolderError::Foreign(path.to_owned()));
     }
-    Ok(())
+    match sddl::others_may(&list) {
+        sddl::Others::Nothing => Ok(()),
+        // Readable by others but never writable: what is in it is ours, so tightening is enough.
+        sddl::Others::Read => windows::make_private(path)
+            .map_err(|source| FolderError::Io { path: path.to_owned(), source }),
+        sddl::Others::Change => Err(FolderError::Writable(path.to_owned())),
+    }
 }
 
 #[cfg(not(any(unix, windows)))]

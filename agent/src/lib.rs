@@ -28,6 +28,7 @@ mod guard;
 pub mod hardware_ids;
 pub mod host;
 mod inputs;
+mod join_file;
 mod merge;
 pub mod now;
 mod order;

@@ -27,6 +27,7 @@ impl Paths {
         let state = environment("XDG_STATE_HOME")
             .filter(|path| path.is_absolute())
             .or_else(|| environment("HOME").map(|home| home.join(".local/state")))
+            .or_else(|| environment("LOCALAPPDATA"))
             .unwrap_or_else(|| PathBuf::from("."));
         Self::at(state.join("rollcall-agent"))
     }
@@ -70,12 +71,13 @@ pub fn is_privileged() -> bool {
     {
         rustix::process::geteuid().is_root()
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     {
-        // The service runs as LocalSystem, whose profile folder is below the system folder.
-        std::env::var_os("USERPROFILE").is_some_and(|profile| {
-            profile.to_string_lossy().to_ascii_lowercase().contains("systemprofile")
-        })
+        crate::disk::is_elevated()
+    }
+    #[cfg(not(any(unix, windows)))]
+    {
+        false
     }
 }
 

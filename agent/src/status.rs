@@ -153,6 +153,7 @@ fn readable_by_all(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
 fn readable_by_all(_: &Path) -> io::Result<()> {
     Ok(())
 }

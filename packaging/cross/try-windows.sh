@@ -23,6 +23,7 @@ echo "== once";   run once
 echo "== again";  run once
 echo "== status"; run status
 echo "== doctor"; run doctor || true
-for section in os system firmware cpu memory network user software service; do
+for section in os system firmware cpu memory volume network user software service security update \
+  printer certificate database remote_access management vitals; do
   echo "== show $section"; run show "$section" | head -12 || true
 done

@@ -8,6 +8,7 @@ use super::{block_on, enroll};
 use crate::agent::Agent;
 use crate::cli::{Context, print, tell};
 use crate::error::{Error, exit};
+use crate::join_file::{self, Without};
 use crate::service::Manager;
 
 pub(super) fn once(join: Option<&str>, context: &Context) -> Result<u8, Error> {
@@ -35,9 +36,8 @@ pub(super) fn forever(join: Option<&str>, context: &Context) -> Result<u8, Error
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
         let manager = Arc::new(Manager::started_by());
         manager.ready();
-        agent.tell_to(Arc::clone(&manager));
         let alive = tokio::spawn(signs_of_life(Arc::clone(&manager)));
-        let result = agent.run(stop_signal()).await;
+        let result = check_in(agent, context, Without::Refuse, &manager, stop_signal()).await;
         alive.abort();
         manager.stopping();
         result?;
@@ -49,12 +49,15 @@ pub(super) fn forever(join: Option<&str>, context: &Context) -> Result<u8, Error
 /// What the service control manager of Windows starts.
 #[cfg(windows)]
 pub(super) fn service(context: &Context) -> Result<u8, Error> {
-    let mut agent = open(context)?;
+    let agent = open(context)?;
+    let context = context.clone();
     let work = move |mut stopped: tokio::sync::watch::Receiver<bool>| {
         let shutdown = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        match block_on(agent.run(shutdown)) {
+        let manager = Arc::new(Manager::started_by());
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
+        match block_on(check_in(agent, &context, Without::Wait, &manager, shutdown)) {
             Ok(()) => exit::OK,
             Err(error) => {
                 tracing::error!(%error, "the agent ends");
@@ -69,6 +72,24 @@ pub(super) fn service(context: &Context) -> Result<u8, Error> {
         ))
     })?;
     Ok(exit::OK)
+}
+
+/// Enrols with a join string in the state folder if need be, then checks in until it is stopped.
+async fn check_in(
+    agent: Agent,
+    context: &Context,
+    without: Without,
+    manager: &Arc<Manager>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    tokio::pin!(shutdown);
+    let enrolled = join_file::enrolled(agent, || open(context), without, join_file::LOOK_EVERY);
+    let mut agent = tokio::select! {
+        enrolled = enrolled => enrolled?,
+        () = &mut shutdown => return Ok(()),
+    };
+    agent.tell_to(Arc::clone(manager));
+    agent.run(shutdown).await
 }
 
 fn open(context: &Context) -> Result<Agent, Error> {

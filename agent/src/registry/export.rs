@@ -98,8 +98,13 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 /// Text of Windows (UTF-16, little end first) up to the first NUL.
 pub fn text(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
-    String::from_utf16_lossy(&units)
+    text_of_units(&units.collect::<Vec<u16>>())
+}
+
+/// The same from its units.
+pub(crate) fn text_of_units(units: &[u16]) -> String {
+    let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
+    String::from_utf16_lossy(units.get(..end).unwrap_or_default())
 }
 
 /// Several texts, each with a NUL at its end and one more after the last.

@@ -6,7 +6,6 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Manager;
 
-#[expect(clippy::unused_self, reason = "the same signatures as where there is somebody to tell")]
 impl Manager {
     /// There is none.
     pub fn started_by() -> Self {

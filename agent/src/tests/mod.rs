@@ -5,6 +5,7 @@ mod collector;
 mod doctor;
 mod enroll;
 mod faults;
+mod join_file;
 mod trust;
 
 use std::path::Path;

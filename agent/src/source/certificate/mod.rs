@@ -13,6 +13,9 @@ use crate::order;
 mod der;
 pub mod parse;
 mod places;
+mod windows;
+
+pub use windows::WINDOWS;
 
 use places::{CONFIGURATIONS, FILES, SERVER_FOLDERS, SYSTEM_FOLDERS, TRUST_FOLDERS};
 

@@ -13,6 +13,9 @@ use crate::host::Host;
 use crate::order;
 
 mod tables;
+mod windows;
+
+pub use windows::{DATABASE_WINDOWS, REMOTE_ACCESS_WINDOWS};
 
 /// Database servers.
 pub const DATABASE: Source = Source {

@@ -13,6 +13,9 @@ use crate::order;
 
 pub mod parse;
 mod tables;
+mod windows;
+
+pub use windows::WINDOWS;
 
 use parse::{Settings, server};
 

@@ -8,6 +8,9 @@ use crate::host::Host;
 use crate::order;
 
 pub mod parse;
+mod windows;
+
+pub use windows::WINDOWS;
 
 /// Printer queues.
 pub const SOURCE: Source = Source {

@@ -3,11 +3,14 @@
 mod linux;
 mod parse;
 mod sudoers;
+mod windows;
 
 use super::{Platform, Privilege, Source};
 
 pub(crate) use linux::sudoers;
 pub(crate) use sudoers::Who;
+pub use windows::WINDOWS;
+pub(crate) use windows::system_drive_is_encrypted;
 
 /// The declaration.
 pub const PROTECTION: Source = Source {

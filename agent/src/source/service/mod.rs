@@ -19,6 +19,7 @@ mod sysv;
 mod windows;
 
 pub use windows::WINDOWS;
+pub(crate) use windows::program;
 
 /// Services.
 pub const SOURCE: Source = Source {

@@ -67,7 +67,7 @@ fn service(name: &str, key: &Key, library: impl Fn() -> Option<String>) -> Optio
 }
 
 /// The program of a command line, without its arguments, which may hold secrets.
-fn program(line: &str) -> Option<String> {
+pub(crate) fn program(line: &str) -> Option<String> {
     let line = line.trim();
     if let Some(rest) = line.strip_prefix('"') {
         let (path, _) = rest.split_once('"')?;

@@ -9,10 +9,12 @@ mod history;
 mod linux;
 mod others;
 mod pins;
+mod windows;
 
 use super::{Platform, Privilege, Source};
 
 pub(crate) use history::last_installed_at;
+pub use windows::WINDOWS;
 
 /// The declaration.
 pub const UPDATES: Source = Source {

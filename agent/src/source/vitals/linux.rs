@@ -33,7 +33,7 @@ const SESSIONS_LIMIT: usize = 1000;
 const REASONS_LIMIT: usize = 50;
 
 /// Looks at the numbers that move. What cannot be read is left out.
-pub fn vitals(host: &Host) -> Vitals {
+pub(super) fn vitals(host: &Host) -> Vitals {
     let text = |path: &str| host.read_text(path).unwrap_or_default();
     Vitals {
         booted_at: parse::booted_at(&text("/proc/stat")),

@@ -2,7 +2,13 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+#[cfg(windows)]
+mod drives;
 pub mod parse;
+mod windows;
+
+pub use windows::WINDOWS;
+pub(crate) use windows::spaces as drive_spaces;
 
 cfg_select! {
     target_os = "linux" => {

@@ -1,0 +1,96 @@
+//! Updates of a Windows computer, as far as its registry tells. Which of them wait only the update
+//! service knows, which would have to search for them.
+
+use rollcall_shared::section::{Section, Update};
+use rollcall_shared::{Note, NoteKind, Timestamp};
+
+use crate::host::{Host, HostError};
+use crate::registry::{Key, moment};
+use crate::source::{Gathered, Platform, Privilege, Source};
+
+const CURRENT: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU";
+const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\wuauserv";
+const PACKAGES: &str =
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
+/// `CurrentState` of a package that is installed.
+const INSTALLED: u64 = 0x70;
+/// The first build of Windows that updates itself unless it is told otherwise.
+const FIRST_OF_10: u32 = 10_240;
+
+/// The declaration.
+pub const WINDOWS: Source = Source {
+    name: "windows_update",
+    section: "update",
+    about: "When the last update of Windows was installed and whether they install themselves, from the registry; those that wait are not searched for",
+    platforms: &[Platform::Windows],
+    privilege: Privilege::Administrator,
+    programs: &[],
+    gather,
+};
+
+fn gather(host: &Host) -> Gathered {
+    let current = match host.registry(CURRENT) {
+        Ok(current) => current,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let (last_installed_at, notes) = match last_installed_at(host) {
+        Ok(at) => (at, Vec::new()),
+        Err(error) if error.is_not_found() => (None, Vec::new()),
+        Err(error) => (None, vec![Note::from(error)]),
+    };
+    let update = Update {
+        manager: "windows_update".to_owned(),
+        automatic: automatic(
+            &current,
+            &host.registry(POLICY).unwrap_or_default(),
+            &host.registry(SERVICE).unwrap_or_default(),
+        ),
+        pending_unknown: true,
+        last_installed_at,
+        ..Update::default()
+    };
+    let unknown =
+        Note::new(NoteKind::Unsupported).with_detail("updates that wait are not searched for");
+    Gathered {
+        section: Some(Section::Update(update)),
+        notes: notes.into_iter().chain([unknown]).collect(),
+    }
+}
+
+/// Whether updates install themselves; `None` where a person on the spot decides.
+fn automatic(current: &Key, policy: &Key, service: &Key) -> Option<bool> {
+    const DISABLED: u64 = 4;
+    if service.number("Start") == Some(DISABLED) || policy.number("NoAutoUpdate") == Some(1) {
+        return Some(false);
+    }
+    match policy.number("AUOptions") {
+        // Asked first, or only downloaded.
+        Some(2 | 3) => return Some(false),
+        Some(4) => return Some(true),
+        _ => {}
+    }
+    let build: Option<u32> = current.text("CurrentBuild").and_then(|build| build.parse().ok());
+    let is_client = current.text("InstallationType").as_deref() == Some("Client");
+    (is_client && build? >= FIRST_OF_10).then_some(true)
+}
+
+/// When the newest package of an update was installed. Packages of languages and features come
+/// when somebody asks for them, and say nothing of updates.
+fn last_installed_at(host: &Host) -> Result<Option<Timestamp>, HostError> {
+    let names = host.registry(PACKAGES)?.keys;
+    let updates = names.iter().filter(|name| {
+        name.starts_with("Package_for_RollupFix") || name.starts_with("Package_for_KB")
+    });
+    Ok(updates
+        .filter_map(|name| installed_at(&host.registry(&format!(r"{PACKAGES}\{name}")).ok()?))
+        .max())
+}
+
+fn installed_at(package: &Key) -> Option<Timestamp> {
+    let half = |name: &str| package.number(name);
+    if half("CurrentState") != Some(INSTALLED) {
+        return None;
+    }
+    moment(half("InstallTimeHigh")?, half("InstallTimeLow")?)
+}
