@@ -43,6 +43,10 @@ pub enum JoinStringError {
 
 /// Whether agents may speak to this address: https anywhere, plain http on loopback only.
 pub fn address_allowed(url: &str) -> bool {
+    // Anything else would be read one way here and another way by whoever shows or calls it.
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
     let authority = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
     if let Some(rest) = url.strip_prefix("https://") {
         let authority = authority(rest);
@@ -71,6 +75,10 @@ impl FromStr for JoinString {
         };
         if !address_allowed(&url) {
             return Err(JoinStringError::Address);
+        }
+        // Two lines pasted into one: addresses are shown and logged, tokens are not.
+        if url.contains(TOKEN_PREFIX) {
+            return Err(JoinStringError::Token);
         }
         let ca_digest = ca
             .map(|part| {
@@ -132,6 +140,10 @@ mod tests {
             JoinStringError::CaDigest
         );
         assert_eq!(case("rcl1:https://x#rcl_enr_short"), JoinStringError::Token);
+        assert_eq!(case(&format!("rcl1:https://x/{TOKEN}#{TOKEN}")), JoinStringError::Token);
+        for odd in ["https://x y", "https://x\u{1}", "https://b\u{fc}ro.example"] {
+            assert_eq!(case(&format!("rcl1:{odd}#{TOKEN}")), JoinStringError::Address, "{odd:?}");
+        }
         assert!(format!("rcl1:http://127.0.0.1:1#{TOKEN}").parse::<JoinString>().is_ok());
     }
 }

@@ -10,6 +10,7 @@ use rollcall_collector::clock::Clock;
 use rollcall_collector::fleet::Fleet;
 use rollcall_collector::http::{Guard, router};
 use rollcall_collector::ingest::{self, Refusal};
+use rollcall_collector::seal::SealKey;
 use rollcall_collector::secret::Secret;
 use rollcall_collector::store::Store;
 use rollcall_collector::store::api_token::NewApiTokenRow;
@@ -45,8 +46,11 @@ impl Running {
         let folder = tempfile::tempdir().expect("a folder for the tables");
         let url = format!("sqlite:{}", folder.path().join("fuzz.db").display());
         let (app, device, bearer) = runtime.block_on(async {
+            let store = Store::open(&url).await.expect("the tables can be made");
+            let key = SealKey::open(&folder.path().join("secret.key")).expect("a key can be made");
+            store.seal_with(key, NOW).await.expect("nothing is sealed with another");
             let app = App::new(Inner {
-                store: Store::open(&url).await.expect("the tables can be made"),
+                store,
                 fleet: Fleet::default(),
                 clock: Clock::test(NOW),
                 public_url: "https://127.0.0.1:8443".to_owned(),

@@ -24,6 +24,7 @@ use crate::demo::{DemoDevice, Reports};
 use crate::http::client::percent_encode;
 use crate::http::openapi;
 use crate::job::{evaluate, load};
+use crate::seal::SealKey;
 use crate::store::Store;
 use crate::store::audit::By;
 use crate::store::device::DeviceKey;
@@ -551,6 +552,7 @@ async fn both_databases_answer_alike_after_a_month() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = crate::store::testing::sqlite(folder.path()).await;
     let postgres = Store::open(&url).await.unwrap();
+    postgres.seal_with(SealKey::random(), Timestamp(0)).await.unwrap();
     let (one, two) =
         tokio::join!(lived(sqlite, folder), lived(postgres, tempfile::tempdir().unwrap()));
     all_agree(&one, &two, "as the month left them", false).await;

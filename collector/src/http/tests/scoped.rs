@@ -76,8 +76,10 @@ fn url(folder: &Path) -> String {
 
 impl World {
     async fn over(folder: tempfile::TempDir) -> Self {
+        let store = Store::open(&url(folder.path())).await.unwrap();
+        store.seal_with(SealKey::random(), LATER).await.unwrap();
         let app = App::new(Inner {
-            store: Store::open(&url(folder.path())).await.unwrap(),
+            store,
             fleet: Fleet::default(),
             clock: Clock::test(LATER),
             public_url: "https://127.0.0.1:8443".into(),
