@@ -184,7 +184,10 @@ impl Seek for Counted {
 pub(crate) fn peak_rss_bytes() -> u64 {
     #[cfg(target_os = "linux")]
     {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // One read gives the whole text, and the line stands in its first quarter.
+        let mut status = [0; 4096];
+        let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
+        let status = String::from_utf8_lossy(&status[..read.unwrap_or_default()]);
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
             .map_or(0, |kib| kib * 1024)

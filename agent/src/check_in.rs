@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rollcall_shared::report::{CheckIn, CheckInAnswer};
 use rollcall_shared::section::software::SoftwareChange;
+use rollcall_shared::{Note, NoteKind};
 
 use crate::agent::{Agent, OnceOutcome};
 use crate::answer::{self, Reading};
@@ -27,6 +28,8 @@ const ROUNDS: usize = 5;
 enum Verdict {
     Stored,
     Rejected(String),
+    /// The collector wants bodies of these sections, which are kept nowhere any more.
+    Lacks(BTreeSet<String>),
 }
 
 impl Agent {
@@ -48,12 +51,12 @@ impl Agent {
                     continue;
                 }
             };
-            match self.send(&report, &mut outcome).await? {
-                Verdict::Stored => {
+            match self.send_as_far_as_known(report, &mut outcome).await? {
+                (_, None) => {
                     let removed = self.spool.remove(seq);
                     self.note_trouble(removed);
                 }
-                Verdict::Rejected(why) => {
+                (report, Some(why)) => {
                     tracing::warn!(report.seq = seq, why, "the collector rejected a report");
                     let moved = self.spool.reject(seq);
                     if moved.is_ok() {
@@ -65,7 +68,7 @@ impl Agent {
             }
         }
         while let Some(report) = self.unspooled.first().cloned() {
-            if let Verdict::Rejected(why) = self.send(&report, &mut outcome).await? {
+            if let (report, Some(why)) = self.send_as_far_as_known(report, &mut outcome).await? {
                 self.count_rejected(&report);
                 outcome.rejected.push(why);
             }
@@ -74,13 +77,34 @@ impl Agent {
         Ok(outcome)
     }
 
-    /// A report as it was written down.
+    /// A report as it was written down, with the bodies that were left out because the collector
+    /// holds them, as far as the last look saw the same.
     fn read_back(&mut self, seq: u64) -> Result<Option<CheckIn>, StateError> {
         match self.written.take() {
             Some(report) if report.seq == seq => Ok(Some(report)),
             other => {
                 self.written = other;
-                self.spool.read(seq)
+                let mut report = self.spool.read(seq)?;
+                if let (Some(report), Some(newest)) = (&mut report, &self.written) {
+                    complete(report, newest);
+                }
+                Ok(report)
+            }
+        }
+    }
+
+    /// Sends a report, and if the collector wants bodies that are kept nowhere any more, the rest
+    /// of it. Gives why it was rejected, if it was.
+    async fn send_as_far_as_known(
+        &mut self,
+        mut report: CheckIn,
+        outcome: &mut OnceOutcome,
+    ) -> Result<(CheckIn, Option<String>), Error> {
+        loop {
+            match self.send(&report, outcome).await? {
+                Verdict::Stored => return Ok((report, None)),
+                Verdict::Rejected(why) => return Ok((report, Some(why))),
+                Verdict::Lacks(names) => leave_out(&mut report, &names),
             }
         }
     }
@@ -130,6 +154,10 @@ impl Agent {
                 Reading::Want(want) => {
                     let before = bodies.len();
                     let all = every_body(report);
+                    let lacks = lacking(report, &want);
+                    if !lacks.is_empty() {
+                        return Ok(Verdict::Lacks(lacks));
+                    }
                     let had_change = change.is_some();
                     if want.iter().any(|name| name == SOFTWARE) {
                         change = None;
@@ -235,7 +263,7 @@ impl Agent {
             let continued = self.state.continue_after(next.saturating_sub(1));
             self.note_trouble(continued);
         }
-        let saved = self.state.save_ledger();
+        let saved = self.state.save_ledger_if_changed();
         self.note_trouble(saved);
     }
 
@@ -251,6 +279,38 @@ impl Agent {
 
 fn every_body(report: &CheckIn) -> BTreeSet<String> {
     digests_of(report).into_keys().collect()
+}
+
+/// Puts the bodies of a newer report into an older one that says the same without them.
+fn complete(report: &mut CheckIn, newer: &CheckIn) {
+    for (name, state) in &mut report.sections {
+        let same = newer.sections.get(name).filter(|newer| newer.digest == state.digest);
+        if let (Some(_), None, Some(same)) = (state.digest, &state.body, same) {
+            state.body.clone_from(&same.body);
+        }
+    }
+}
+
+/// Those of the sections whose content the report names and does not have.
+fn lacking(report: &CheckIn, names: &[String]) -> BTreeSet<String> {
+    let lacks = |name: &&String| {
+        let state = report.sections.get(*name);
+        state.is_some_and(|state| state.digest.is_some() && state.body.is_none())
+    };
+    names.iter().filter(lacks).cloned().collect()
+}
+
+/// Says of these sections that they are not known.
+fn leave_out(report: &mut CheckIn, names: &BTreeSet<String>) {
+    for (name, state) in &mut report.sections {
+        if names.contains(name) {
+            state.digest = None;
+            state.notes.push(Note::new(NoteKind::Failed).with_detail(
+                "the collector had it when this report was made, and has lost it since; this \
+                 computer has changed meanwhile",
+            ));
+        }
+    }
 }
 
 fn not_ours(identity: &Identity, status: u16) -> Error {

@@ -46,8 +46,19 @@ impl Disk {
 
     /// Writes a file so that after a crash either the old or the new content is there.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.put(path, bytes, true)?;
+        self.sync_folder(path)
+    }
+
+    /// Replaces a file for others to read, who never see half of it. After a power cut it may be
+    /// the old one, or empty: nothing waits until it is on the disk.
+    pub fn show(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.put(path, bytes, false)
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
         let temporary = temporary_of(path)?;
-        let result = self.write_temporary(&temporary, bytes).and_then(|()| {
+        let result = self.write_temporary(&temporary, bytes, durable).and_then(|()| {
             self.step()?;
             fs::rename(&temporary, path)
         });
@@ -56,10 +67,10 @@ impl Disk {
             let _ = fs::remove_file(&temporary);
             return Err(error);
         }
-        self.sync_folder(path)
+        Ok(())
     }
 
-    fn write_temporary(&self, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_temporary(&self, temporary: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
         match fs::remove_file(temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -72,7 +83,7 @@ impl Disk {
         self.step()?;
         file.write_all(bytes)?;
         self.step()?;
-        file.sync_all()
+        if durable { file.sync_all() } else { Ok(()) }
     }
 
     /// Replaces the bytes of an existing file of the same length in place, which needs no free
@@ -113,11 +124,15 @@ impl Disk {
 
     /// Removes a file; it is no error when it is gone already.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
+        if self.drop_file(path)? { self.sync_folder(path) } else { Ok(()) }
+    }
+
+    /// The same for a file that does no harm if a power cut brings it back.
+    pub fn drop_file(&self, path: &Path) -> io::Result<bool> {
         self.step()?;
         match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => self.sync_folder(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map(|()| true),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::worker::{Ended, Workers};
 const VITALS: &str = "vitals";
 
 /// Of a source that used less, the memory is not asked for.
-const SMALL_CPU_US: u64 = 500;
+const SMALL_CPU_US: u64 = 1_000;
 const SMALL_READ_BYTES: u64 = 64 * 1024;
 
 /// What the configuration and the collector's settings say about looking.

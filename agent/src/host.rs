@@ -175,15 +175,24 @@ impl Host {
     }
 
     fn events_now(&self) -> Option<String> {
-        let place = |path: &str| std::fs::read_to_string(self.place(path)).ok();
-        Some(place("/sys/kernel/uevent_seqnum")? + &place("/proc/sys/kernel/random/boot_id")?)
+        let own = |path: &str| {
+            // Both are short, and the kernel gives such a text in one read.
+            let mut text = [0; 64];
+            let read = std::fs::File::open(self.place(path)).and_then(|mut it| it.read(&mut text));
+            Some(String::from_utf8_lossy(&text[..read.ok()?]).into_owned())
+        };
+        Some(own("/sys/kernel/uevent_seqnum")? + &own("/proc/sys/kernel/random/boot_id")?)
     }
 
     /// The same computer, and a list of all that is looked at through this value. `devices`: what
     /// the kernel says of devices counts as unchanged as long as it tells of no event.
     pub(crate) fn watched(&self, devices: bool) -> (Self, Arc<Mutex<Inputs>>) {
         let events = if devices { self.events() } else { None };
-        let inputs = events.map_or_else(Inputs::default, Inputs::with_events);
+        let mut inputs = events.map_or_else(Inputs::default, Inputs::with_events);
+        if devices && !inputs.has_events() {
+            // Nothing would tell that a device came or went.
+            inputs.add_without_stamp();
+        }
         let inputs = Arc::new(Mutex::new(inputs));
         (Self { inputs: Some(Arc::clone(&inputs)), ..self.clone() }, inputs)
     }

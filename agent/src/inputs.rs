@@ -19,6 +19,7 @@ const BY_EVENTS: &[&str] = &[
     "/proc/meminfo",
     "/proc/asound/",
     "/proc/bus/",
+    "/proc/device-tree/",
     "/proc/driver/nvidia/",
     "/sys/",
     "/dev/",
@@ -77,6 +78,11 @@ impl Inputs {
     /// Takes the kernel's count of events for the stamp of everything that the kernel tells.
     pub(crate) fn with_events(events: String) -> Self {
         Self { events: Some(events), ..Self::default() }
+    }
+
+    /// Whether the kernel's count of events is known.
+    pub(crate) fn has_events(&self) -> bool {
+        self.events.is_some()
     }
 
     /// Remembers a path before it is looked at. The first stamp counts: what changes afterwards

@@ -12,6 +12,7 @@ use rollcall_shared::Digest;
 use rollcall_shared::report::{CheckIn, limits};
 
 use crate::disk::{Disk, private_folder};
+use crate::report::to_request;
 use crate::state::StateError;
 
 /// All spooled reports together, in bytes on disk.
@@ -110,6 +111,9 @@ impl Spool {
 
     /// Adds a report. `acknowledged` is what the collector holds already.
     ///
+    /// Bodies that the collector holds are left out of the file: it will hardly ask for them, and
+    /// then the agent knows them from its last look, as long as they are the same.
+    ///
     /// A run of reports that say the same keeps its first (it dates the change) and its last.
     /// `dropped` grows by the reports that were given up meanwhile, because the spool was full or
     /// what lay there was none, together with those that the given up ones had counted. After an
@@ -137,7 +141,10 @@ impl Spool {
             }
         }
         let path = self.path(report.seq);
-        let written = pack(report).and_then(|bytes| self.disk.write(&path, &bytes));
+        // What is delivered before this report changes what the collector holds.
+        let is_first = seqs.len() == usize::from(superseded.is_some());
+        let held = is_first.then_some(acknowledged);
+        let written = pack(report, held).and_then(|bytes| self.disk.write(&path, &bytes));
         written.map_err(|source| StateError::Io { what: "writing", path, source })?;
         // From here on the report is safe. What fails now is tried again with the next one.
         let tidied = superseded.map_or(Ok(()), |seq| self.remove(seq));
@@ -194,10 +201,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes an acknowledged report.
+    /// Removes a report that is acknowledged or not needed. If a power cut brings it back it is sent
+    /// again, and the collector knows it by its id.
     pub fn remove(&self, seq: u64) -> Result<(), StateError> {
         let path = self.path(seq);
-        self.disk.remove(&path).map_err(|source| StateError::Io { what: "removing", path, source })
+        match self.disk.drop_file(&path) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(StateError::Io { what: "removing", path, source }),
+        }
     }
 
     /// Puts a report aside that the collector will never take; the last few are kept.
@@ -240,8 +251,13 @@ fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(json)
 }
 
-fn pack(report: &CheckIn) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(report)?;
+/// Without the bodies that the collector holds, if that is known.
+fn pack(report: &CheckIn, held: Option<&Digests>) -> io::Result<Vec<u8>> {
+    let is_needed = |name: &str| {
+        let digest = report.sections.get(name).and_then(|state| state.digest);
+        digest.is_none() || held.and_then(|held| held.get(name)) != digest.as_ref()
+    };
+    let json = to_request(report, report.sent_at, is_needed, None)?;
     zstd::bulk::compress(&json, COMPRESSION_LEVEL)
 }
 
@@ -295,6 +311,23 @@ mod tests {
             spool.add(&mut report(seq, "a"), &acknowledged, &mut 0).unwrap();
         }
         assert_eq!(spool.seqs().unwrap(), [8]);
+    }
+
+    #[test]
+    fn a_body_that_the_collector_holds_is_left_out_of_the_first_report_alone() {
+        let (_folder, spool) = spool();
+        let acknowledged = digests_of(&report(0, "a"));
+        let has_body =
+            |seq| spool.read(seq).unwrap().unwrap().sections["os"].body.as_ref().is_some();
+        spool.add(&mut report(1, "a"), &acknowledged, &mut 0).unwrap();
+        assert!(!has_body(1));
+        spool.add(&mut report(2, "a"), &acknowledged, &mut 0).unwrap();
+        assert_eq!((spool.seqs().unwrap().as_slice(), has_body(2)), (&[2][..], false));
+        spool.add(&mut report(3, "b"), &acknowledged, &mut 0).unwrap();
+        assert!(has_body(3));
+        // Once the one before is delivered, the collector holds something else.
+        spool.add(&mut report(4, "a"), &acknowledged, &mut 0).unwrap();
+        assert!(has_body(4));
     }
 
     #[test]

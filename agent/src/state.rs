@@ -143,6 +143,8 @@ pub struct State {
     pub ledger: Ledger,
     /// The settings as they are on disk, once known.
     saved_settings: Option<Settings>,
+    /// The ledger as it is on disk, once known.
+    saved_ledger: Option<Ledger>,
     last_seq: u64,
 }
 
@@ -176,6 +178,7 @@ impl State {
             _lock: lock,
             identity,
             saved_settings: None,
+            saved_ledger: None,
             ledger,
             last_seq: 0,
         };
@@ -300,7 +303,20 @@ impl State {
             self.write(SETTINGS, &to_json(settings))?;
             self.saved_settings = Some(settings.clone());
         }
-        self.write(LEDGER, &to_json(&self.ledger))
+        self.write(LEDGER, &to_json(&self.ledger))?;
+        self.saved_ledger = Some(self.ledger.clone());
+        Ok(())
+    }
+
+    /// Writes them down only if more changed than which report was acknowledged last: that is for
+    /// people to read, and an unchanged computer need not wait for its disk for it.
+    pub fn save_ledger_if_changed(&mut self) -> Result<(), StateError> {
+        let is_saved = self.saved_settings.as_ref() == Some(&self.ledger.settings)
+            && self.saved_ledger.as_ref().is_some_and(|saved| {
+                let last_stored = saved.last_stored.clone();
+                *saved == Ledger { last_stored, ..self.ledger.clone() }
+            });
+        if is_saved { Ok(()) } else { self.save_ledger() }
     }
 
     /// The number of the last report made.

@@ -83,7 +83,7 @@ impl Status {
         {
             std::fs::create_dir_all(folder)?;
         }
-        Disk::default().write(&paths.status, &serde_json::to_vec_pretty(self)?)?;
+        Disk::default().show(&paths.status, &serde_json::to_vec_pretty(self)?)?;
         readable_by_all(&paths.status)
     }
 
@@ -92,6 +92,8 @@ impl Status {
         match Disk::default().read(path, 64 * 1024) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+            // All that a power cut left of it.
+            Ok(bytes) if bytes.is_empty() => Ok(None),
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         }
     }

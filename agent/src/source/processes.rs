@@ -1,6 +1,6 @@
 //! What runs, by the names the kernel gives; command lines are never read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::host::Host;
@@ -22,8 +22,10 @@ impl Processes {
     fn look(host: &Host) -> Self {
         let mut names = BTreeMap::new();
         let mut by_name: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let kernel = threads_of_the_kernel(host);
         let ids = host.list("/proc").unwrap_or_default();
-        for id in ids.iter().filter_map(|name| name.parse::<u32>().ok()) {
+        let ids = ids.iter().filter_map(|name| name.parse::<u32>().ok());
+        for id in ids.filter(|id| !kernel.contains(id)) {
             if let Some(name) = host.value(&format!("/proc/{id}/comm")) {
                 by_name.entry(name.clone()).or_default().push(id);
                 names.insert(id, name);
@@ -49,5 +51,44 @@ impl Processes {
     /// Every process by its number, with its name.
     pub(crate) fn names(&self) -> &BTreeMap<u32, String> {
         &self.names
+    }
+}
+
+/// Threads of the kernel look like processes and are most of what `/proc` lists. All of them are
+/// started by one, and the kernel may tell them at once; where it does not, they count as processes,
+/// which costs time and is not wrong.
+fn threads_of_the_kernel(host: &Host) -> BTreeSet<u32> {
+    if host.value("/proc/2/comm").as_deref() != Some("kthreadd") {
+        // Inside of a container number 2 is anything.
+        return BTreeSet::new();
+    }
+    let children = host.read_text("/proc/2/task/2/children").unwrap_or_default();
+    children.split_whitespace().filter_map(|id| id.parse().ok()).chain([2]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_of_the_kernel_are_no_processes() {
+        let root = tempfile::tempdir().unwrap();
+        let proc = root.path().join("proc");
+        let names = [(1, "systemd"), (2, "kthreadd"), (7, "rcu_sched"), (9, "clamd"), (70, "bash")];
+        for (id, name) in names {
+            std::fs::create_dir_all(proc.join(id.to_string())).unwrap();
+            std::fs::write(proc.join(format!("{id}/comm")), format!("{name}\n")).unwrap();
+        }
+        let seen = || {
+            let host = Host::at(root.path());
+            let processes = Processes::of(&host);
+            processes.names().keys().copied().collect::<Vec<_>>()
+        };
+        assert_eq!(seen(), [1, 7, 9, 70], "a kernel that does not tell its threads");
+        std::fs::create_dir_all(proc.join("2/task/2")).unwrap();
+        std::fs::write(proc.join("2/task/2/children"), "7 ").unwrap();
+        assert_eq!(seen(), [1, 9, 70]);
+        std::fs::write(proc.join("2/comm"), "nginx\n").unwrap();
+        assert_eq!(seen(), [1, 2, 7, 9, 70], "a container");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rollcall_shared::Note;
 use rollcall_shared::problem::kind;
 use tempfile::TempDir;
 
@@ -93,6 +94,30 @@ async fn what_the_collector_wants_is_sent_with_the_same_report() {
     let known = collector.known.lock().unwrap();
     assert_eq!(known.came[1..], [set(&[]), set(&["software"])]);
     assert_eq!(known.stored.len(), 2);
+}
+
+/// Bodies that the collector holds are not written down, so one that was restored from a backup may
+/// want what is kept nowhere any more.
+#[tokio::test]
+async fn a_collector_that_lost_what_it_held_gets_what_is_still_known() {
+    let (collector, folder, computer, mut agent) = enrolled().await;
+    agent.once().await.unwrap();
+    collector.instead([Instead::Answer(503, Vec::new(), Vec::new())]);
+    agent.once().await.unwrap_err();
+    let kept = agent.spool.read(2).unwrap().unwrap();
+    assert!(kept.sections.values().all(|state| state.digest.is_some() && state.body.is_none()));
+    drop(agent);
+    collector.known.lock().unwrap().bodies.clear();
+    computer.rename("lt-0043");
+    let mut agent = open(folder.path(), &computer);
+    assert_eq!(agent.once().await.unwrap().stored, 2);
+    let known = collector.known.lock().unwrap();
+    let [_, old, new] = known.stored.as_slice() else { panic!("three reports") };
+    assert_eq!(old.sections["software"].digest, new.sections["software"].digest);
+    assert_eq!(old.sections["system"].digest, None, "the name was another then");
+    assert!(old.sections["system"].notes.iter().any(Note::leaves_open), "unknown is never gone");
+    assert!(new.sections["system"].digest.is_some());
+    assert_eq!(waiting(&agent), 0);
 }
 
 #[tokio::test]

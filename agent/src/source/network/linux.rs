@@ -1,7 +1,8 @@
 //! Reads `/sys/class/net`, the kernel's tables in `/proc/net`, and what DHCP clients noted.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::section::network::{Interface, InterfaceKind, Network};
 use rollcall_shared::section::Section;
@@ -20,12 +21,13 @@ pub(crate) fn gather(host: &Host) -> Gathered {
         Err(error) => return Gathered::absent(error.into()),
     };
     let mut notes = Vec::new();
-    let mut addresses = addresses_v4(host).unwrap_or_else(|note| {
+    let steady = Steady::of(host);
+    let mut addresses = addresses_v4(&steady).unwrap_or_else(|note| {
         notes.push(note);
         Vec::new()
     });
     addresses.extend(parse::addresses_v6(&text(host, "/proc/net/if_inet6")));
-    let interfaces = names.iter().filter_map(|name| interface(host, name, &addresses)).collect();
+    let interfaces = names.iter().filter_map(|name| interface(&steady, name, &addresses)).collect();
 
     let mut default_routes = parse::routes_v4(&text(host, "/proc/net/route"));
     default_routes.extend(parse::routes_v6(&text(host, "/proc/net/ipv6_route")));
@@ -38,13 +40,65 @@ fn text(host: &Host, path: &str) -> String {
     host.read_text(path).unwrap_or_default()
 }
 
-fn interface(host: &Host, name: &str, addresses: &[(String, String)]) -> Option<Interface> {
-    let folder = format!("{FOLDER}/{name}");
-    let path = host.link(&folder).unwrap_or_default();
-    let field = |file: &str| host.value(&format!("{folder}/{file}"));
-    let has = |file: &str| host.exists(&format!("{folder}/{file}"));
-    let mut found = parse::interface(name, &path.to_string_lossy(), field, has)?;
-    found.driver = host.link_name(&format!("{folder}/device/driver"));
+/// What an interface is, as long as the kernel tells of no event: it comes, goes, is renamed or gets
+/// another driver only with one. Reading a file of an interface is dear, so these are remembered.
+struct Steady<'a> {
+    host: &'a Host,
+    known: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+}
+
+impl<'a> Steady<'a> {
+    const FILES: &'static [&'static str] =
+        &["ifindex", "iflink", "phy80211/macaddress", "tun_flags", "type", "uevent"];
+
+    fn of(host: &'a Host) -> Self {
+        Self { host, known: host.keep_of_devices("interfaces", |_| Mutex::default()) }
+    }
+
+    fn once(&self, path: String, read: impl FnOnce(&str) -> Option<String>) -> Option<String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&path).cloned().unwrap_or_else(|| {
+            let value = read(&path);
+            known.insert(path, value.clone());
+            value
+        })
+    }
+
+    fn field(&self, name: &str, file: &str) -> Option<String> {
+        let path = format!("{FOLDER}/{name}/{file}");
+        if Self::FILES.contains(&file) {
+            self.once(path, |path| self.host.value(path))
+        } else {
+            self.host.value(&path)
+        }
+    }
+
+    fn has(&self, name: &str, file: &str) -> bool {
+        let there = |path: &str| self.host.exists(path).then(String::new);
+        self.once(format!("{FOLDER}/{name}/{file}"), there).is_some()
+    }
+
+    fn driver(&self, name: &str) -> Option<String> {
+        self.once(format!("{FOLDER}/{name}/device/driver"), |path| self.host.link_name(path))
+    }
+
+    /// Where the device hangs in the tree of devices.
+    fn place(&self, name: &str) -> String {
+        let place = |path: &str| Some(self.host.link(path).ok()?.to_string_lossy().into_owned());
+        self.once(format!("{FOLDER}/{name}"), place).unwrap_or_default()
+    }
+}
+
+fn interface(
+    steady: &Steady<'_>,
+    name: &str,
+    addresses: &[(String, String)],
+) -> Option<Interface> {
+    let host = steady.host;
+    let field = |file: &str| steady.field(name, file);
+    let mut found =
+        parse::interface(name, &steady.place(name), field, |file| steady.has(name, file))?;
+    found.driver = steady.driver(name);
     found.addresses = addresses
         .iter()
         .filter(|(interface, _)| interface == name)
@@ -69,7 +123,8 @@ fn value(host: &Host, path: &str, key: &str) -> Option<String> {
 }
 
 /// Interface and address with prefix length.
-fn addresses_v4(host: &Host) -> Result<Vec<(String, String)>, Note> {
+fn addresses_v4(steady: &Steady<'_>) -> Result<Vec<(String, String)>, Note> {
+    let host = steady.host;
     if !host.is_live() {
         let captured = host.captured_call("addresses").unwrap_or_default();
         let pairs = captured.lines().filter_map(|line| line.split_once(' '));
@@ -79,7 +134,7 @@ fn addresses_v4(host: &Host) -> Result<Vec<(String, String)>, Note> {
     let tables = || {
         let names = host.list(FOLDER).ok()?.into_iter();
         let numbers = names.map(|name| {
-            let number = host.value(&format!("{FOLDER}/{name}/ifindex")).unwrap_or_default();
+            let number = steady.field(&name, "ifindex").unwrap_or_default();
             format!("{name} {number}")
         });
         let mut tables: Vec<String> = numbers.collect();

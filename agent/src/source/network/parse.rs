@@ -46,7 +46,10 @@ pub fn interface(
         mac: mac.filter(|_| !is_loopback),
         permanent_mac: permanent_mac.filter(|_| !virtual_interface),
         // -1 and the like where there is no link.
-        speed_mbps: number("speed").filter(|speed| has_speed && (1..=1_000_000).contains(speed)),
+        speed_mbps: has_speed
+            .then(|| number("speed"))
+            .flatten()
+            .filter(|speed| (1..=1_000_000).contains(speed)),
         mtu: number("mtu"),
         kind,
         ..Interface::default()

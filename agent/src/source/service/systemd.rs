@@ -20,6 +20,9 @@ const FOLDERS: &[&str] = &[
     "/lib/systemd/system",
     "/run/systemd/generator.late",
 ];
+/// Of these folders, those that package managers fill, which put each file there under a name of
+/// its own first; what an administrator changes lies in the others.
+const PACKAGED: &[&str] = &["/usr/lib/systemd/system", "/lib/systemd/system"];
 /// Targets that are reached only on the way down, to sleep, or into trouble.
 const NOT_AT_START: &[&str] = &[
     "emergency",
@@ -132,7 +135,11 @@ fn shelf(host: &Host) -> Shelf {
         if folder.starts_with("/lib/") && host.link("/lib").is_ok() {
             continue;
         }
-        for name in host.list(folder).unwrap_or_default() {
+        let names = host.list(folder).unwrap_or_default();
+        if PACKAGED.contains(folder) {
+            host.takes_as_whole(folder);
+        }
+        for name in names {
             place(host, folder, name, &mut shelf);
         }
     }
