@@ -18,7 +18,7 @@ cfg_select! {
 pub const SOURCE: Source = Source {
     name: "storage",
     section: "storage",
-    about: "Disks in /sys/block with what udev noted of them",
+    about: "Disks in /sys/block with what udev noted of them and what smartd warned of",
     platforms: &[Platform::Linux],
     privilege: Privilege::User,
     programs: &[],

@@ -184,6 +184,30 @@ fn given_up(state: &str) -> Option<DiskHealth> {
     gone.contains(&state).then(|| DiskHealth::Other(state.to_owned()))
 }
 
+/// Whether a file of smartd is about the disk of this serial, e.g.
+/// `smartd.WDC_WD40EFRX_68N32N0-WD_WCC7K0ABCDEF.ata.state`. All but letters and digits is `_` there.
+pub fn is_state_of(file: &str, serial: &str) -> bool {
+    let named = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    let serial: String = serial.chars().map(named).collect();
+    let Some(name) = file.strip_prefix("smartd.").and_then(|rest| rest.strip_suffix(".state"))
+    else {
+        return false;
+    };
+    // `MODEL-SERIAL.ata`, and for NVMe `MODEL-SERIAL-n1.nvme`.
+    let name = name.rsplit_once('.').map_or(name, |(name, _)| name);
+    let ends = |name: &str| name.rsplit_once('-').is_some_and(|(_, last)| last == serial);
+    !serial.is_empty() && (ends(name) || name.rsplit_once("-n").is_some_and(|(name, _)| ends(name)))
+}
+
+/// Whether a file of smartd says that it warned of the disk's own verdict "failing". It forgets the
+/// warning by itself when the verdict is another; that there is none is no verdict at all, since it
+/// only writes down what it told somebody.
+pub fn warns_of_failure(state: &str) -> bool {
+    let count = state.lines().find_map(|line| line.trim().strip_prefix("mail.1.count"));
+    let count = count.and_then(|rest| rest.trim().strip_prefix('='));
+    count.and_then(|count| count.trim().parse::<u32>().ok()).is_some_and(|count| count > 0)
+}
+
 /// A property from udev's notes on a device, e.g. of the line `E:ID_SERIAL_SHORT=...`.
 pub fn udev_property<'a>(notes: &'a str, key: &str) -> Option<&'a str> {
     let value = notes
@@ -241,6 +265,32 @@ mod tests {
         assert_eq!(disk_in("offline"), Some(DiskHealth::Other("offline".to_owned())));
         assert_eq!(disk_in("running"), None, "which says nothing of the disk's own health");
         assert_eq!(disk_in("live"), None);
+    }
+
+    #[test]
+    fn what_smartd_keeps_is_of_one_disk() {
+        let sata = "smartd.WDC_WD40EFRX_68N32N0-WD_WCC7K0ABCDEF.ata.state";
+        assert!(is_state_of(sata, "WD-WCC7K0ABCDEF"));
+        assert!(!is_state_of(sata, "WCC7K0ABCDEF") && !is_state_of(sata, ""));
+        assert!(!is_state_of(&format!("{sata}~"), "WD-WCC7K0ABCDEF"), "the one before");
+        let nvme = "smartd.SAMSUNG_MZVL2512HCJQ_00BL7-S64KNX0T123456-n1.nvme.state";
+        assert!(is_state_of(nvme, "S64KNX0T123456"));
+        assert!(!is_state_of("attrlog.A-B.ata.csv", "B"));
+    }
+
+    #[test]
+    fn a_warning_of_smartd_is_told_and_its_silence_is_no_verdict() {
+        let attributes = "ata-smart-attribute.0.id = 5\nata-smart-attribute.0.val = 1\n";
+        let state = |mails: &str| format!("# smartd state file\n{mails}{attributes}");
+        assert!(warns_of_failure(&state(
+            "mail.1.count = 2\nmail.1.first-sent-time = 1790000000\n"
+        )));
+        assert!(
+            !warns_of_failure(&state("mail.10.count = 1\n")),
+            "sectors that wait are no verdict"
+        );
+        assert!(!warns_of_failure(&state("")));
+        assert!(!warns_of_failure("mail.1.count = many"));
     }
 
     #[test]
