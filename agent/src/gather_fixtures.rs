@@ -41,10 +41,20 @@ fn told_of(name: &str, sections: &[&str]) -> String {
 
 /// What the sources for Windows tell of a captured computer.
 fn told_on_windows(name: &str) -> String {
+    told_on(Platform::Windows, name)
+}
+
+/// What the sources for macOS tell of a captured computer.
+fn told_on_macos(name: &str) -> String {
+    told_on(Platform::Macos, name)
+}
+
+/// What the sources for a system tell of a captured computer.
+fn told_on(system: Platform, name: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
     let host = Host::at(root);
     let mut text = String::new();
-    for source in SOURCES.iter().filter(|one| one.platforms.contains(&Platform::Windows)) {
+    for source in SOURCES.iter().filter(|one| one.platforms.contains(&system)) {
         let gathered = (source.gather)(&host);
         let body = gathered.section.map(|section| merge::tidy(section).0);
         let json = body.and_then(|body| body.to_json().ok()).unwrap_or_default();
@@ -76,6 +86,30 @@ fn windows_10_desktop() {
     let told = told_on_windows("windows-10-desktop");
     assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn macbook_air_m1() {
+    let told = told_on_macos("macbook-air-m1");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn mac_mini_2018() {
+    let told = told_on_macos("mac-mini-2018");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn macbook_pro_2015() {
+    insta::assert_snapshot!(told_on_macos("macbook-pro-2015"));
+}
+
+#[test]
+fn mac_virtual_machine() {
+    insta::assert_snapshot!(told_on_macos("mac-virtual-machine"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rollcall_shared::{Note, NoteKind};
 
 use crate::host::Host;
 use crate::plist::Value;
+use crate::source::system::model_identifier;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const VERSION: &str = "/System/Library/CoreServices/SystemVersion.plist";
@@ -28,10 +29,11 @@ fn gather(host: &Host) -> Gathered {
         Ok(bytes) => bytes,
         Err(error) => return Gathered::absent(error.into()),
     };
-    let Some((name, release)) = Value::read(&bytes).and_then(|list| release(&list)) else {
+    let Some((name, mut release)) = Value::read(&bytes).and_then(|list| release(&list)) else {
         let why = format!("{VERSION} tells no version");
         return Gathered::absent(Note::new(NoteKind::Failed).with_detail(why));
     };
+    release.model = model_identifier(host);
     Gathered::of(Section::Os(Os {
         family: OsFamily::Macos,
         name: format!("{name} {}", release.version),

@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::order;
 use crate::source::text::clip;
 
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "only Linux has it"))]
 mod diag;
 mod holders;
 mod owner;
