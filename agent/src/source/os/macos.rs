@@ -4,12 +4,15 @@ use rollcall_shared::section::os::{MacosRelease, OsFamily};
 use rollcall_shared::section::{Os, Section};
 use rollcall_shared::{Note, NoteKind};
 
+use super::parse::zone_of_link;
 use crate::host::Host;
 use crate::plist::Value;
 use crate::source::system::model_identifier;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const VERSION: &str = "/System/Library/CoreServices/SystemVersion.plist";
+/// What holds before anybody signs in.
+const LANGUAGE: &str = "/Library/Preferences/.GlobalPreferences.plist";
 /// Written by the set-up assistant when it is done.
 const SET_UP: &str = "/private/var/db/.AppleSetupDone";
 
@@ -39,9 +42,29 @@ fn gather(host: &Host) -> Gathered {
         name: format!("{name} {}", release.version),
         architecture: std::env::consts::ARCH.to_owned(),
         installed_at: host.info(SET_UP).ok().map(|info| info.modified_at).filter(|at| at.0 > 0),
+        kernel: kernel(host),
+        time_zone: host
+            .link("/private/etc/localtime")
+            .ok()
+            .and_then(|target| zone_of_link(&target.to_string_lossy())),
+        locale: host.property_list(LANGUAGE).ok().and_then(|list| list.text("AppleLocale")),
         macos: Some(release),
         ..Os::default()
     }))
+}
+
+/// The release of the kernel, e.g. `24.1.0`.
+fn kernel(host: &Host) -> Option<String> {
+    if !host.is_live() {
+        return host.captured_call("kernel").map(|text| text.trim().to_owned());
+    }
+    cfg_select! {
+        target_os = "macos" => {
+            let kernel = rustix::system::uname();
+            kernel.release().to_str().ok().map(str::to_owned)
+        }
+        _ => None,
+    }
 }
 
 fn release(list: &Value) -> Option<(String, MacosRelease)> {

@@ -9,6 +9,7 @@ use crate::host::{Host, HostError};
 use crate::io_registry::Entry;
 use crate::plist::Value;
 use crate::source::service::is_switched_on;
+use crate::source::text::has_ending;
 use crate::source::{Gathered, Platform, Privilege, Program, Source};
 
 /// No file tells whether `FileVault` is on.
@@ -207,7 +208,7 @@ fn malware_protection(host: &Host) -> Vec<Protection> {
     }
     for (name, places) in PRODUCTS {
         let Some(place) = places.iter().find(|place| host.exists(place)) else { continue };
-        let version = if place.ends_with(".app") { bundle(place).and_then(version) } else { None };
+        let version = if has_ending(place, "app") { bundle(place).and_then(version) } else { None };
         found.push(named(name, version, None));
     }
     found

@@ -5,6 +5,7 @@ use rollcall_shared::report::Vitals;
 
 use crate::host::Host;
 use crate::source::battery::mac_charges;
+use crate::source::update::mac_lists_at;
 use crate::source::volume::mac_spaces;
 
 /// Looks at the numbers that move. What cannot be read is left out.
@@ -15,6 +16,7 @@ pub(super) fn vitals(host: &Host) -> Vitals {
         volumes: mac_spaces(host),
         memory_available_bytes,
         batteries: mac_charges(host),
+        update_lists_at: mac_lists_at(host),
         ..Vitals::default()
     }
 }
