@@ -88,6 +88,70 @@ fn windows_10_desktop() {
     insta::assert_snapshot!(told);
 }
 
+/// A file with values of other types and sizes than it should have; the forms that are no text are
+/// left alone.
+fn twisted(bytes: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+    let text = text.replace("<true/>", "<string>true</string>");
+    let mut told = String::new();
+    for (place, part) in text.split("<string>").enumerate() {
+        match part.split_once("</string>").filter(|_| place % 3 == 1) {
+            Some((_, rest)) => {
+                let _ = write!(told, "<integer>-9223372036854775808</integer>{rest}");
+            }
+            None if place == 0 => told.push_str(part),
+            None => {
+                let _ = write!(told, "<string>{part}");
+            }
+        }
+    }
+    told.replace("<integer>1", "<integer>922337203685477580").into_bytes()
+}
+
+fn files_below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
+    }
+}
+
+/// Every file of a Mac in turn is cut off, empty, or holds other things than it should: nothing
+/// panics, and what is told of the rest is told as before.
+#[test]
+fn broken_files_of_a_mac_harm_nothing_else() {
+    for name in ["macbook-air-m1", "mac-mini-2018"] {
+        let root =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
+        let mut files = Vec::new();
+        files_below(&root, &mut files);
+        let copy = tempfile::tempdir().unwrap();
+        for file in &files {
+            let to = copy.path().join(file.strip_prefix(&root).unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(file, to).unwrap();
+        }
+        let host = Host::at(copy.path());
+        let sources: Vec<_> =
+            SOURCES.iter().filter(|one| one.platforms.contains(&Platform::Macos)).collect();
+        let before: Vec<_> = sources.iter().map(|source| (source.gather)(&host)).collect();
+        for file in files {
+            let to = copy.path().join(file.strip_prefix(&root).unwrap());
+            let whole = std::fs::read(&to).unwrap();
+            let half = whole.get(..whole.len() / 2).unwrap_or_default().to_vec();
+            for broken in [half, Vec::new(), twisted(&whole)] {
+                std::fs::write(&to, &broken).unwrap();
+                let after = sources.iter().map(|source| (source.gather)(&host));
+                let changed = after.zip(&before).filter(|(after, before)| after != *before).count();
+                assert!(changed <= 8, "{} changed {changed} answers", to.display());
+            }
+            std::fs::write(&to, &whole).unwrap();
+        }
+    }
+}
+
 #[test]
 fn macbook_air_m1() {
     let told = told_on_macos("macbook-air-m1");

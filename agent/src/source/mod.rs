@@ -218,6 +218,7 @@ pub const SOURCES: &[Source] = &[
     peripheral::CAMERA,
     peripheral::CAMERA_MACOS,
     peripheral::INPUT,
+    peripheral::INPUT_MACOS,
     printer::SOURCE,
     printer::WINDOWS,
     certificate::SOURCE,

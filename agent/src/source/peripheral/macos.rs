@@ -1,8 +1,9 @@
-//! Cameras of a Mac, from the I/O registry.
+//! Cameras, keyboards and pointers of a Mac, from the I/O registry.
 
-use rollcall_shared::section::{Camera, Section};
+use rollcall_shared::section::{Camera, Input, Section};
 
 use crate::host::Host;
+use crate::io_registry::{Entry, number_of};
 use crate::order;
 use crate::source::bus::{usb_classes, usb_entries, usb_id, usb_name};
 use crate::source::{Gathered, Platform, Privilege, Source};
@@ -22,6 +23,60 @@ pub const CAMERA_MACOS: Source = Source {
     programs: &[],
     gather,
 };
+
+/// Keyboards and pointers.
+pub const INPUT_MACOS: Source = Source {
+    name: "hid_device",
+    section: "input",
+    about: "Keyboards, pointers and the like in the I/O registry (IOHIDDevice); never what is typed",
+    platforms: &[Platform::Macos],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: input,
+};
+
+/// What a device is for, by the numbers that such devices give: its page and its use on it.
+const USES: &[((u64, u64), &str)] = &[
+    ((1, 6), "keyboard"),
+    ((1, 2), "mouse"),
+    ((1, 4), "joystick"),
+    ((1, 5), "joystick"),
+    ((13, 5), "touchpad"),
+    ((13, 4), "touchscreen"),
+    ((13, 2), "tablet"),
+];
+
+fn input(host: &Host) -> Gathered {
+    let found = match host.io_registry("IOHIDDevice", 0) {
+        Ok(found) => found,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let mut rows: Vec<Input> = found.iter().filter_map(input_device).collect();
+    order::sort(&mut rows, Ord::cmp);
+    // One thing with several functions is several devices.
+    rows.dedup();
+    Gathered::of(Section::Input(rows))
+}
+
+fn input_device(entry: &Entry) -> Option<Input> {
+    let number = |name: &str| entry.number(name).and_then(|number| u16::try_from(number).ok());
+    let first = entry.number("PrimaryUsagePage").zip(entry.number("PrimaryUsage"));
+    let all = entry.properties.list("DeviceUsagePairs").iter().filter_map(|pair| {
+        let of = |name: &str| number_of(pair.get(name)?);
+        of("DeviceUsagePage").zip(of("DeviceUsage"))
+    });
+    let kind = first
+        .into_iter()
+        .chain(all)
+        .find_map(|told| USES.iter().find(|(known, _)| *known == told).map(|(_, kind)| *kind))?;
+    let id = number("VendorID").zip(number("ProductID")).filter(|id| *id != (0, 0));
+    Some(Input {
+        name: entry.text("Product")?,
+        kind: Some(kind.to_owned()),
+        bus: entry.text("Transport").map(|word| word.to_lowercase()),
+        id: id.map(|(maker, product)| format!("{maker:04x}:{product:04x}")),
+    })
+}
 
 fn gather(host: &Host) -> Gathered {
     let on_usb = match usb_entries(host) {

@@ -31,8 +31,8 @@ pub const MACOS: Source = Source {
 };
 
 fn gather(host: &Host) -> Gathered {
-    let noted = match host.property_list(NOTED) {
-        Ok(noted) => noted,
+    let told = match host.property_list(NOTED) {
+        Ok(told) => told,
         Err(error) => return Gathered::absent(error.into()),
     };
     let profile = host.property_list(BY_PROFILE).unwrap_or(Value::Other);
@@ -43,18 +43,18 @@ fn gather(host: &Host) -> Gathered {
         }
         Value::Other
     });
-    let flag = |name: &str| profile.flag(name).or_else(|| noted.flag(name));
+    let flag = |name: &str| profile.flag(name).or_else(|| told.flag(name));
     let automatic = match flag("AutomaticCheckEnabled") {
         Some(false) => Some(false),
         _ => flag("AutomaticallyInstallMacOSUpdates"),
     };
-    let waiting = noted.list("RecommendedUpdates");
+    let waiting = told.list("RecommendedUpdates");
     let mut pending: Vec<PendingUpdate> =
         waiting.iter().take(UPDATES_LIMIT).filter_map(update).collect();
     order::sort(&mut pending, |a, b| (&a.name, &a.available).cmp(&(&b.name, &b.available)));
     pending.dedup();
     // A service that never looked knows of none.
-    let looked = checked_at(&noted).is_some() || !pending.is_empty();
+    let looked = checked_at(&told).is_some() || !pending.is_empty();
     let update = Update {
         manager: "softwareupdate".to_owned(),
         automatic,
