@@ -109,8 +109,8 @@ fn twisted(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn files_below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_symlink() {
             continue;
         }

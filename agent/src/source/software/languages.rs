@@ -141,36 +141,43 @@ fn npm(host: &Host) -> Gathered {
         folders.push("/opt/homebrew/lib/node_modules");
     }
     for folder in folders {
-        let mut entries = Vec::new();
-        for name in host.list(folder).unwrap_or_default() {
-            if name.starts_with('.') {
-                continue;
-            }
-            if name.starts_with('@') {
-                let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
-                entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
-            } else {
-                entries.push(name);
-            }
-        }
-        for entry in entries {
-            // Makers of packages put these there; no link is followed.
-            let path = format!("{entry}/package.json");
-            let Ok(text) = host.read_text_below(folder, &path) else { continue };
-            match serde_json::from_str::<Value>(&text) {
-                Ok(package) => {
-                    let name = json_text(&package, &["name"]).unwrap_or(&entry);
-                    let version = json_text(&package, &["version"]);
-                    rows.extend(version.and_then(|version| row("npm", name, version)));
-                }
-                Err(error) => notes.push(
-                    Note::new(NoteKind::Failed)
-                        .with_detail(format!("{folder}/{path} could not be understood: {error}")),
-                ),
-            }
-        }
+        npm_in(host, folder, &mut rows, &mut notes);
     }
     finish(rows, notes)
+}
+
+/// Packages in a folder `node_modules`, those of a maker one folder further down.
+pub(super) fn npm_in(host: &Host, folder: &str, rows: &mut Vec<Software>, notes: &mut Vec<Note>) {
+    let mut entries = Vec::new();
+    for name in host.list(folder).unwrap_or_default() {
+        if name.starts_with('.') {
+            continue;
+        }
+        if name.starts_with('@') {
+            let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
+            entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            entries.push(name);
+        }
+    }
+    for entry in entries {
+        // Makers of packages put these there; no link is followed.
+        let path = format!("{entry}/package.json");
+        let Ok(text) = host.read_text_below(folder, &path) else { continue };
+        match serde_json::from_str::<Value>(&text) {
+            Ok(package) => {
+                let name = json_text(&package, &["name"]).unwrap_or(&entry);
+                let version = json_text(&package, &["version"]);
+                if let Some(row) = version.and_then(|version| row("npm", name, version)) {
+                    keep(rows, row);
+                }
+            }
+            Err(error) => notes.push(
+                Note::new(NoteKind::Failed)
+                    .with_detail(format!("{folder}/{path} could not be understood: {error}")),
+            ),
+        }
+    }
 }
 
 fn gem(host: &Host) -> Gathered {
