@@ -223,6 +223,7 @@ pub const SOURCES: &[Source] = &[
     printer::WINDOWS,
     certificate::SOURCE,
     certificate::WINDOWS,
+    certificate::MACOS,
     guest::CONTAINER,
     guest::VIRTUAL_MACHINE,
     known::DATABASE,
