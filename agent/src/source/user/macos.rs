@@ -1,5 +1,6 @@
 //! Accounts and groups of a Mac, from its own directory: one property list for each. They hold
-//! digests of passwords too, which are never looked at.
+//! digests of passwords too, which are never looked at. Newer systems keep these files even from
+//! root unless somebody gave the agent full disk access; then the directory is asked by its program.
 
 use rollcall_shared::section::user::{Account, AccountKind, Group};
 use rollcall_shared::section::{Section, Users};
@@ -9,7 +10,7 @@ use crate::host::{Host, HostError};
 use crate::order;
 use crate::plist::Value;
 use crate::source::text::{clip, has_ending, some};
-use crate::source::{Gathered, Platform, Privilege, Source};
+use crate::source::{Gathered, Platform, Privilege, Program, Source};
 
 const FOLDER: &str = "/private/var/db/dslocal/nodes/Default";
 const ADMINISTRATORS: &str = "admin";
@@ -17,14 +18,45 @@ const ADMINISTRATORS: &str = "admin";
 const FIRST_OF_PEOPLE: i64 = 500;
 const RECORDS_LIMIT: usize = 20_000;
 
+/// The directory's own program, which everybody may ask.
+const DIRECTORY: Program = Program {
+    path: "/usr/bin/dscl",
+    why: "accounts and groups, where the system keeps their files from the agent",
+};
+/// What it is asked for; nothing that has to do with passwords but whether there is one.
+const OF_USERS: &[&str] = &[
+    "-plist",
+    ".",
+    "-readall",
+    "/Users",
+    "RecordName",
+    "UniqueID",
+    "GeneratedUID",
+    "RealName",
+    "UserShell",
+    "AuthenticationAuthority",
+    "OriginalNodeName",
+    "IsHidden",
+];
+const OF_GROUPS: &[&str] = &[
+    "-plist",
+    ".",
+    "-readall",
+    "/Groups",
+    "RecordName",
+    "PrimaryGroupID",
+    "GroupMembership",
+    "GroupMembers",
+];
+
 /// The declaration.
 pub const MACOS: Source = Source {
     name: "directory_records",
     section: "user",
-    about: "Accounts and groups from /private/var/db/dslocal; those that the system made for its own services, with names that begin with _, are left out",
+    about: "Accounts and groups from /private/var/db/dslocal, or else from dscl; those that the system made for its own services, with names that begin with _, are left out",
     platforms: &[Platform::Macos],
     privilege: Privilege::Administrator,
-    programs: &[],
+    programs: &[DIRECTORY],
     gather,
 };
 
@@ -49,12 +81,12 @@ struct Record {
 }
 
 fn gather(host: &Host) -> Gathered {
-    let (users, note) = match records(host, "users") {
+    let (users, note) = match records(host, "users", OF_USERS) {
         Ok(found) => found,
         Err(error) => return Gathered::absent(error.into()),
     };
     let mut notes: Vec<Note> = note.into_iter().collect();
-    let groups = match records(host, "groups") {
+    let groups = match records(host, "groups", OF_GROUPS) {
         Ok((groups, note)) => {
             notes.extend(note);
             groups
@@ -84,7 +116,26 @@ fn is_of_system(record: &Record) -> bool {
     record.name.starts_with('_')
 }
 
-fn records(host: &Host, kind: &str) -> Result<(Vec<Record>, Option<Note>), HostError> {
+/// All records of a kind, from their files or else from the program.
+fn records(
+    host: &Host,
+    kind: &str,
+    question: &[&str],
+) -> Result<(Vec<Record>, Option<Note>), HostError> {
+    let denied = match files(host, kind) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let told = host.run(DIRECTORY.path, question).ok();
+    match told.as_deref().and_then(Value::read) {
+        Some(Value::List(records)) => {
+            Ok((records.iter().filter_map(record).take(RECORDS_LIMIT).collect(), None))
+        }
+        _ => Err(denied),
+    }
+}
+
+fn files(host: &Host, kind: &str) -> Result<(Vec<Record>, Option<Note>), HostError> {
     let folder = format!("{FOLDER}/{kind}");
     let (mut found, mut unread) = (Vec::new(), 0_usize);
     for name in host.list(&folder)?.iter().filter(|name| has_ending(name, "plist")) {
@@ -103,27 +154,37 @@ fn records(host: &Host, kind: &str) -> Result<(Vec<Record>, Option<Note>), HostE
     Ok((found, note))
 }
 
-/// Every property is a list, mostly of one value.
+/// Every property is a list, mostly of one value. In files they have other names than the program
+/// gives them.
 fn record(list: &Value) -> Option<Record> {
-    let texts = |name: &str| -> Vec<String> {
-        list.texts(name).iter().map(|text| clip(text.as_bytes())).collect()
+    let values = |names: [&str; 2]| {
+        let told = |name: &str| list.list(name);
+        let own = told(names[0]);
+        if own.is_empty() { told(&format!("dsAttrTypeStandard:{}", names[1])) } else { own }
     };
-    let first = |name: &str| {
-        list.list(name).first().and_then(Value::as_text).and_then(|text| some(text.as_bytes()))
+    let texts = |names: [&str; 2]| -> Vec<String> {
+        let texts = values(names).iter().filter_map(Value::as_text);
+        texts.map(|text| clip(text.as_bytes())).collect()
     };
+    let first = |names: [&str; 2]| {
+        values(names).first().and_then(Value::as_text).and_then(|text| some(text.as_bytes()))
+    };
+    let hidden = first(["IsHidden", "IsHidden"]).or_else(|| {
+        let native = list.list("dsAttrTypeNative:IsHidden").first()?.as_text()?;
+        Some(native.to_owned())
+    });
     Some(Record {
-        name: first("name")?,
-        id: first("uid").or_else(|| first("gid"))?,
-        everywhere: first("generateduid"),
-        full_name: first("realname"),
-        shell: first("shell"),
-        hidden: first("IsHidden")
-            .is_some_and(|word| word == "1" || word.eq_ignore_ascii_case("yes")),
-        password: first("passwd"),
-        authorities: texts("authentication_authority"),
-        origin: first("OriginalNodeName").or_else(|| first("dsAttrTypeStandard:OriginalNodeName")),
-        members: texts("users"),
-        member_ids: texts("groupmembers"),
+        name: first(["name", "RecordName"])?,
+        id: first(["uid", "UniqueID"]).or_else(|| first(["gid", "PrimaryGroupID"]))?,
+        everywhere: first(["generateduid", "GeneratedUID"]),
+        full_name: first(["realname", "RealName"]),
+        shell: first(["shell", "UserShell"]),
+        hidden: hidden.is_some_and(|word| word == "1" || word.eq_ignore_ascii_case("yes")),
+        password: first(["passwd", "Password"]),
+        authorities: texts(["authentication_authority", "AuthenticationAuthority"]),
+        origin: first(["OriginalNodeName", "OriginalNodeName"]),
+        members: texts(["users", "GroupMembership"]),
+        member_ids: texts(["groupmembers", "GroupMembers"]),
     })
 }
 
