@@ -215,6 +215,7 @@ pub const SOURCES: &[Source] = &[
     bus::PCI_MACOS,
     bus::USB_MACOS,
     peripheral::AUDIO,
+    peripheral::AUDIO_MACOS,
     peripheral::CAMERA,
     peripheral::CAMERA_MACOS,
     peripheral::INPUT,

@@ -82,3 +82,44 @@ fn charge(entry: &Entry) -> Option<BatteryCharge> {
         charging: entry.properties.flag("IsCharging") == Some(true),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plist::Value;
+
+    fn entry(keys: &str) -> Entry {
+        let text = format!("<plist><dict>{keys}</dict></plist>");
+        Entry::read_all(Value::read(text.as_bytes()).unwrap()).remove(0)
+    }
+
+    const CELLS: &str = "<key>CellVoltage</key><array><integer>4000</integer>\
+        <integer>4001</integer><integer>4002</integer></array>";
+
+    #[test]
+    fn newer_systems_keep_numbers_one_level_deeper() {
+        let found = battery(&entry(&format!(
+            "<key>BatteryInstalled</key><true/><key>MaxCapacity</key><integer>100</integer>\
+             <key>BatteryData</key><dict>{CELLS}<key>DesignCapacity</key><integer>6000</integer>\
+             <key>NominalChargeCapacity</key><integer>5000</integer><key>CycleCount</key>\
+             <integer>12</integer></dict>"
+        )))
+        .unwrap();
+        assert_eq!(found.design_capacity_mwh, Some(68_400));
+        assert_eq!(found.full_capacity_mwh, Some(57_000));
+        assert_eq!(found.cycles, Some(12));
+    }
+
+    #[test]
+    fn percent_is_no_capacity_and_an_empty_bay_no_battery() {
+        let percent = "<key>BatteryInstalled</key><true/><key>MaxCapacity</key>\
+            <integer>100</integer><key>CurrentCapacity</key><integer>40</integer>";
+        let found =
+            battery(&entry(&format!("{percent}<key>BatteryData</key><dict>{CELLS}</dict>")));
+        assert_eq!(found.unwrap().full_capacity_mwh, None);
+        assert_eq!(charge(&entry(percent)).unwrap().percent, 40);
+        let nothing = percent.replace("<true/>", "<false/>").replace("100", "0");
+        assert!(battery(&entry(&nothing)).is_none() && charge(&entry(&nothing)).is_none());
+        assert!(charge(&entry(&percent.replace("100", "0"))).is_none(), "nothing is divided by 0");
+    }
+}

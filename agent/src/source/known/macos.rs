@@ -5,6 +5,7 @@ use rollcall_shared::section::{Product, Section};
 use super::found;
 use crate::host::Host;
 use crate::order;
+use crate::source::processes::Processes;
 use crate::source::service::{daemons, is_switched_on, starts_with_computer};
 use crate::source::text::{has_ending, matches_pattern, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
@@ -14,6 +15,8 @@ struct Known {
     name: &'static str,
     /// Where it lies; `*` stands for anything in one name. What ends in `.app` tells its version.
     places: &'static [&'static str],
+    /// Names of what runs of it, where they are known.
+    processes: &'static [&'static str],
     /// Its formulae of Homebrew; `*` stands for anything.
     formulae: &'static [&'static str],
     /// Files of its services in /Library/LaunchDaemons; `*` stands for anything.
@@ -23,46 +26,77 @@ struct Known {
 const DATABASES: &[Known] = &[
     Known {
         name: "CouchDB",
+        processes: &[],
         places: &["/Applications/Apache CouchDB.app"],
         formulae: &["couchdb"],
         daemons: &["*couchdb*"],
     },
     Known {
         name: "Elasticsearch",
+        processes: &[],
         places: &[],
         formulae: &["elasticsearch*"],
         daemons: &["*elasticsearch*"],
     },
     Known {
         name: "FileMaker Server",
+        processes: &[],
         places: &["/Library/FileMaker Server"],
         formulae: &[],
         daemons: &["com.filemaker.fms*"],
     },
-    Known { name: "InfluxDB", places: &[], formulae: &["influxdb*"], daemons: &["*influxdb*"] },
-    Known { name: "MariaDB", places: &[], formulae: &["mariadb*"], daemons: &["*mariadb*"] },
-    Known { name: "Memcached", places: &[], formulae: &["memcached"], daemons: &["*memcached*"] },
+    Known {
+        name: "InfluxDB",
+        processes: &["influxd"],
+        places: &[],
+        formulae: &["influxdb*"],
+        daemons: &["*influxdb*"],
+    },
+    Known {
+        name: "MariaDB",
+        processes: &["mariadbd"],
+        places: &[],
+        formulae: &["mariadb*"],
+        daemons: &["*mariadb*"],
+    },
+    Known {
+        name: "Memcached",
+        processes: &["memcached"],
+        places: &[],
+        formulae: &["memcached"],
+        daemons: &["*memcached*"],
+    },
     Known {
         name: "MongoDB",
+        processes: &["mongod"],
         places: &["/Applications/MongoDB.app"],
         formulae: &["mongodb-community*"],
         daemons: &["*mongodb*"],
     },
     Known {
         name: "MySQL",
+        processes: &["mysqld"],
         places: &["/usr/local/mysql"],
         formulae: &["mysql", "mysql@*"],
         daemons: &["com.oracle.oss.mysql.mysqld.plist", "homebrew.mxcl.mysql*"],
     },
-    Known { name: "Neo4j", places: &[], formulae: &["neo4j"], daemons: &["*neo4j*"] },
+    Known {
+        name: "Neo4j",
+        processes: &[],
+        places: &[],
+        formulae: &["neo4j"],
+        daemons: &["*neo4j*"],
+    },
     Known {
         name: "PostgreSQL",
+        processes: &["postgres"],
         places: &["/Applications/Postgres.app", "/Library/PostgreSQL/*"],
         formulae: &["postgresql", "postgresql@*"],
         daemons: &["*postgresql*"],
     },
     Known {
         name: "Redis",
+        processes: &["redis-server", "valkey-server"],
         places: &[],
         formulae: &["redis", "redis@*", "valkey"],
         daemons: &["*redis*", "*valkey*"],
@@ -72,72 +106,84 @@ const DATABASES: &[Known] = &[
 const REMOTE_ACCESS: &[Known] = &[
     Known {
         name: "AnyDesk",
+        processes: &["AnyDesk"],
         places: &["/Applications/AnyDesk.app"],
         formulae: &[],
         daemons: &["com.philandro.anydesk*"],
     },
     Known {
         name: "Chrome Remote Desktop",
+        processes: &[],
         places: &["/Library/PrivilegedHelperTools/ChromeRemoteDesktopHost.app"],
         formulae: &[],
         daemons: &["org.chromium.chromoting*"],
     },
     Known {
         name: "DWService",
+        processes: &[],
         places: &["/Library/DWAgent"],
         formulae: &[],
         daemons: &["net.dwservice.agent*"],
     },
     Known {
         name: "GoToMyPC",
+        processes: &[],
         places: &["/Applications/GoToMyPC.app"],
         formulae: &[],
         daemons: &[],
     },
     Known {
         name: "Jump Desktop Connect",
+        processes: &[],
         places: &["/Applications/Jump Desktop Connect.app"],
         formulae: &[],
         daemons: &["com.p5sys.jump.connect*"],
     },
     Known {
         name: "LogMeIn",
+        processes: &[],
         places: &["/Library/Application Support/LogMeIn", "/Applications/LogMeIn Client.app"],
         formulae: &[],
         daemons: &["com.logmein.*"],
     },
     Known {
         name: "MeshCentral",
+        processes: &["meshagent"],
         places: &["/usr/local/mesh_services/meshagent"],
         formulae: &[],
         daemons: &["meshagent*"],
     },
     Known {
         name: "NoMachine",
+        processes: &["nxserver.bin"],
         places: &["/Applications/NoMachine.app"],
         formulae: &[],
         daemons: &["com.nomachine.*"],
     },
     Known {
         name: "Parsec",
+        processes: &[],
         places: &["/Applications/Parsec.app"],
         formulae: &[],
         daemons: &["tv.parsec.*"],
     },
     Known {
         name: "RealVNC",
+        processes: &["vncserver"],
         places: &["/Applications/RealVNC/VNC Server.app", "/Library/vnc/vncserver"],
         formulae: &[],
         daemons: &["com.realvnc.vncserver*"],
     },
     Known {
         name: "RustDesk",
+        processes: &["RustDesk", "rustdesk"],
         places: &["/Applications/RustDesk.app"],
         formulae: &[],
         daemons: &["com.carriez.RustDesk_service.plist"],
     },
     Known {
         name: "ScreenConnect",
+        processes: &[],
         places: &[
             "/Applications/connectwisecontrol-*",
             "/opt/connectwisecontrol-*",
@@ -148,18 +194,21 @@ const REMOTE_ACCESS: &[Known] = &[
     },
     Known {
         name: "Splashtop",
+        processes: &[],
         places: &["/Applications/Splashtop Streamer.app"],
         formulae: &[],
         daemons: &["com.splashtop.*"],
     },
     Known {
         name: "TeamViewer",
+        processes: &["TeamViewer_Service"],
         places: &["/Applications/TeamViewer.app", "/Applications/TeamViewerHost.app"],
         formulae: &[],
         daemons: &["com.teamviewer.*"],
     },
     Known {
         name: "Zoho Assist",
+        processes: &[],
         places: &["/Applications/ZohoAssist.app", "/Library/Application Support/ZohoAssist"],
         formulae: &[],
         daemons: &["com.zoho.assist*"],
@@ -232,13 +281,16 @@ fn own(name: &str, on: bool) -> Product {
 
 fn find(host: &Host, table: &[Known]) -> Vec<Product> {
     let daemons = daemons(host);
+    let processes = Processes::of(host);
     let mut rows = Vec::new();
     for known in table {
         let file = daemons
             .iter()
             .find(|file| known.daemons.iter().any(|form| matches_pattern(form, file)));
         let automatic = file.and_then(|file| starts_with_computer(host, file));
-        let product = Product { name: known.name.to_owned(), automatic, ..Product::default() };
+        let running = processes.run(known.processes).filter(|_| !known.processes.is_empty());
+        let name = known.name.to_owned();
+        let product = Product { name, automatic, running, ..Product::default() };
         if let Some(path) = known.places.iter().find_map(|place| found(host, place)) {
             let version = version_of(host, &path);
             rows.push(Product { path: Some(path), version, ..product.clone() });

@@ -1,6 +1,6 @@
-//! Cameras, keyboards and pointers of a Mac, from the I/O registry.
+//! Sound, cameras, keyboards and pointers of a Mac, from the I/O registry.
 
-use rollcall_shared::section::{Camera, Input, Section};
+use rollcall_shared::section::{Audio, Camera, Input, Section};
 
 use crate::host::Host;
 use crate::io_registry::{Entry, number_of};
@@ -8,6 +8,8 @@ use crate::order;
 use crate::source::bus::{usb_classes, usb_entries, usb_id, usb_name};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
+/// The class of USB devices that give or take sound.
+const SOUND: &str = "01";
 /// The class of USB devices that give moving pictures.
 const VIDEO: &str = "0e";
 /// Drivers of cameras that are part of the computer and not on its USB.
@@ -22,6 +24,17 @@ pub const CAMERA_MACOS: Source = Source {
     privilege: Privilege::User,
     programs: &[],
     gather,
+};
+
+/// Sound cards.
+pub const AUDIO_MACOS: Source = Source {
+    name: "mac_audio",
+    section: "audio",
+    about: "Sound devices in the I/O registry: with a driver of the kernel (IOAudioDevice), and those on the USB; the sound of Apple's own chips is not told",
+    platforms: &[Platform::Macos],
+    privilege: Privilege::User,
+    programs: &[],
+    gather: audio,
 };
 
 /// Keyboards and pointers.
@@ -76,6 +89,30 @@ fn input_device(entry: &Entry) -> Option<Input> {
         bus: entry.text("Transport").map(|word| word.to_lowercase()),
         id: id.map(|(maker, product)| format!("{maker:04x}:{product:04x}")),
     })
+}
+
+fn audio(host: &Host) -> Gathered {
+    let by_driver = match host.io_registry("IOAudioDevice", 0) {
+        Ok(found) => found,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let on_usb = match usb_entries(host) {
+        Ok(found) => found,
+        Err(error) => return Gathered::absent(error.into()),
+    };
+    let of_kernel = by_driver.iter().filter_map(|entry| {
+        let name = entry.text("IOAudioDeviceName").or_else(|| entry.name())?;
+        Some(Audio { name, driver: entry.text("CFBundleIdentifier"), ..Audio::default() })
+    });
+    let of_usb = on_usb.iter().filter(|entry| usb_classes(entry).contains(SOUND));
+    let mut rows: Vec<Audio> = of_kernel
+        .chain(of_usb.filter_map(|entry| {
+            Some(Audio { name: usb_name(entry)?, id: usb_id(entry), ..Audio::default() })
+        }))
+        .collect();
+    order::sort(&mut rows, Ord::cmp);
+    rows.dedup();
+    Gathered::of(Section::Audio(rows))
 }
 
 fn gather(host: &Host) -> Gathered {

@@ -9,7 +9,7 @@ use crate::order;
 mod macos;
 pub mod parse;
 
-pub use macos::{CAMERA_MACOS, INPUT_MACOS};
+pub use macos::{AUDIO_MACOS, CAMERA_MACOS, INPUT_MACOS};
 
 /// Sound cards.
 pub const AUDIO: Source = Source {

@@ -8,6 +8,7 @@ use super::linux::{ssh, sudoers};
 use crate::host::{Host, HostError};
 use crate::io_registry::Entry;
 use crate::plist::Value;
+use crate::source::processes::Processes;
 use crate::source::service::is_switched_on;
 use crate::source::text::has_ending;
 use crate::source::{Gathered, Platform, Privilege, Program, Source};
@@ -46,6 +47,15 @@ const X_PROTECT: &[&str] = &[
     "/private/var/protected/xprotect/XProtect.bundle",
     "/Library/Apple/System/Library/CoreServices/XProtect.bundle",
     "/System/Library/CoreServices/XProtect.bundle",
+];
+
+/// Names of what runs of products, as far as they are known: one that is seen is on.
+const PROCESSES: &[(&str, &[&str])] = &[
+    ("CrowdStrike Falcon", &["com.crowdstrike.falcon.Agent"]),
+    ("Malwarebytes", &["RTProtectionDaemon"]),
+    ("Microsoft Defender", &["wdavdaemon", "wdavdaemon_enterprise"]),
+    ("SentinelOne", &["sentineld"]),
+    ("Wazuh", &["wazuh-agentd"]),
 ];
 
 /// Products against malware and where each lies. What ends in `.app` tells its version.
@@ -206,10 +216,13 @@ fn malware_protection(host: &Host) -> Vec<Protection> {
     if let Some(list) = X_PROTECT.iter().find_map(|path| bundle(path)) {
         found.push(named("XProtect", version(list), None));
     }
+    let processes = Processes::of(host);
     for (name, places) in PRODUCTS {
         let Some(place) = places.iter().find(|place| host.exists(place)) else { continue };
         let version = if has_ending(place, "app") { bundle(place).and_then(version) } else { None };
-        found.push(named(name, version, None));
+        let names = PROCESSES.iter().find(|(product, _)| product == name).map(|(_, names)| *names);
+        let on = names.and_then(|names| processes.run(names)).filter(|runs| *runs);
+        found.push(named(name, version, on));
     }
     found
 }
