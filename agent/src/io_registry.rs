@@ -1,8 +1,12 @@
 //! The I/O registry of macOS as plain data: what the kernel knows of every device, as entries with
 //! properties and, below each, the entries that drive it or hang on it.
 //!
-//! On macOS the kernel is asked; in a folder of captures it is what `ioreg -a -r -c CLASS` writes,
-//! so everything that gives the properties a meaning is tested on every system.
+//! On macOS the kernel is asked; in a folder of captures it is what programs write there, so that
+//! everything that gives the properties a meaning is tested on every system: `ioreg/CLASS.plist` of
+//! `ioreg -a -r -c CLASS`, and for a place of the firmware's device tree `ioreg/IODeviceTree-PLACE.plist`
+//! of `ioreg -a -d 1 -p IODeviceTree -r -n PLACE`, with `-` for each slash in it.
+
+use std::collections::BTreeSet;
 
 use crate::plist::Value;
 use crate::source::text::{clip, some};
@@ -14,6 +18,8 @@ pub(crate) mod live;
 const CLASS: &str = "IOObjectClass";
 const NAME: &str = "IORegistryEntryName";
 const CHILDREN: &str = "IORegistryEntryChildren";
+/// Tells one entry from all others as long as the system runs.
+const ID: &str = "IORegistryEntryID";
 /// Entries of one answer that are looked at.
 const ENTRIES_LIMIT: usize = 10_000;
 
@@ -72,6 +78,18 @@ impl Entry {
         number_of(self.properties.get(name)?)
     }
 
+    /// The entries of a captured list, and those below them that are of a class of one of them: the
+    /// program shows a hub once, and what hangs on it only below it.
+    pub(crate) fn with_nested(entries: Vec<Self>) -> Vec<Self> {
+        let classes: BTreeSet<String> = entries.iter().filter_map(Self::class).collect();
+        let is_wanted = |one: &&Self| one.class().is_some_and(|class| classes.contains(&class));
+        let nested = entries.iter().flat_map(|entry| entry.walk().into_iter().skip(1));
+        let nested: Vec<Self> = nested.filter(is_wanted).cloned().collect();
+        let mut seen = BTreeSet::new();
+        let all = entries.into_iter().chain(nested);
+        all.filter(|entry| entry.number(ID).is_none_or(|id| seen.insert(id))).collect()
+    }
+
     /// This entry and all below it, each before those below it.
     pub fn walk(&self) -> Vec<&Self> {
         let mut found = vec![self];
@@ -125,6 +143,23 @@ mod tests {
         assert_eq!(entries[0].number("reg"), Some(256));
         let names: Vec<_> = entries[0].walk().into_iter().filter_map(Entry::name).collect();
         assert_eq!(names, ["disk0s1"]);
+    }
+
+    #[test]
+    fn what_hangs_on_others_of_its_class_is_found() {
+        let hub = |id: u8, below: &str| {
+            format!(
+                "<dict><key>IOObjectClass</key><string>Device</string><key>IORegistryEntryID</key>\
+                 <integer>{id}</integer><key>IORegistryEntryChildren</key><array>{below}</array></dict>"
+            )
+        };
+        let port = |below: &str| {
+            format!("<dict><key>IORegistryEntryChildren</key><array>{below}</array></dict>")
+        };
+        let text = format!("<array>{}{}</array>", hub(1, &port(&hub(2, ""))), hub(2, ""));
+        let entries = Entry::read_all(Value::read(text.as_bytes()).unwrap());
+        let ids: Vec<_> = Entry::with_nested(entries).iter().map(|one| one.number(ID)).collect();
+        assert_eq!(ids, [Some(1), Some(2)]);
     }
 
     proptest! {

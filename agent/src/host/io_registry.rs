@@ -21,7 +21,7 @@ impl Host {
             #[cfg(not(target_os = "macos"))]
             return Err(HostError::NotFound { path: format!("the I/O registry ({class})") });
         }
-        let found = self.captured_entries(class)?;
+        let found = Entry::with_nested(self.captured_entries(class)?);
         Ok(found.into_iter().map(|entry| cut(entry, levels)).collect())
     }
 
@@ -46,6 +46,8 @@ impl Host {
             return Err(HostError::NotFound { path });
         }
         match self.read(&path) {
+            // Where there is no such device, the program writes nothing.
+            Ok(bytes) if bytes.trim_ascii().is_empty() => Ok(Vec::new()),
             Ok(bytes) => match Value::read(&bytes) {
                 Some(list) => Ok(Entry::read_all(list)),
                 None => Err(HostError::Failed { path, why: "it is damaged".to_owned() }),

@@ -72,7 +72,8 @@ fn gather(host: &Host) -> Gathered {
 /// What a person would call one. The system makes others for itself, which come and go; of those
 /// only such with addresses of their own are told, which are tunnels.
 fn interface(name: &str, told: &Told, known: Option<&Value>) -> Option<Interface> {
-    let hidden = known.and_then(|known| known.flag("HiddenInterface")) == Some(true);
+    let is_set = |name: &str| known.and_then(|known| known.flag(name)) == Some(true);
+    let hidden = is_set("HiddenInterface") || is_set("HiddenConfiguration");
     let beyond = |address: &&String| !address.starts_with("fe80:");
     let is_told = known.is_some() || told.addresses.iter().any(|address| beyond(&address));
     if hidden || !is_told {

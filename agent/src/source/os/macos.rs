@@ -11,6 +11,8 @@ use crate::source::system::model_identifier;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const VERSION: &str = "/System/Library/CoreServices/SystemVersion.plist";
+/// What came beside the system since then.
+const RESPONSE: &str = "/System/Cryptexes/OS/System/Library/CoreServices/SystemVersion.plist";
 /// What holds before anybody signs in.
 const LANGUAGE: &str = "/Library/Preferences/.GlobalPreferences.plist";
 /// Written by the set-up assistant when it is done.
@@ -37,9 +39,16 @@ fn gather(host: &Host) -> Gathered {
         return Gathered::absent(Note::new(NoteKind::Failed).with_detail(why));
     };
     release.model = model_identifier(host);
+    // A rapid response to a danger comes beside the system, whose version and build stay.
+    let response = host.property_list(RESPONSE).ok();
+    let response =
+        response.filter(|list| list.text("ProductVersion").as_ref() == Some(&release.version));
+    let letter = response.and_then(|list| list.text("ProductVersionExtra"));
+    let letter = letter.map(|letter| format!(" {letter}")).unwrap_or_default();
+    let name = format!("{name} {}{letter}", release.version);
     Gathered::of(Section::Os(Os {
         family: OsFamily::Macos,
-        name: format!("{name} {}", release.version),
+        name,
         architecture: std::env::consts::ARCH.to_owned(),
         installed_at: host.info(SET_UP).ok().map(|info| info.modified_at).filter(|at| at.0 > 0),
         kernel: kernel(host),

@@ -104,9 +104,9 @@ fn audio(host: &Host) -> Gathered {
         let name = entry.text("IOAudioDeviceName").or_else(|| entry.name())?;
         Some(Audio { name, driver: entry.text("CFBundleIdentifier"), ..Audio::default() })
     });
-    let of_usb = on_usb.iter().filter(|entry| usb_classes(entry).contains(SOUND));
+    let sounding = on_usb.iter().filter(|entry| usb_classes(entry).contains(SOUND));
     let mut rows: Vec<Audio> = of_kernel
-        .chain(of_usb.filter_map(|entry| {
+        .chain(sounding.filter_map(|entry| {
             Some(Audio { name: usb_name(entry)?, id: usb_id(entry), ..Audio::default() })
         }))
         .collect();

@@ -1,6 +1,6 @@
 //! What a Mac says of itself, and its names from the system's configuration.
 
-use rollcall_shared::section::system::{Board, Chassis};
+use rollcall_shared::section::system::{Board, Chassis, Virtualization, VirtualizationRole};
 use rollcall_shared::section::{Section, System};
 
 use super::guest::{Evidence, virtualization};
@@ -8,6 +8,7 @@ use super::parse;
 use crate::host::Host;
 use crate::io_registry::Entry;
 use crate::plist::Value;
+use crate::source::bus::pci_id;
 use crate::source::text::some;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
@@ -35,7 +36,17 @@ fn gather(host: &Host) -> Gathered {
     let mut system = match host.io_registry(PLATFORM, 0) {
         Ok(found) => {
             let product = host.device_tree("product").ok();
-            found.first().map(|expert| system(expert, product.as_ref())).unwrap_or_default()
+            let mut told =
+                found.first().map(|expert| system(expert, product.as_ref())).unwrap_or_default();
+            if told.virtualization.is_none()
+                && let Some(kind) =
+                    host.io_registry("IOPCIDevice", 0).ok().as_deref().and_then(made_up)
+            {
+                let role = Some(VirtualizationRole::VirtualMachine);
+                told.virtualization = Some(Virtualization { kind: kind.to_owned(), role });
+                told.chassis = Some(Chassis::VirtualMachine);
+            }
+            told
         }
         Err(error) => {
             notes.push(error.into());
@@ -87,6 +98,26 @@ fn system(expert: &Entry, product: Option<&Entry>) -> System {
     }
 }
 
+/// Makers of devices that no real computer has. Some hypervisors let their guests look like a Mac.
+const MADE_UP: &[(&str, &str)] = &[
+    ("1234", "kvm"),
+    ("15ad", "vmware"),
+    ("1ab8", "parallels"),
+    ("1af4", "kvm"),
+    ("1b36", "kvm"),
+    ("80ee", "virtualbox"),
+];
+
+/// The hypervisor whose devices these are.
+fn made_up(devices: &[Entry]) -> Option<&'static str> {
+    let makers: Vec<String> =
+        devices.iter().filter_map(|device| pci_id(device, "vendor-id")).collect();
+    // Some use devices of others besides their own.
+    let own = |kind: &&(&str, &str)| makers.iter().any(|maker| maker == kind.0);
+    let found = MADE_UP.iter().filter(own);
+    found.max_by_key(|(_, kind)| *kind != "kvm").map(|(_, kind)| *kind)
+}
+
 /// Kind of computer by the name it is sold under, or the number of its model.
 fn chassis(name: &str) -> Option<Chassis> {
     let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
@@ -134,6 +165,23 @@ mod tests {
         ] {
             assert_eq!(chassis(name), kind, "{name}");
         }
+    }
+
+    #[test]
+    fn guests_that_look_like_macs_are_told_by_their_devices() {
+        let kind = |makers: &[&str]| {
+            let text: Vec<String> = makers
+                .iter()
+                .map(|data| format!("<dict><key>vendor-id</key><data>{data}</data></dict>"))
+                .collect();
+            let list =
+                Value::read(format!("<plist><array>{}</array></plist>", text.concat()).as_bytes());
+            made_up(&Entry::read_all(list.unwrap()))
+        };
+        let (intel, virtio, virtualbox) = ("hoAAAA==", "9BoAAA==", "7oAAAA==");
+        assert_eq!(kind(&[intel]), None);
+        assert_eq!(kind(&[intel, virtio]), Some("kvm"));
+        assert_eq!(kind(&[virtio, virtualbox]), Some("virtualbox"));
     }
 
     #[test]
