@@ -66,10 +66,10 @@ fn of_mac(host: &Host) -> Option<BTreeMap<u32, String>> {
     }
     cfg_select! {
         target_os = "macos" => {
-            use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
-            let mut system = System::new().ok()?;
-            let nothing_else = ProcessRefreshKind::nothing();
-            system.refresh_processes_specifics(ProcessesToUpdate::All, true, nothing_else);
+            let mut system = sysinfo::System::new().ok()?;
+            let nothing_else = sysinfo::ProcessRefreshKind::nothing();
+            let all = sysinfo::ProcessesToUpdate::All;
+            system.refresh_processes_specifics(all, true, nothing_else);
             let name = |process: &sysinfo::Process| process.name().to_string_lossy().into_owned();
             let all = system.processes().iter();
             Some(all.map(|(id, process)| (id.as_u32(), name(process))).collect())

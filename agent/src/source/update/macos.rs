@@ -78,11 +78,13 @@ fn checked_at(noted: &Value) -> Option<Timestamp> {
 
 fn update(entry: &Value) -> Option<PendingUpdate> {
     let text = |name: &str| entry.text(name).and_then(|text| some(text.as_bytes()));
+    let name = text("Display Name").or_else(|| text("Identifier"))?;
     Some(PendingUpdate {
-        name: text("Display Name").or_else(|| text("Identifier"))?,
+        // Some bear it in their names; others mend such things too and do not say so.
+        security: name.contains("Security"),
+        name,
         installed: None,
         available: text("Display Version"),
-        security: false,
         origin: text("Identifier"),
     })
 }
