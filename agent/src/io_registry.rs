@@ -20,6 +20,8 @@ const NAME: &str = "IORegistryEntryName";
 const CHILDREN: &str = "IORegistryEntryChildren";
 /// Tells one entry from all others as long as the system runs.
 const ID: &str = "IORegistryEntryID";
+/// Levels that are kept below an entry that lies below another of its class.
+const NESTED_LEVELS: usize = 2;
 /// Entries of one answer that are looked at.
 const ENTRIES_LIMIT: usize = 10_000;
 
@@ -84,10 +86,21 @@ impl Entry {
         let classes: BTreeSet<String> = entries.iter().filter_map(Self::class).collect();
         let is_wanted = |one: &&Self| one.class().is_some_and(|class| classes.contains(&class));
         let nested = entries.iter().flat_map(|entry| entry.walk().into_iter().skip(1));
-        let nested: Vec<Self> = nested.filter(is_wanted).cloned().collect();
+        // With little below them: hubs on hubs on hubs would be copied again and again.
+        let nested: Vec<Self> =
+            nested.filter(is_wanted).map(|one| one.copied(NESTED_LEVELS)).collect();
         let mut seen = BTreeSet::new();
         let all = entries.into_iter().chain(nested);
         all.filter(|entry| entry.number(ID).is_none_or(|id| seen.insert(id))).collect()
+    }
+
+    /// The same with so many levels below it.
+    fn copied(&self, levels: usize) -> Self {
+        let below = match levels.checked_sub(1) {
+            Some(levels) => self.below.iter().map(|one| one.copied(levels)).collect(),
+            None => Vec::new(),
+        };
+        Self { properties: self.properties.clone(), below }
     }
 
     /// This entry and all below it, each before those below it.

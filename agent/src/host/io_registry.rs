@@ -14,6 +14,7 @@ impl Host {
     pub fn io_registry(&self, class: &str, levels: usize) -> Result<Vec<Entry>, HostError> {
         self.watch(Inputs::add_without_stamp);
         if self.is_live() {
+            self.meter.saw(&format!("the I/O registry, {class}"));
             #[cfg(target_os = "macos")]
             return crate::io_registry::live::of_class(class, levels, |bytes| {
                 self.count("the I/O registry", bytes)
@@ -30,6 +31,7 @@ impl Host {
         self.watch(Inputs::add_without_stamp);
         let path = format!("IODeviceTree:/{place}");
         if self.is_live() {
+            self.meter.saw(&path);
             #[cfg(target_os = "macos")]
             return crate::io_registry::live::of_path(&path, |bytes| self.count(&path, bytes));
             #[cfg(not(target_os = "macos"))]
