@@ -208,6 +208,7 @@ pub const SOURCES: &[Source] = &[
     service::WINDOWS,
     service::MACOS,
     port::SOURCE,
+    port::MACOS,
     display::SOURCE,
     display::MACOS,
     bus::PCI,
