@@ -21,7 +21,7 @@ const CHILDREN: &str = "IORegistryEntryChildren";
 /// Tells one entry from all others as long as the system runs.
 const ID: &str = "IORegistryEntryID";
 /// Levels that are kept below an entry that lies below another of its class.
-const NESTED_LEVELS: usize = 2;
+const NESTED_LEVELS: usize = 4;
 /// Entries of one answer that are looked at.
 const ENTRIES_LIMIT: usize = 10_000;
 

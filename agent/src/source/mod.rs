@@ -238,4 +238,5 @@ pub const SOURCES: &[Source] = &[
     management::WINDOWS,
     management::MACOS,
     pool::SOURCE,
+    pool::MACOS,
 ];

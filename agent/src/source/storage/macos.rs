@@ -32,17 +32,34 @@ fn gather(host: &Host) -> Gathered {
     Gathered::of(Section::Storage(rows))
 }
 
+/// Names of disks that are only files, as parts of the system and set-up programs are.
+pub(crate) fn images(host: &Host) -> Vec<String> {
+    let found = host.io_registry("IOBlockStorageDevice", LEVELS).unwrap_or_default();
+    let images = found.iter().filter(|device| is_image(device));
+    images.filter_map(|device| medium(device)?.text("BSD Name")).collect()
+}
+
+fn is_image(device: &Entry) -> bool {
+    let text = |name: &str| text_of(device.properties.get("Protocol Characteristics")?.get(name)?);
+    text("Physical Interconnect Location").as_deref() == Some("File")
+        || text("Physical Interconnect").as_deref() == Some("Virtual Interface")
+}
+
+/// What is in a device as a whole.
+fn medium(device: &Entry) -> Option<&Entry> {
+    device.walk().into_iter().skip(1).find(|entry| {
+        entry.properties.flag("Whole") == Some(true) && entry.text("BSD Name").is_some()
+    })
+}
+
 /// The disk of a device; nothing for images of disks and for slots with nothing in them.
 fn disk(device: &Entry) -> Option<Disk> {
     let text = |group: &str, name: &str| text_of(device.properties.get(group)?.get(name)?);
     let link = text("Protocol Characteristics", "Physical Interconnect");
-    let place = text("Protocol Characteristics", "Physical Interconnect Location");
-    if place.as_deref() == Some("File") || link.as_deref() == Some("Virtual Interface") {
+    if is_image(device) {
         return None;
     }
-    let media = device.walk().into_iter().skip(1).find(|entry| {
-        entry.properties.flag("Whole") == Some(true) && entry.text("BSD Name").is_some()
-    })?;
+    let media = medium(device)?;
     let of_device = |name: &str| text("Device Characteristics", name);
     let is_of = |word: &str| {
         let mut classes = [device.class(), media.class()].into_iter().flatten();

@@ -6,6 +6,7 @@ mod macos;
 pub mod parse;
 
 pub use macos::MACOS;
+pub(crate) use macos::images;
 
 cfg_select! {
     target_os = "linux" => {
