@@ -41,10 +41,20 @@ fn told_of(name: &str, sections: &[&str]) -> String {
 
 /// What the sources for Windows tell of a captured computer.
 fn told_on_windows(name: &str) -> String {
+    told_on(Platform::Windows, name)
+}
+
+/// What the sources for macOS tell of a captured computer.
+fn told_on_macos(name: &str) -> String {
+    told_on(Platform::Macos, name)
+}
+
+/// What the sources for a system tell of a captured computer.
+fn told_on(system: Platform, name: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
     let host = Host::at(root);
     let mut text = String::new();
-    for source in SOURCES.iter().filter(|one| one.platforms.contains(&Platform::Windows)) {
+    for source in SOURCES.iter().filter(|one| one.platforms.contains(&system)) {
         let gathered = (source.gather)(&host);
         let body = gathered.section.map(|section| merge::tidy(section).0);
         let json = body.and_then(|body| body.to_json().ok()).unwrap_or_default();
@@ -76,6 +86,106 @@ fn windows_10_desktop() {
     let told = told_on_windows("windows-10-desktop");
     assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");
     insta::assert_snapshot!(told);
+}
+
+/// A file with values of other types and sizes than it should have; the forms that are no text are
+/// left alone.
+fn twisted(bytes: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+    let text = text.replace("<true/>", "<string>true</string>");
+    let mut told = String::new();
+    for (place, part) in text.split("<string>").enumerate() {
+        match part.split_once("</string>").filter(|_| place % 3 == 1) {
+            Some((_, rest)) => {
+                let _ = write!(told, "<integer>-9223372036854775808</integer>{rest}");
+            }
+            None if place == 0 => told.push_str(part),
+            None => {
+                let _ = write!(told, "<string>{part}");
+            }
+        }
+    }
+    told.replace("<integer>1", "<integer>922337203685477580").into_bytes()
+}
+
+fn files_below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
+    }
+}
+
+/// Every file of a Mac in turn is cut off, empty, or holds other things than it should: nothing
+/// panics, and when it is whole again all is told as before.
+#[test]
+fn broken_files_of_a_mac_harm_nothing_else() {
+    for name in ["macbook-air-m1", "mac-mini-2018"] {
+        let root =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
+        let mut files = Vec::new();
+        files_below(&root, &mut files);
+        let copy = tempfile::tempdir().unwrap();
+        for file in &files {
+            let to = copy.path().join(file.strip_prefix(&root).unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(file, to).unwrap();
+        }
+        let host = Host::at(copy.path());
+        let sources: Vec<_> =
+            SOURCES.iter().filter(|one| one.platforms.contains(&Platform::Macos)).collect();
+        // Only who opens a file can be harmed by it.
+        let mut before = Vec::new();
+        for source in sources {
+            host.take_opened();
+            let answer = (source.gather)(&host);
+            before.push((source, answer, host.take_opened()));
+        }
+        let mut harmed = 0;
+        for file in files {
+            let path = format!("/{}", file.strip_prefix(&root).unwrap().display());
+            let to = copy.path().join(file.strip_prefix(&root).unwrap());
+            let whole = std::fs::read(&to).unwrap();
+            let half = whole.get(..whole.len() / 2).unwrap_or_default().to_vec();
+            for broken in [half, Vec::new(), twisted(&whole)] {
+                std::fs::write(&to, &broken).unwrap();
+                for (source, answer, _) in before.iter().filter(|it| it.2.contains(&path)) {
+                    harmed += usize::from((source.gather)(&host) != *answer);
+                }
+            }
+            std::fs::write(&to, &whole).unwrap();
+            for (source, answer, _) in before.iter().filter(|it| it.2.contains(&path)) {
+                assert_eq!((source.gather)(&host), *answer, "{} and {path}", source.name);
+            }
+        }
+        assert!(harmed > 50, "{name}: only {harmed} answers became others");
+    }
+}
+
+#[test]
+fn macbook_air_m1() {
+    let told = told_on_macos("macbook-air-m1");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn mac_mini_2018() {
+    let told = told_on_macos("mac-mini-2018");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn macbook_pro_2015() {
+    insta::assert_snapshot!(told_on_macos("macbook-pro-2015"));
+}
+
+#[test]
+fn mac_virtual_machine() {
+    insta::assert_snapshot!(told_on_macos("mac-virtual-machine"));
 }
 
 #[test]

@@ -4,8 +4,10 @@
 //! mounted image, or a folder of captures in a test.
 
 mod database;
+mod io_registry;
 mod kept;
 mod open;
+mod property_list;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};

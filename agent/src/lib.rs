@@ -28,6 +28,7 @@ mod guard;
 pub mod hardware_ids;
 pub mod host;
 mod inputs;
+pub mod io_registry;
 mod join_file;
 mod merge;
 pub mod now;

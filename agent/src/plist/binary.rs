@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_shared::Timestamp;
 
-use super::{DEPTH_LIMIT, Value};
+use super::{DATA_LIMIT_BYTES, DEPTH_LIMIT, Left, Value};
 
 /// 2001-01-01T00:00:00Z, from which macOS counts, in milliseconds.
 const BEGINNING_MS: i64 = 978_307_200_000;
@@ -21,7 +21,7 @@ struct Objects<'a> {
     count: u64,
 }
 
-pub(super) fn read(bytes: &[u8], left: &mut usize) -> Option<Value> {
+pub(super) fn read(bytes: &[u8], left: &mut Left) -> Option<Value> {
     let trailer = bytes.get(bytes.len().checked_sub(TRAILER_BYTES)?..)?;
     let objects = Objects {
         bytes,
@@ -39,8 +39,8 @@ fn number(bytes: &[u8]) -> Option<u64> {
 }
 
 impl Objects<'_> {
-    fn object(&self, id: u64, left: &mut usize, depth: usize) -> Option<Value> {
-        *left = left.checked_sub(1)?;
+    fn object(&self, id: u64, left: &mut Left, depth: usize) -> Option<Value> {
+        left.value()?;
         let depth = depth.checked_sub(1)?;
         if id >= self.count || self.entry == 0 || self.reference == 0 {
             return None;
@@ -75,13 +75,24 @@ impl Objects<'_> {
                 let ms = (seconds * 1000.0) as i64;
                 Value::Moment(Timestamp(BEGINNING_MS + ms))
             }
+            0x4 => {
+                let (length, from) = self.length(low, behind)?;
+                let data = self.bytes.get(from..from.checked_add(length)?)?;
+                if length > DATA_LIMIT_BYTES {
+                    return Some(Value::Other);
+                }
+                left.content(length)?;
+                Value::Bytes(data.to_vec())
+            }
             0x5 => {
                 let (length, from) = self.length(low, behind)?;
+                left.content(length)?;
                 let text = self.bytes.get(from..from.checked_add(length)?)?;
                 Value::Text(String::from_utf8_lossy(text).into_owned())
             }
             0x6 => {
                 let (length, from) = self.length(low, behind)?;
+                left.content(length.checked_mul(2)?)?;
                 let text = self.bytes.get(from..from.checked_add(length.checked_mul(2)?)?)?;
                 let units = text.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
                 Value::Text(String::from_utf16_lossy(&units.collect::<Vec<u16>>()))

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rollcall_shared::Timestamp;
 
-use super::{DEPTH_LIMIT, Value};
+use super::{DATA_LIMIT_BYTES, DEPTH_LIMIT, Left, Value};
 
-pub(super) fn read(text: &str, left: &mut usize) -> Option<Value> {
+pub(super) fn read(text: &str, left: &mut Left) -> Option<Value> {
     let mut rest = text;
     loop {
         match tag(&mut rest)? {
@@ -33,8 +35,8 @@ fn tag<'a>(rest: &mut &'a str) -> Option<&'a str> {
     }
 }
 
-fn value(name: &str, rest: &mut &str, left: &mut usize, depth: usize) -> Option<Value> {
-    *left = left.checked_sub(1)?;
+fn value(name: &str, rest: &mut &str, left: &mut Left, depth: usize) -> Option<Value> {
+    left.value()?;
     let depth = depth.checked_sub(1)?;
     Some(match name {
         "true/" => Value::Flag(true),
@@ -43,7 +45,9 @@ fn value(name: &str, rest: &mut &str, left: &mut usize, depth: usize) -> Option<
         "array/" => Value::List(Vec::new()),
         "string/" => Value::Text(String::new()),
         "string" => Value::Text(content(rest, "string")?),
-        "integer" => Value::Number(content(rest, "integer")?.trim().parse().ok()?),
+        "integer" => integer(&content(rest, "integer")?),
+        "data/" => Value::Bytes(Vec::new()),
+        "data" => data(&content(rest, "data")?),
         "date" => content(rest, "date")?
             .parse::<jiff::Timestamp>()
             .map_or(Value::Other, |at| Value::Moment(Timestamp(at.as_millisecond()))),
@@ -76,6 +80,23 @@ fn value(name: &str, rest: &mut &str, left: &mut usize, depth: usize) -> Option<
             Value::Other
         }
     })
+}
+
+/// Numbers without a sign may be larger than those with one; their bits are kept, as in the form
+/// in bytes.
+fn integer(text: &str) -> Value {
+    let text = text.trim();
+    let number = text.parse::<i64>().ok();
+    let number = number.or_else(|| Some(text.parse::<u64>().ok()?.cast_signed()));
+    number.map_or(Value::Other, Value::Number)
+}
+
+fn data(text: &str) -> Value {
+    let plain: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    match STANDARD.decode(plain) {
+        Ok(bytes) if bytes.len() <= DATA_LIMIT_BYTES => Value::Bytes(bytes),
+        _ => Value::Other,
+    }
 }
 
 /// The text up to the end of an element.
@@ -130,16 +151,20 @@ mod tests {
             <!-- <dict> --><dict><key>A &amp; B</key><string>&lt;&#x41;&bad;</string>\
             <key>n</key><integer>-7</integer><key>on</key><true/><key>list</key><array><dict/>\
             <real>1.5</real></array><key>at</key><date>2026-11-23T10:15:00Z</date>\
-            <key>raw</key><data>AAEC</data></dict></plist>";
-        let value = read(text, &mut 100).unwrap();
+            <key>raw</key><data>\n\tAAEC\n\t</data><key>max</key><integer>18446744073709551615</integer>\
+            </dict></plist>";
+        let value = read(text, &mut Left::all()).unwrap();
         assert_eq!(value.text("A & B").as_deref(), Some("<A&bad;"));
         assert_eq!(value.get("n"), Some(&Value::Number(-7)));
         assert_eq!(value.get("on"), Some(&Value::Flag(true)));
         let list = Value::List(vec![Value::Dictionary(BTreeMap::new()), Value::Other]);
         assert_eq!(value.get("list"), Some(&list));
         assert_eq!(value.moment("at").unwrap().to_string(), "2026-11-23T10:15:00Z");
-        assert_eq!(value.get("raw"), Some(&Value::Other));
-        assert_eq!(read("<plist><dict><key>a</key>", &mut 100), None);
-        assert_eq!(read(&"<array>".repeat(100_000), &mut 200_000), None, "too deep");
+        assert_eq!(value.bytes("raw"), Some(&[0, 1, 2][..]));
+        assert_eq!(value.number("max"), Some(-1));
+        assert_eq!(read("<plist><dict><key>a</key>", &mut Left::all()), None);
+        assert_eq!(read(&"<array>".repeat(100_000), &mut Left::all()), None, "too deep");
+        let mut left = Left { values: 2, ..Left::all() };
+        assert_eq!(read("<array><true/><true/></array>", &mut left), None, "too many");
     }
 }

@@ -20,16 +20,18 @@ impl Processes {
     }
 
     fn look(host: &Host) -> Self {
-        let mut names = BTreeMap::new();
-        let mut by_name: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let kernel = threads_of_the_kernel(host);
         let ids = host.list("/proc").unwrap_or_default();
+        let kernel = threads_of_the_kernel(host);
         let ids = ids.iter().filter_map(|name| name.parse::<u32>().ok());
-        for id in ids.filter(|id| !kernel.contains(id)) {
-            if let Some(name) = host.value(&format!("/proc/{id}/comm")) {
-                by_name.entry(name.clone()).or_default().push(id);
-                names.insert(id, name);
-            }
+        let ids = ids.filter(|id| !kernel.contains(id));
+        let name = |id: u32| Some((id, host.value(&format!("/proc/{id}/comm"))?));
+        let mut names: BTreeMap<u32, String> = ids.filter_map(name).collect();
+        if names.is_empty() {
+            names = of_mac(host).unwrap_or_default();
+        }
+        let mut by_name: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (id, name) in &names {
+            by_name.entry(name.clone()).or_default().push(*id);
         }
         // Where processes of others are hidden (`hidepid`), the first is too. A system that is
         // not running has none.
@@ -51,6 +53,30 @@ impl Processes {
     /// Every process by its number, with its name.
     pub(crate) fn names(&self) -> &BTreeMap<u32, String> {
         &self.names
+    }
+}
+
+/// What runs on a Mac, which has no folder for it.
+fn of_mac(host: &Host) -> Option<BTreeMap<u32, String>> {
+    if !host.is_live() {
+        let captured = host.captured_call("process_names")?;
+        let pair = |line: &str| {
+            let (id, name) = line.split_once('\t')?;
+            Some((id.parse().ok()?, name.to_owned()))
+        };
+        return Some(captured.lines().filter_map(pair).collect());
+    }
+    cfg_select! {
+        target_os = "macos" => {
+            let mut system = sysinfo::System::new().ok()?;
+            let nothing_else = sysinfo::ProcessRefreshKind::nothing();
+            let all = sysinfo::ProcessesToUpdate::All;
+            system.refresh_processes_specifics(all, true, nothing_else);
+            let name = |process: &sysinfo::Process| process.name().to_string_lossy().into_owned();
+            let all = system.processes().iter();
+            Some(all.map(|(id, process)| (id.as_u32(), name(process))).collect())
+        }
+        _ => None,
     }
 }
 

@@ -1,8 +1,13 @@
 //! What is attached to PCI and USB, with names from the system's own lists where it has them.
 
+mod macos;
 mod pci;
 mod usb;
 
+pub use macos::{PCI_MACOS, USB_MACOS};
+pub(crate) use macos::{
+    pci_address, pci_class, pci_id, usb_classes, usb_entries, usb_id, usb_name,
+};
 pub use pci::PCI;
 pub use usb::USB;
 

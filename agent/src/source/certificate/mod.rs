@@ -11,10 +11,13 @@ use crate::host::{Host, HostError};
 use crate::order;
 
 mod der;
+mod keychain;
+mod macos;
 pub mod parse;
 mod places;
 mod windows;
 
+pub use macos::MACOS;
 pub use windows::WINDOWS;
 
 use places::{CONFIGURATIONS, FILES, SERVER_FOLDERS, SYSTEM_FOLDERS, TRUST_FOLDERS};

@@ -25,7 +25,7 @@ pub fn parse(bytes: &[u8]) -> Option<Display> {
     let number = u32::from_le_bytes([block[12], block[13], block[14], block[15]]);
     let mut display = Display {
         product_id: Some(format!("{letters}{product:04X}")),
-        manufacturer: Some(name_of(&letters).map_or(letters, str::to_owned)),
+        manufacturer: Some(maker_name(&letters)),
         // Some displays give the year of their model instead; 0 stands for nothing.
         year: (block[17] > 0).then(|| 1990 + u16::from(block[17])),
         ..Display::default()
@@ -51,12 +51,21 @@ pub fn parse(bytes: &[u8]) -> Option<Display> {
         display.model = further.into_iter().next_back();
     }
     // The text is what is printed on the back; the number is often made up.
-    let placeholder = matches!(number, 0 | 1 | 0x0101_0101 | 0xffff_ffff);
     display.serial = display
         .serial
         .filter(|text| !text.trim_matches(['0', ' ']).is_empty())
-        .or_else(|| (!placeholder).then(|| number.to_string()));
+        .or_else(|| (!is_placeholder(number.into())).then(|| number.to_string()));
     Some(display)
+}
+
+/// Whether a serial number is one of those that makers put where they have none.
+pub(super) fn is_placeholder(number: u64) -> bool {
+    matches!(number, 0 | 1 | 0x0101_0101 | 0xffff_ffff)
+}
+
+/// The maker's name, or its three letters where no name is known.
+pub(super) fn maker_name(letters: &str) -> String {
+    name_of(letters).unwrap_or(letters).to_owned()
 }
 
 /// Three letters of five bits each.

@@ -7,6 +7,9 @@ use crate::host::Host;
 use crate::order;
 
 pub mod edid;
+mod macos;
+
+pub use macos::MACOS;
 
 /// Displays.
 pub const SOURCE: Source = Source {

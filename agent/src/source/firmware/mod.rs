@@ -2,9 +2,12 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod macos;
 pub mod parse;
 mod windows;
 
+pub use macos::MACOS;
+pub(crate) use macos::smbios_table;
 pub use windows::WINDOWS;
 
 cfg_select! {

@@ -2,7 +2,10 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod macos;
 pub mod parse;
+
+pub use macos::MACOS;
 
 cfg_select! {
     target_os = "linux" => {

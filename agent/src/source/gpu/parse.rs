@@ -72,6 +72,7 @@ fn well_known(vendor: &str) -> Option<&'static str> {
         "1002" | "1022" => "Advanced Micro Devices, Inc. [AMD]",
         "102b" => "Matrox Electronics Systems Ltd.",
         "10de" => "NVIDIA Corporation",
+        "106b" => "Apple Inc.",
         "1234" => "QEMU",
         "1414" => "Microsoft Corporation",
         "15ad" => "VMware",

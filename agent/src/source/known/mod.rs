@@ -12,9 +12,11 @@ use super::{Gathered, Platform, Privilege, Source, port, software};
 use crate::host::Host;
 use crate::order;
 
+mod macos;
 mod tables;
 mod windows;
 
+pub use macos::{DATABASE_MACOS, REMOTE_ACCESS_MACOS};
 pub use windows::{DATABASE_WINDOWS, REMOTE_ACCESS_WINDOWS};
 
 /// Database servers.

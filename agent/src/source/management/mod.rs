@@ -11,10 +11,12 @@ use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
 use crate::order;
 
+mod macos;
 pub mod parse;
 mod tables;
 mod windows;
 
+pub use macos::MACOS;
 pub use windows::WINDOWS;
 
 use parse::{Settings, server};

@@ -2,9 +2,11 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod macos;
 pub mod parse;
 mod windows;
 
+pub use macos::MACOS;
 pub use windows::WINDOWS;
 
 cfg_select! {

@@ -38,14 +38,14 @@ fn gather(host: &Host) -> Gathered {
 }
 
 /// Memory and swap in bytes, as the system tells it.
-fn told(host: &Host) -> (Option<u64>, Option<u64>) {
+pub(super) fn told(host: &Host) -> (Option<u64>, Option<u64>) {
     if !host.is_live() {
         let captured = host.captured_call("memory").unwrap_or_default();
         let mut numbers = captured.split_whitespace().map(|number| number.parse().ok());
         return (numbers.next().flatten(), numbers.next().flatten());
     }
     cfg_select! {
-        windows => {
+        any(windows, target_os = "macos") => {
             match sysinfo::System::new() {
                 Ok(mut system) => {
                     system.refresh_memory();

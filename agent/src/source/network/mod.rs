@@ -2,6 +2,7 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod macos;
 pub mod parse;
 mod windows;
 
@@ -15,6 +16,7 @@ cfg_select! {
     }
 }
 
+pub use macos::MACOS;
 pub use windows::WINDOWS;
 
 /// Network interfaces, routes, resolvers.

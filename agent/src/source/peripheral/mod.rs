@@ -6,7 +6,10 @@ use super::{Gathered, Platform, Privilege, Source};
 use crate::host::Host;
 use crate::order;
 
+mod macos;
 pub mod parse;
+
+pub use macos::{AUDIO_MACOS, CAMERA_MACOS, INPUT_MACOS};
 
 /// Sound cards.
 pub const AUDIO: Source = Source {

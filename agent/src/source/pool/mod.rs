@@ -12,7 +12,10 @@ use super::{Gathered, Platform, Privilege, Source};
 use crate::host::{Host, HostError};
 use crate::order;
 
+mod macos;
 pub mod parse;
+
+pub use macos::MACOS;
 
 /// Pools.
 pub const SOURCE: Source = Source {

@@ -13,10 +13,16 @@ use crate::host::Host;
 use crate::order;
 use crate::source::text::clip;
 
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "only Linux has it"))]
 mod diag;
 mod holders;
+mod macos;
 mod owner;
 pub mod parse;
+#[cfg(target_os = "macos")]
+mod sockets;
+
+pub use macos::MACOS;
 
 use holders::Table;
 use parse::{Protocol, Socket};

@@ -17,7 +17,7 @@ pub const SOURCE: Source = Source {
     name: "printer",
     section: "printer",
     about: "Printer queues in /etc/cups/printers.conf, without names and passwords",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[],
     gather,

@@ -171,7 +171,7 @@ fn mandatory_access(host: &Host) -> Option<String> {
     Some(mode.to_owned())
 }
 
-fn ssh(host: &Host) -> Result<Option<Ssh>, HostError> {
+pub(super) fn ssh(host: &Host) -> Result<Option<Ssh>, HostError> {
     if !host.exists("/etc/ssh/sshd_config") {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! How this computer is protected.
 
 mod linux;
+mod macos;
 mod parse;
 mod sudoers;
 mod windows;
@@ -8,6 +9,8 @@ mod windows;
 use super::{Platform, Privilege, Source};
 
 pub(crate) use linux::sudoers;
+pub use macos::MACOS;
+pub(crate) use macos::{FILE_VAULT, file_vault_is_on};
 pub(crate) use sudoers::Who;
 pub use windows::WINDOWS;
 pub(crate) use windows::system_drive_is_encrypted;

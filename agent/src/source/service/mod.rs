@@ -12,12 +12,15 @@ use crate::host::Host;
 use crate::order;
 
 pub(crate) mod groups;
+mod macos;
 mod openrc;
 pub mod parse;
 pub(crate) mod systemd;
 mod sysv;
 mod windows;
 
+pub use macos::MACOS;
+pub(crate) use macos::{daemons, is_switched_on, starts_with_computer};
 pub use windows::WINDOWS;
 pub(crate) use windows::program;
 

@@ -6,7 +6,7 @@ use rollcall_shared::section::{Section, Software};
 use rollcall_shared::{Note, NoteKind};
 use serde_json::Value;
 
-use super::keep;
+use super::{is_mac, keep};
 use crate::host::{Host, HostError};
 use crate::order;
 use crate::source::text::{clip, json_text, some};
@@ -18,7 +18,7 @@ pub const EXTENSION: Source = Source {
     section: "software",
     about: "Extensions of browsers and editors in the homes of people, only where the \
             configuration of this computer says `home_folders = true`",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[],
     gather,
@@ -37,6 +37,15 @@ const CHROMIUM: &[(&str, &str)] = &[
     ("edge", ".config/microsoft-edge"),
     ("vivaldi", ".config/vivaldi"),
 ];
+/// The same on a Mac.
+const FIREFOX_MAC: &[&str] = &["Library/Application Support/Firefox/Profiles"];
+const CHROMIUM_MAC: &[(&str, &str)] = &[
+    ("brave", "Library/Application Support/BraveSoftware/Brave-Browser"),
+    ("chrome", "Library/Application Support/Google/Chrome"),
+    ("chromium", "Library/Application Support/Chromium"),
+    ("edge", "Library/Application Support/Microsoft Edge"),
+    ("vivaldi", "Library/Application Support/Vivaldi"),
+];
 const EDITORS: &[(&str, &str)] = &[
     ("vscode", ".vscode/extensions"),
     ("vscode", ".vscode-server/extensions"),
@@ -53,10 +62,16 @@ fn gather(host: &Host) -> Gathered {
     }
     let mut rows = Vec::new();
     let mut denied = false;
-    let passwd = host.read_text("/etc/passwd").unwrap_or_default();
-    for home in homes(&passwd).into_iter().take(HOMES_LIMIT) {
+    let mac = is_mac(host);
+    let homes = if mac {
+        homes_of_mac(host)
+    } else {
+        homes(&host.read_text("/etc/passwd").unwrap_or_default())
+    };
+    let (firefox, chromium) = if mac { (FIREFOX_MAC, CHROMIUM_MAC) } else { (FIREFOX, CHROMIUM) };
+    for home in homes.into_iter().take(HOMES_LIMIT) {
         match host.list(&home) {
-            Ok(_) => in_home(host, &home, &mut rows),
+            Ok(_) => in_home(host, &home, (firefox, chromium), &mut rows),
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
         }
     }
@@ -88,11 +103,23 @@ fn homes(passwd: &str) -> Vec<String> {
     homes
 }
 
-fn in_home(host: &Host, home: &str, rows: &mut Vec<Software>) {
+/// Homes of people on a Mac, which all lie in one folder.
+fn homes_of_mac(host: &Host) -> Vec<String> {
+    let names = host.list("/Users").unwrap_or_default();
+    let names = names.iter().filter(|name| !name.starts_with('.') && *name != "Shared");
+    names.map(|name| format!("/Users/{name}")).collect()
+}
+
+fn in_home(
+    host: &Host,
+    home: &str,
+    (firefox_places, chromium_places): (&[&str], &[(&str, &str)]),
+    rows: &mut Vec<Software>,
+) {
     let names = |path: &str| host.list(&format!("{home}/{path}")).unwrap_or_default();
     // People fill these folders, so no link on the way is followed.
     let read = |path: &str| host.read_text_below(home, path).ok();
-    for folder in FIREFOX {
+    for folder in firefox_places {
         for profile in names(folder) {
             if let Some(text) = read(&format!("{folder}/{profile}/extensions.json")) {
                 for row in firefox(&text) {
@@ -101,7 +128,7 @@ fn in_home(host: &Host, home: &str, rows: &mut Vec<Software>) {
             }
         }
     }
-    for (browser, folder) in CHROMIUM {
+    for (browser, folder) in chromium_places {
         for profile in names(folder) {
             if profile != "Default" && !profile.starts_with("Profile ") {
                 continue;
@@ -236,6 +263,15 @@ mod tests {
         assert_eq!(
             told("fedora-41-extensions", true),
             ["firefox Bitwarden 2024.11.0", "vscodium rust-lang.rust-analyzer 0.4.2000"]
+        );
+        assert_eq!(told("macos-15-languages", false), Vec::<String>::new());
+        assert_eq!(
+            told("macos-15-languages", true),
+            [
+                "chrome Google Docs Offline 1.86.0",
+                "vscode rust-lang.rust-analyzer 0.3.2150",
+                "firefox uBlock Origin 1.61.0"
+            ]
         );
     }
 

@@ -6,7 +6,7 @@ use rollcall_shared::section::Software;
 use rollcall_shared::{Note, NoteKind};
 use serde_json::Value;
 
-use super::{finish, keep};
+use super::{finish, is_mac, keep};
 use crate::host::Host;
 use crate::source::text::{clip, json_text, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
@@ -16,7 +16,7 @@ pub const PIP: Source = Source {
     name: "pip",
     section: "software",
     about: "Python packages that pip installed for everybody",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::User,
     programs: &[],
     gather: pip,
@@ -27,7 +27,7 @@ pub const NPM: Source = Source {
     name: "npm",
     section: "software",
     about: "JavaScript packages that npm installed for everybody",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::User,
     programs: &[],
     gather: npm,
@@ -38,7 +38,7 @@ pub const GEM: Source = Source {
     name: "gem",
     section: "software",
     about: "Ruby packages that gem installed for everybody",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::User,
     programs: &[],
     gather: gem,
@@ -49,7 +49,7 @@ pub const CARGO: Source = Source {
     name: "cargo",
     section: "software",
     about: "Programs that cargo installed for everybody or for the administrator",
-    platforms: &[Platform::Linux],
+    platforms: &[Platform::Linux, Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[],
     gather: cargo,
@@ -57,6 +57,9 @@ pub const CARGO: Source = Source {
 
 /// Home of the administrator.
 const ADMINISTRATOR: &str = "/root";
+/// Where Homebrew lies on chips of Apple.
+const HOMEBREW: &str = "/opt/homebrew";
+const ADMINISTRATOR_OF_MAC: &str = "/var/root";
 /// Folders below these that begin with `python3` hold packages.
 const PYTHON: &[&str] = &["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"];
 
@@ -67,23 +70,43 @@ fn row(source: &str, name: &str, version: &str) -> Option<Software> {
 
 fn pip(host: &Host) -> Gathered {
     let mut rows = Vec::new();
-    for top in PYTHON {
-        let versions = host.list(top).unwrap_or_default();
+    let mac = is_mac(host);
+    let mut tops: Vec<String> = PYTHON.iter().map(|top| (*top).to_owned()).collect();
+    if mac {
+        tops.push(format!("{HOMEBREW}/lib"));
+        let framework = "/Library/Frameworks/Python.framework/Versions";
+        let versions = host.list(framework).unwrap_or_default();
+        // `Current` is a link to one of the others.
+        let versions = versions.iter().filter(|name| name.starts_with('3'));
+        tops.extend(versions.map(|version| format!("{framework}/{version}/lib")));
+    }
+    for top in tops {
+        let versions = host.list(&top).unwrap_or_default();
         for version in versions.iter().filter(|name| name.starts_with("python3")) {
             for folder in ["dist-packages", "site-packages"] {
-                let folder = format!("{top}/{version}/{folder}");
-                for name in host.list(&folder).unwrap_or_default() {
-                    if let Some(row) = python_package(&name)
-                        && is_of_pip(host, &folder, &name)
-                    {
-                        keep(&mut rows, row);
-                    }
-                }
+                python_packages(host, &format!("{top}/{version}/{folder}"), &mut rows);
             }
+        }
+    }
+    if mac {
+        // Of the Python that comes with Apple's tools.
+        let top = "/Library/Python";
+        for version in host.list(top).unwrap_or_default() {
+            python_packages(host, &format!("{top}/{version}/site-packages"), &mut rows);
         }
     }
     // Two versions of Python may have the same package.
     finish(rows, Vec::new())
+}
+
+fn python_packages(host: &Host, folder: &str, rows: &mut Vec<Software>) {
+    for name in host.list(folder).unwrap_or_default() {
+        if let Some(row) = python_package(&name)
+            && is_of_pip(host, folder, &name)
+        {
+            keep(rows, row);
+        }
+    }
 }
 
 /// `requests-2.31.0.dist-info`, `old_one-1.0-py3.11.egg-info`
@@ -106,49 +129,64 @@ fn is_of_pip(host: &Host, folder: &str, entry: &str) -> bool {
     match host.value(&format!("{folder}/{entry}/INSTALLER")).as_deref() {
         Some("pip" | "uv" | "poetry" | "pipx" | "pdm") => true,
         Some(_) => false,
-        None => folder.starts_with("/usr/local/"),
+        None => folder.starts_with("/usr/local/") || folder.starts_with("/Library/"),
     }
 }
 
 fn npm(host: &Host) -> Gathered {
     let mut rows = Vec::new();
     let mut notes = Vec::new();
-    for folder in ["/usr/lib/node_modules", "/usr/local/lib/node_modules"] {
-        let mut entries = Vec::new();
-        for name in host.list(folder).unwrap_or_default() {
-            if name.starts_with('.') {
-                continue;
-            }
-            if name.starts_with('@') {
-                let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
-                entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
-            } else {
-                entries.push(name);
-            }
-        }
-        for entry in entries {
-            // Makers of packages put these there; no link is followed.
-            let path = format!("{entry}/package.json");
-            let Ok(text) = host.read_text_below(folder, &path) else { continue };
-            match serde_json::from_str::<Value>(&text) {
-                Ok(package) => {
-                    let name = json_text(&package, &["name"]).unwrap_or(&entry);
-                    let version = json_text(&package, &["version"]);
-                    rows.extend(version.and_then(|version| row("npm", name, version)));
-                }
-                Err(error) => notes.push(
-                    Note::new(NoteKind::Failed)
-                        .with_detail(format!("{folder}/{path} could not be understood: {error}")),
-                ),
-            }
-        }
+    let mut folders = vec!["/usr/lib/node_modules", "/usr/local/lib/node_modules"];
+    if is_mac(host) {
+        folders.push("/opt/homebrew/lib/node_modules");
+    }
+    for folder in folders {
+        npm_in(host, folder, &mut rows, &mut notes);
     }
     finish(rows, notes)
 }
 
+/// Packages in a folder `node_modules`, those of a maker one folder further down.
+pub(super) fn npm_in(host: &Host, folder: &str, rows: &mut Vec<Software>, notes: &mut Vec<Note>) {
+    let mut entries = Vec::new();
+    for name in host.list(folder).unwrap_or_default() {
+        if name.starts_with('.') {
+            continue;
+        }
+        if name.starts_with('@') {
+            let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
+            entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            entries.push(name);
+        }
+    }
+    for entry in entries {
+        // Makers of packages put these there; no link is followed.
+        let path = format!("{entry}/package.json");
+        let Ok(text) = host.read_text_below(folder, &path) else { continue };
+        match serde_json::from_str::<Value>(&text) {
+            Ok(package) => {
+                let name = json_text(&package, &["name"]).unwrap_or(&entry);
+                let version = json_text(&package, &["version"]);
+                if let Some(row) = version.and_then(|version| row("npm", name, version)) {
+                    keep(rows, row);
+                }
+            }
+            Err(error) => notes.push(
+                Note::new(NoteKind::Failed)
+                    .with_detail(format!("{folder}/{path} could not be understood: {error}")),
+            ),
+        }
+    }
+}
+
 fn gem(host: &Host) -> Gathered {
     let mut folders = vec!["/usr/local/share/gems/specifications".to_owned()];
-    for top in ["/var/lib/gems", "/usr/local/lib/ruby/gems"] {
+    let mut tops = vec!["/var/lib/gems", "/usr/local/lib/ruby/gems"];
+    if is_mac(host) {
+        tops.extend(["/opt/homebrew/lib/ruby/gems", "/Library/Ruby/Gems"]);
+    }
+    for top in tops {
         let versions = host.list(top).unwrap_or_default();
         folders.extend(versions.iter().map(|version| format!("{top}/{version}/specifications")));
     }
@@ -184,7 +222,8 @@ fn ruby_package(stem: &str) -> Option<Software> {
 fn cargo(host: &Host) -> Gathered {
     let mut rows = Vec::new();
     let mut notes = Vec::new();
-    let administrator = format!("{ADMINISTRATOR}/.cargo/.crates.toml");
+    let home = if is_mac(host) { ADMINISTRATOR_OF_MAC } else { ADMINISTRATOR };
+    let administrator = format!("{home}/.cargo/.crates.toml");
     for path in [administrator.as_str(), "/usr/local/.crates.toml", "/usr/local/cargo/.crates.toml"]
     {
         match host.read_text(path) {
@@ -236,6 +275,15 @@ mod tests {
         assert_eq!(titles(&NPM, there), ["pnpm 9.0.0"]);
         assert_eq!(titles(&GEM, there), ["rails 7.1.3"]);
         assert_eq!(titles(&CARGO, there), ["just 1.25.2"]);
+    }
+
+    #[test]
+    fn a_mac_has_other_places() {
+        let there = "macos-15-languages";
+        assert_eq!(titles(&PIP, there), ["pip 24.2", "requests 2.32.3", "six 1.15.0"]);
+        assert_eq!(titles(&NPM, there), ["@angular/cli 19.0.0", "npm 10.9.0"]);
+        assert_eq!(titles(&GEM, there), ["cocoapods 1.16.2", "rails 8.0.0"]);
+        assert_eq!(titles(&CARGO, there), ["ripgrep 14.1.1"]);
     }
 
     #[test]

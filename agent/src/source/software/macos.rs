@@ -10,19 +10,16 @@ use crate::source::text::has_ending;
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 /// Folders of applications for everybody; those in homes are not looked at.
-const FOLDERS: &[&str] = &[
-    "/Applications",
-    "/Applications/Utilities",
-    "/System/Applications",
-    "/System/Applications/Utilities",
-];
+const FOLDERS: &[&str] = &["/Applications", "/System/Applications"];
+/// Folders of makers in one of these that are looked into.
+const MAKERS_LIMIT: usize = 500;
 const RECEIPTS: &str = "/private/var/db/receipts";
 
 /// Applications.
 pub const APP_BUNDLE: Source = Source {
     name: "app_bundle",
     section: "software",
-    about: "Applications in /Applications and /System/Applications, by the Info.plist of each",
+    about: "Applications in /Applications, /System/Applications and folders right below them, by the Info.plist of each",
     platforms: &[Platform::Macos],
     privilege: Privilege::User,
     programs: &[],
@@ -43,17 +40,36 @@ pub const RECEIPT: Source = Source {
 fn applications(host: &Host) -> Gathered {
     let (mut rows, mut notes) = (Vec::new(), Vec::new());
     for folder in FOLDERS {
+        let mut makers = 0;
         for name in listed(host, folder, &mut notes) {
-            let Some(stem) = name.strip_suffix(".app") else { continue };
-            let Ok(bytes) = host.read(&format!("{folder}/{name}/Contents/Info.plist")) else {
-                continue;
-            };
-            if let Some(row) = Value::read(&bytes).and_then(|list| application(stem, &list)) {
-                keep(&mut rows, row);
+            let place = format!("{folder}/{name}");
+            if has_ending(&name, "app") {
+                bundle(host, folder, &name, &mut rows);
+            } else if !name.starts_with('.') && makers < MAKERS_LIMIT {
+                // Some makers put theirs into a folder; a file in its place has no names.
+                makers += 1;
+                for name in host.list(&place).unwrap_or_default() {
+                    if has_ending(&name, "app") {
+                        bundle(host, &place, &name, &mut rows);
+                    }
+                }
             }
         }
     }
     finish(rows, notes)
+}
+
+/// Adds the application that lies there.
+fn bundle(host: &Host, folder: &str, name: &str, rows: &mut Vec<Software>) {
+    let contents = format!("{folder}/{name}/Contents");
+    let Some(stem) = name.strip_suffix(".app") else { return };
+    let Ok(bytes) = host.read(&format!("{contents}/Info.plist")) else { return };
+    if let Some(row) = Value::read(&bytes).and_then(|list| application(stem, &list)) {
+        // The store leaves a receipt in what it brought.
+        let of_store = host.exists(&format!("{contents}/_MASReceipt/receipt"));
+        let origin = of_store.then(|| "Mac App Store".to_owned());
+        keep(rows, Software { origin, ..row });
+    }
 }
 
 fn application(stem: &str, list: &Value) -> Option<Software> {

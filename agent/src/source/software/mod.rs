@@ -7,6 +7,7 @@ pub(crate) mod apk;
 pub(crate) mod dpkg;
 mod extensions;
 mod flatpak;
+mod homebrew;
 mod languages;
 mod macos;
 pub(crate) mod pacman;
@@ -29,12 +30,18 @@ pub use apk::APK;
 pub use dpkg::DPKG;
 pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
+pub use homebrew::HOMEBREW;
 pub use languages::{CARGO, GEM, NPM, PIP};
 pub use macos::{APP_BUNDLE, RECEIPT};
 pub use pacman::PACMAN;
 pub use registry::REGISTRY;
 pub use rpm::RPM;
 pub use snap::SNAP;
+
+/// Whether this is a Mac, where some things have other places.
+fn is_mac(host: &Host) -> bool {
+    host.exists("/System/Library/CoreServices/SystemVersion.plist")
+}
 
 /// Adds a row unless there are more than a report may hold.
 fn keep(rows: &mut Vec<Software>, row: Software) {

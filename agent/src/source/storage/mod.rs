@@ -2,7 +2,11 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod macos;
 pub mod parse;
+
+pub use macos::MACOS;
+pub(crate) use macos::images;
 
 cfg_select! {
     target_os = "linux" => {

@@ -3,9 +3,12 @@
 use crate::source::{Platform, Privilege, Source};
 
 pub mod guest;
+mod macos;
 pub mod parse;
 mod windows;
 
+pub use macos::MACOS;
+pub(crate) use macos::model_identifier;
 pub use windows::WINDOWS;
 
 cfg_select! {

@@ -7,6 +7,7 @@ mod apt;
 mod apt_conf;
 mod history;
 mod linux;
+mod macos;
 mod others;
 mod pins;
 mod windows;
@@ -14,6 +15,8 @@ mod windows;
 use super::{Platform, Privilege, Source};
 
 pub(crate) use history::last_installed_at;
+pub use macos::MACOS;
+pub(crate) use macos::lists_at as mac_lists_at;
 pub use windows::WINDOWS;
 
 /// The declaration.

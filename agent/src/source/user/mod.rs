@@ -1,12 +1,14 @@
 //! Accounts and groups of this computer, and directory accounts that signed in here.
 
 mod linux;
+mod macos;
 mod parse;
 mod records;
 mod windows;
 
 use super::{Platform, Privilege, Source};
 
+pub use macos::MACOS;
 pub(crate) use records::records;
 pub use windows::WINDOWS;
 

@@ -4,9 +4,12 @@ use crate::source::{Platform, Privilege, Source};
 
 #[cfg(windows)]
 mod drives;
+mod macos;
 pub mod parse;
 mod windows;
 
+pub use macos::MACOS;
+pub(crate) use macos::spaces as mac_spaces;
 pub use windows::WINDOWS;
 pub(crate) use windows::spaces as drive_spaces;
 
