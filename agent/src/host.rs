@@ -204,6 +204,11 @@ impl Host {
         }
     }
 
+    /// Says that what is looked at has no stamp, so that it is looked at anew each time.
+    pub(crate) fn watch_without_stamp(&self) {
+        self.watch(Inputs::add_without_stamp);
+    }
+
     fn touch(&self, path: &str, about: About) {
         self.meter.saw(path);
         #[cfg(test)]
@@ -364,7 +369,7 @@ impl Host {
     /// Runs a program that a source lists, and gives what it wrote to its standard output. In a
     /// folder of captures the answer is `cmd/<program>_<arguments>.txt`.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, HostError> {
-        self.watch(Inputs::add_without_stamp);
+        self.watch_without_stamp();
         if !self.live {
             return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
         }

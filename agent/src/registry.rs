@@ -93,6 +93,8 @@ impl Host {
     /// Reads a key, e.g. `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`.
     pub fn registry(&self, path: &str) -> Result<Key, HostError> {
         if self.is_live() {
+            // Keys have no stamp that would tell of a change.
+            self.watch_without_stamp();
             #[cfg(windows)]
             return live::read(path);
             #[cfg(not(windows))]

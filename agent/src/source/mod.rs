@@ -9,6 +9,9 @@ pub mod battery;
 pub mod bus;
 pub mod certificate;
 pub mod cpu;
+#[cfg(windows)]
+mod device_call;
+mod devices;
 pub mod display;
 pub mod firmware;
 pub mod gpu;
@@ -165,12 +168,15 @@ pub const SOURCES: &[Source] = &[
     memory::SOURCE,
     memory::WINDOWS,
     storage::SOURCE,
+    storage::WINDOWS,
     volume::SOURCE,
     volume::WINDOWS,
     network::SOURCE,
     network::WINDOWS,
     gpu::SOURCE,
+    gpu::WINDOWS,
     battery::SOURCE,
+    battery::WINDOWS,
     user::ACCOUNTS,
     user::WINDOWS,
     software::DPKG,
@@ -195,11 +201,17 @@ pub const SOURCES: &[Source] = &[
     service::WINDOWS,
     port::SOURCE,
     display::SOURCE,
+    display::WINDOWS,
     bus::PCI,
+    bus::PCI_WINDOWS,
     bus::USB,
+    bus::USB_WINDOWS,
     peripheral::AUDIO,
+    peripheral::AUDIO_WINDOWS,
     peripheral::CAMERA,
+    peripheral::CAMERA_WINDOWS,
     peripheral::INPUT,
+    peripheral::INPUT_WINDOWS,
     printer::SOURCE,
     printer::WINDOWS,
     certificate::SOURCE,

@@ -2,7 +2,11 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod answer;
+#[cfg(windows)]
+mod live;
 pub mod parse;
+mod windows;
 
 cfg_select! {
     target_os = "linux" => {
@@ -14,6 +18,9 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
+pub(crate) use windows::charges as charges_by_drivers;
 
 /// Batteries.
 pub const SOURCE: Source = Source {

@@ -2,9 +2,11 @@
 
 mod pci;
 mod usb;
+mod windows;
 
 pub use pci::PCI;
 pub use usb::USB;
+pub use windows::{PCI_WINDOWS, USB_WINDOWS};
 
 /// `0x8086` or `8086` as `8086`.
 fn digits(text: &str) -> Option<String> {

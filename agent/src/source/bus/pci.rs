@@ -57,7 +57,7 @@ fn device(host: &Host, address: String) -> Option<(PciDevice, String)> {
 }
 
 /// Kinds of devices where the system has no list of names.
-fn well_known(class: &str) -> Option<String> {
+pub(super) fn well_known(class: &str) -> Option<String> {
     let name = match class {
         "0106" => "SATA controller",
         "0108" => "Non-Volatile memory controller",

@@ -73,11 +73,11 @@ fn device(host: &Host, port: &str, folders: &[String]) -> Option<UsbDevice> {
 }
 
 /// Devices give all kinds of things as their name.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.chars().any(char::is_alphabetic) && !text.chars().any(char::is_control)
 }
 
-fn class_name(class: &str) -> Option<&'static str> {
+pub(super) fn class_name(class: &str) -> Option<&'static str> {
     Some(match class {
         "01" => "audio",
         "02" | "0a" => "communication",

@@ -7,6 +7,9 @@ use crate::host::Host;
 use crate::order;
 
 pub mod edid;
+mod windows;
+
+pub use windows::WINDOWS;
 
 /// Displays.
 pub const SOURCE: Source = Source {

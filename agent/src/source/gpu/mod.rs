@@ -3,6 +3,7 @@
 use crate::source::{Platform, Privilege, Source};
 
 pub mod parse;
+mod windows;
 
 cfg_select! {
     target_os = "linux" => {
@@ -13,6 +14,8 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
 
 /// Graphics adapters.
 pub const SOURCE: Source = Source {

@@ -7,6 +7,9 @@ use crate::host::Host;
 use crate::order;
 
 pub mod parse;
+mod windows;
+
+pub use windows::{AUDIO_WINDOWS, CAMERA_WINDOWS, INPUT_WINDOWS};
 
 /// Sound cards.
 pub const AUDIO: Source = Source {

@@ -2,7 +2,11 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod descriptor;
+#[cfg(windows)]
+mod drives;
 pub mod parse;
+mod windows;
 
 cfg_select! {
     target_os = "linux" => {
@@ -13,6 +17,8 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
 
 /// Disks.
 pub const SOURCE: Source = Source {
