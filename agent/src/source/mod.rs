@@ -200,6 +200,7 @@ pub const SOURCES: &[Source] = &[
     service::SOURCE,
     service::WINDOWS,
     port::SOURCE,
+    port::WINDOWS,
     display::SOURCE,
     display::WINDOWS,
     bus::PCI,

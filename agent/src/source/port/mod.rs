@@ -17,6 +17,11 @@ mod diag;
 mod holders;
 mod owner;
 pub mod parse;
+#[cfg(windows)]
+mod tables;
+mod windows;
+
+pub use windows::WINDOWS;
 
 use holders::Table;
 use parse::{Protocol, Socket};
