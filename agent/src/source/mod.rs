@@ -178,6 +178,7 @@ pub const SOURCES: &[Source] = &[
     battery::SOURCE,
     battery::WINDOWS,
     user::ACCOUNTS,
+    user::LOCAL,
     user::WINDOWS,
     software::DPKG,
     software::RPM,

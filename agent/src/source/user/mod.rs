@@ -1,12 +1,16 @@
 //! Accounts and groups of this computer, and directory accounts that signed in here.
 
+#[cfg(windows)]
+mod accounts;
 mod linux;
+mod local;
 mod parse;
 mod records;
 mod windows;
 
 use super::{Platform, Privilege, Source};
 
+pub use local::LOCAL;
 pub(crate) use records::records;
 pub use windows::WINDOWS;
 
