@@ -24,6 +24,16 @@ pub const EXTENSION: Source = Source {
     gather,
 };
 
+/// Where browsers and editors keep their extensions below the home of a person.
+pub(super) struct Places {
+    pub(super) firefox: &'static [&'static str],
+    /// Browsers of Chromium's kind.
+    pub(super) chromium: &'static [(&'static str, &'static str)],
+    pub(super) editors: &'static [(&'static str, &'static str)],
+}
+
+const PLACES: Places = Places { firefox: FIREFOX, chromium: CHROMIUM, editors: EDITORS };
+
 const FIREFOX: &[&str] = &[
     ".mozilla/firefox",
     "snap/firefox/common/.mozilla/firefox",
@@ -37,14 +47,14 @@ const CHROMIUM: &[(&str, &str)] = &[
     ("edge", ".config/microsoft-edge"),
     ("vivaldi", ".config/vivaldi"),
 ];
-const EDITORS: &[(&str, &str)] = &[
+pub(super) const EDITORS: &[(&str, &str)] = &[
     ("vscode", ".vscode/extensions"),
     ("vscode", ".vscode-server/extensions"),
     ("vscodium", ".vscode-oss/extensions"),
     ("cursor", ".cursor/extensions"),
 ];
 /// Homes that are looked into at most.
-const HOMES_LIMIT: usize = 200;
+pub(super) const HOMES_LIMIT: usize = 200;
 const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 fn gather(host: &Host) -> Gathered {
@@ -56,7 +66,7 @@ fn gather(host: &Host) -> Gathered {
     let passwd = host.read_text("/etc/passwd").unwrap_or_default();
     for home in homes(&passwd).into_iter().take(HOMES_LIMIT) {
         match host.list(&home) {
-            Ok(_) => in_home(host, &home, &mut rows),
+            Ok(_) => in_home(host, &home, &PLACES, &mut rows),
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
         }
     }
@@ -88,11 +98,11 @@ fn homes(passwd: &str) -> Vec<String> {
     homes
 }
 
-fn in_home(host: &Host, home: &str, rows: &mut Vec<Software>) {
+pub(super) fn in_home(host: &Host, home: &str, places: &Places, rows: &mut Vec<Software>) {
     let names = |path: &str| host.list(&format!("{home}/{path}")).unwrap_or_default();
     // People fill these folders, so no link on the way is followed.
     let read = |path: &str| host.read_text_below(home, path).ok();
-    for folder in FIREFOX {
+    for folder in places.firefox {
         for profile in names(folder) {
             if let Some(text) = read(&format!("{folder}/{profile}/extensions.json")) {
                 for row in firefox(&text) {
@@ -101,7 +111,7 @@ fn in_home(host: &Host, home: &str, rows: &mut Vec<Software>) {
             }
         }
     }
-    for (browser, folder) in CHROMIUM {
+    for (browser, folder) in places.chromium {
         for profile in names(folder) {
             if profile != "Default" && !profile.starts_with("Profile ") {
                 continue;
@@ -119,7 +129,7 @@ fn in_home(host: &Host, home: &str, rows: &mut Vec<Software>) {
             }
         }
     }
-    for (editor, folder) in EDITORS {
+    for (editor, folder) in places.editors {
         if let Some(text) = read(&format!("{folder}/extensions.json")) {
             for row in editor_extensions(editor, &text) {
                 keep(rows, row);

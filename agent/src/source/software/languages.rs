@@ -87,7 +87,7 @@ fn pip(host: &Host) -> Gathered {
 }
 
 /// `requests-2.31.0.dist-info`, `old_one-1.0-py3.11.egg-info`
-fn python_package(entry: &str) -> Option<Software> {
+pub(super) fn python_package(entry: &str) -> Option<Software> {
     let (stem, egg) = match entry.strip_suffix(".dist-info") {
         Some(stem) => (stem, false),
         None => (entry.strip_suffix(".egg-info")?, true),
@@ -114,36 +114,43 @@ fn npm(host: &Host) -> Gathered {
     let mut rows = Vec::new();
     let mut notes = Vec::new();
     for folder in ["/usr/lib/node_modules", "/usr/local/lib/node_modules"] {
-        let mut entries = Vec::new();
-        for name in host.list(folder).unwrap_or_default() {
-            if name.starts_with('.') {
-                continue;
-            }
-            if name.starts_with('@') {
-                let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
-                entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
-            } else {
-                entries.push(name);
-            }
-        }
-        for entry in entries {
-            // Makers of packages put these there; no link is followed.
-            let path = format!("{entry}/package.json");
-            let Ok(text) = host.read_text_below(folder, &path) else { continue };
-            match serde_json::from_str::<Value>(&text) {
-                Ok(package) => {
-                    let name = json_text(&package, &["name"]).unwrap_or(&entry);
-                    let version = json_text(&package, &["version"]);
-                    rows.extend(version.and_then(|version| row("npm", name, version)));
-                }
-                Err(error) => notes.push(
-                    Note::new(NoteKind::Failed)
-                        .with_detail(format!("{folder}/{path} could not be understood: {error}")),
-                ),
-            }
-        }
+        npm_in(host, folder, &mut rows, &mut notes);
     }
     finish(rows, notes)
+}
+
+/// Packages in a folder `node_modules`, those of a maker one folder further down.
+pub(super) fn npm_in(host: &Host, folder: &str, rows: &mut Vec<Software>, notes: &mut Vec<Note>) {
+    let mut entries = Vec::new();
+    for name in host.list(folder).unwrap_or_default() {
+        if name.starts_with('.') {
+            continue;
+        }
+        if name.starts_with('@') {
+            let below = host.list(&format!("{folder}/{name}")).unwrap_or_default();
+            entries.extend(below.into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            entries.push(name);
+        }
+    }
+    for entry in entries {
+        // Makers of packages put these there; no link is followed.
+        let path = format!("{entry}/package.json");
+        let Ok(text) = host.read_text_below(folder, &path) else { continue };
+        match serde_json::from_str::<Value>(&text) {
+            Ok(package) => {
+                let name = json_text(&package, &["name"]).unwrap_or(&entry);
+                let version = json_text(&package, &["version"]);
+                if let Some(row) = version.and_then(|version| row("npm", name, version)) {
+                    keep(rows, row);
+                }
+            }
+            Err(error) => notes.push(
+                Note::new(NoteKind::Failed)
+                    .with_detail(format!("{folder}/{path} could not be understood: {error}")),
+            ),
+        }
+    }
 }
 
 fn gem(host: &Host) -> Gathered {
@@ -164,7 +171,7 @@ fn gem(host: &Host) -> Gathered {
 }
 
 /// `rails-7.1.3`, `nokogiri-1.16.0-x86_64-linux`
-fn ruby_package(stem: &str) -> Option<Software> {
+pub(super) fn ruby_package(stem: &str) -> Option<Software> {
     let mut at = 0;
     loop {
         let hyphen = at + stem.get(at..)?.find('-')?;
@@ -199,7 +206,7 @@ fn cargo(host: &Host) -> Gathered {
 }
 
 /// `"ripgrep 14.1.0 (registry+https://…)" = ["rg"]`; the address may hold a password.
-fn crate_line(line: &str) -> Option<Software> {
+pub(super) fn crate_line(line: &str) -> Option<Software> {
     let mut words = line.strip_prefix('"')?.split(' ');
     let (name, version) = (words.next()?, words.next()?);
     let origin = words.next()?.starts_with("(registry+").then(|| "crates.io".to_owned());

@@ -4,15 +4,18 @@
 //! read gives a note. Home folders are never walked.
 
 pub(crate) mod apk;
+mod appx;
 pub(crate) mod dpkg;
 mod extensions;
 mod flatpak;
+pub(crate) mod hotfix;
 mod languages;
 mod macos;
 pub(crate) mod pacman;
 mod registry;
 pub(crate) mod rpm;
 mod snap;
+mod windows;
 
 use std::io::BufReader;
 
@@ -26,15 +29,18 @@ use crate::host::Host;
 use crate::order;
 
 pub use apk::APK;
+pub use appx::APPX;
 pub use dpkg::DPKG;
 pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
+pub use hotfix::HOTFIX;
 pub use languages::{CARGO, GEM, NPM, PIP};
 pub use macos::{APP_BUNDLE, RECEIPT};
 pub use pacman::PACMAN;
 pub use registry::REGISTRY;
 pub use rpm::RPM;
 pub use snap::SNAP;
+pub use windows::{EXTENSION_WINDOWS, LANGUAGES_WINDOWS};
 
 /// Adds a row unless there are more than a report may hold.
 fn keep(rows: &mut Vec<Software>, row: Software) {

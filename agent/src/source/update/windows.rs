@@ -5,16 +5,13 @@ use rollcall_shared::section::{Section, Update};
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
 use crate::host::{Host, HostError};
-use crate::registry::{Key, moment};
+use crate::registry::Key;
+use crate::source::software::hotfix::{self, PACKAGES};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const CURRENT: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU";
 const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\wuauserv";
-const PACKAGES: &str =
-    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
-/// `CurrentState` of a package that is installed.
-const INSTALLED: u64 = 0x70;
 /// The first build of Windows that updates itself unless it is told otherwise.
 const FIRST_OF_10: u32 = 10_240;
 
@@ -83,14 +80,9 @@ fn last_installed_at(host: &Host) -> Result<Option<Timestamp>, HostError> {
         name.starts_with("Package_for_RollupFix") || name.starts_with("Package_for_KB")
     });
     Ok(updates
-        .filter_map(|name| installed_at(&host.registry(&format!(r"{PACKAGES}\{name}")).ok()?))
+        .filter_map(|name| {
+            let package = host.registry(&format!(r"{PACKAGES}\{name}")).ok()?;
+            hotfix::installed_at(&package).filter(|_| hotfix::is_installed(&package))
+        })
         .max())
-}
-
-fn installed_at(package: &Key) -> Option<Timestamp> {
-    let half = |name: &str| package.number(name);
-    if half("CurrentState") != Some(INSTALLED) {
-        return None;
-    }
-    moment(half("InstallTimeHigh")?, half("InstallTimeLow")?)
 }
