@@ -250,6 +250,11 @@ impl Host {
         std::mem::take(&mut *self.opened.lock().unwrap())
     }
 
+    /// When the look that is going on began, by this computer's clock.
+    pub(crate) fn look_began_at(&self) -> Option<Timestamp> {
+        self.look.map(|look| look.began_at)
+    }
+
     /// Whether this is the running computer, so that system calls speak of it.
     pub fn is_live(&self) -> bool {
         self.live

@@ -224,6 +224,7 @@ pub const SOURCES: &[Source] = &[
     certificate::WINDOWS,
     guest::CONTAINER,
     guest::VIRTUAL_MACHINE,
+    guest::WSL,
     known::DATABASE,
     known::DATABASE_WINDOWS,
     known::REMOTE_ACCESS,

@@ -9,6 +9,9 @@ mod history;
 mod linux;
 mod others;
 mod pins;
+#[cfg(windows)]
+mod search;
+mod waiting;
 mod windows;
 
 use super::{Platform, Privilege, Source};
