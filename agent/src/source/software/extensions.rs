@@ -24,16 +24,6 @@ pub const EXTENSION: Source = Source {
     gather,
 };
 
-/// Where browsers and editors keep their extensions below the home of a person.
-pub(super) struct Places {
-    pub(super) firefox: &'static [&'static str],
-    /// Browsers of Chromium's kind.
-    pub(super) chromium: &'static [(&'static str, &'static str)],
-    pub(super) editors: &'static [(&'static str, &'static str)],
-}
-
-const PLACES: Places = Places { firefox: FIREFOX, chromium: CHROMIUM, editors: EDITORS };
-
 const FIREFOX: &[&str] = &[
     ".mozilla/firefox",
     "snap/firefox/common/.mozilla/firefox",
@@ -47,7 +37,7 @@ const CHROMIUM: &[(&str, &str)] = &[
     ("edge", ".config/microsoft-edge"),
     ("vivaldi", ".config/vivaldi"),
 ];
-pub(super) const EDITORS: &[(&str, &str)] = &[
+const EDITORS: &[(&str, &str)] = &[
     ("vscode", ".vscode/extensions"),
     ("vscode", ".vscode-server/extensions"),
     ("vscodium", ".vscode-oss/extensions"),
@@ -66,7 +56,7 @@ fn gather(host: &Host) -> Gathered {
     let passwd = host.read_text("/etc/passwd").unwrap_or_default();
     for home in homes(&passwd).into_iter().take(HOMES_LIMIT) {
         match host.list(&home) {
-            Ok(_) => in_home(host, &home, &PLACES, &mut rows),
+            Ok(_) => in_home(host, &home, (FIREFOX, CHROMIUM), &mut rows),
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
         }
     }
@@ -98,11 +88,16 @@ fn homes(passwd: &str) -> Vec<String> {
     homes
 }
 
-pub(super) fn in_home(host: &Host, home: &str, places: &Places, rows: &mut Vec<Software>) {
+pub(super) fn in_home(
+    host: &Host,
+    home: &str,
+    (firefox_places, chromium_places): (&[&str], &[(&str, &str)]),
+    rows: &mut Vec<Software>,
+) {
     let names = |path: &str| host.list(&format!("{home}/{path}")).unwrap_or_default();
     // People fill these folders, so no link on the way is followed.
     let read = |path: &str| host.read_text_below(home, path).ok();
-    for folder in places.firefox {
+    for folder in firefox_places {
         for profile in names(folder) {
             if let Some(text) = read(&format!("{folder}/{profile}/extensions.json")) {
                 for row in firefox(&text) {
@@ -111,7 +106,7 @@ pub(super) fn in_home(host: &Host, home: &str, places: &Places, rows: &mut Vec<S
             }
         }
     }
-    for (browser, folder) in places.chromium {
+    for (browser, folder) in chromium_places {
         for profile in names(folder) {
             if profile != "Default" && !profile.starts_with("Profile ") {
                 continue;
@@ -129,7 +124,7 @@ pub(super) fn in_home(host: &Host, home: &str, places: &Places, rows: &mut Vec<S
             }
         }
     }
-    for (editor, folder) in places.editors {
+    for (editor, folder) in EDITORS {
         if let Some(text) = read(&format!("{folder}/extensions.json")) {
             for row in editor_extensions(editor, &text) {
                 keep(rows, row);

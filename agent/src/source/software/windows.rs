@@ -7,7 +7,7 @@ use rollcall_shared::section::software::SoftwareScope;
 use rollcall_shared::section::{Section, Software};
 use rollcall_shared::{Note, NoteKind};
 
-use super::extensions::{self, EDITORS, HOMES_LIMIT, Places};
+use super::extensions::{self, HOMES_LIMIT};
 use super::{keep, languages};
 use crate::host::{Host, HostError};
 use crate::order;
@@ -19,17 +19,15 @@ const PYTHON: &[&str] =
     &[r"HKLM\SOFTWARE\Python\PythonCore", r"HKLM\SOFTWARE\WOW6432Node\Python\PythonCore"];
 const NODE: &str = r"HKLM\SOFTWARE\Node.js";
 
-const PLACES: Places = Places {
-    firefox: &["AppData/Roaming/Mozilla/Firefox/Profiles"],
-    chromium: &[
-        ("brave", "AppData/Local/BraveSoftware/Brave-Browser/User Data"),
-        ("chrome", "AppData/Local/Google/Chrome/User Data"),
-        ("chromium", "AppData/Local/Chromium/User Data"),
-        ("edge", "AppData/Local/Microsoft/Edge/User Data"),
-        ("vivaldi", "AppData/Local/Vivaldi/User Data"),
-    ],
-    editors: EDITORS,
-};
+/// Below the profile of a person.
+const FIREFOX: &[&str] = &["AppData/Roaming/Mozilla/Firefox/Profiles"];
+const CHROMIUM: &[(&str, &str)] = &[
+    ("brave", "AppData/Local/BraveSoftware/Brave-Browser/User Data"),
+    ("chrome", "AppData/Local/Google/Chrome/User Data"),
+    ("chromium", "AppData/Local/Chromium/User Data"),
+    ("edge", "AppData/Local/Microsoft/Edge/User Data"),
+    ("vivaldi", "AppData/Local/Vivaldi/User Data"),
+];
 
 /// Packages of Python, JavaScript, Ruby and Rust.
 pub const LANGUAGES_WINDOWS: Source = Source {
@@ -175,7 +173,8 @@ fn extensions(host: &Host) -> Gathered {
         return Gathered::nothing();
     }
     let mut rows = Vec::new();
-    let denied = for_each_home(host, |home| extensions::in_home(host, home, &PLACES, &mut rows));
+    let denied =
+        for_each_home(host, |home| extensions::in_home(host, home, (FIREFOX, CHROMIUM), &mut rows));
     order::sort(&mut rows, |a, b| {
         (&a.name, &a.origin, &a.version).cmp(&(&b.name, &b.origin, &b.version))
     });

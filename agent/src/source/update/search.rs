@@ -63,8 +63,7 @@ fn search() -> windows::core::Result<Vec<Raw>> {
     // SAFETY: COM has begun on this thread. All objects end before it, and all that is handed over
     // outlives the calls; the same holds below.
     let updates = unsafe {
-        let session: IUpdateSession =
-            CoCreateInstance(&raw const UpdateSession, None, CLSCTX_INPROC_SERVER)?;
+        let session: IUpdateSession = CoCreateInstance(&UpdateSession, None, CLSCTX_INPROC_SERVER)?;
         let searcher = session.CreateUpdateSearcher()?;
         searcher.SetOnline(VARIANT_FALSE)?;
         searcher.Search(&BSTR::from(WHICH))?.Updates()?
