@@ -389,8 +389,14 @@ impl Host {
         Ok(told)
     }
 
+    /// Remembers what was looked at for a person who wants to know.
+    #[cfg(windows)]
+    pub(crate) fn saw(&self, path: &str) {
+        self.meter.saw(path);
+    }
+
     /// Counts bytes that others read for a source.
-    fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
+    pub(crate) fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
         self.meter.count(bytes).map_err(|over| HostError::Failed {
             path: path.to_owned(),
             why: over.note().detail.unwrap_or_default(),
