@@ -95,7 +95,7 @@ struct Told<'a> {
 fn grouped(paths: &[String], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in paths.iter().filter(|path| exists(path)) {
-        let folder = path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+        let folder = folder_of(path);
         folders.entry(folder).or_default().push(path);
     }
     let mut told = Vec::new();
@@ -108,6 +108,16 @@ fn grouped(paths: &[String], exists: impl Fn(&str) -> bool) -> Vec<String> {
         }
     }
     told
+}
+
+/// The folder of a file. Keys of devices and services lie deep, so those of one tree are together.
+fn folder_of(path: &str) -> &str {
+    const TREE: usize = 4;
+    if path.starts_with(r"HKLM\SYSTEM\") {
+        let end = path.match_indices('\\').nth(TREE - 1).map_or(path.len(), |(at, _)| at);
+        return path.get(..end).unwrap_or(path);
+    }
+    path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
 }
 
 /// The lines of the document that tell of the fields of a section.
@@ -240,7 +250,7 @@ mod tests {
             .chain(["/var/lib/dpkg/status", "/var/lib/none"].map(str::to_owned))
             .collect();
         let keys: Vec<String> = (0..9)
-            .map(|number| format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{number}"))
+            .map(|number| format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{number}\Enum"))
             .collect();
         let told = r"HKLM\SYSTEM\CurrentControlSet\Services\ (9 of what lies there)";
         assert_eq!(grouped(&keys, |_| true), [told]);

@@ -73,6 +73,7 @@ impl Host {
 
     /// The same for what the kernel tells of devices: it holds as long as none came, went or
     /// changed.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux counts events"))]
     pub(crate) fn keep_of_devices<T: Send + Sync + 'static>(
         &self,
         name: &'static str,
