@@ -7,7 +7,8 @@ use std::io;
 use std::ptr;
 
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{
-    CM_Get_Device_Interface_List_SizeW, CM_Get_Device_Interface_ListW,
+    CM_Get_Device_ID_List_SizeW, CM_Get_Device_ID_ListW, CM_Get_Device_Interface_List_SizeW,
+    CM_Get_Device_Interface_ListW,
 };
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{
@@ -19,8 +20,8 @@ use windows_sys::core::GUID;
 
 /// No answer that an inventory asks for is longer.
 const ANSWER_LIMIT_BYTES: usize = 16 * 1024;
-/// The longest list of devices of one kind, in units of two bytes.
-const LIST_LIMIT_UNITS: u32 = 64 * 1024;
+/// The longest list of devices, in units of two bytes.
+const LIST_LIMIT_UNITS: u32 = 4 * 1024 * 1024;
 
 /// What may be done with a device that is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,25 +107,50 @@ impl Device {
 
 /// Paths of the devices of a kind that are present.
 pub(crate) fn present(kind: &GUID) -> Vec<String> {
-    /// `CM_GET_DEVICE_INTERFACE_LIST_PRESENT` and `CR_SUCCESS`.
+    /// `CM_GET_DEVICE_INTERFACE_LIST_PRESENT`.
     const PRESENT: u32 = 0;
+    list(
+        // SAFETY: the number of the kind and the place outlive the call.
+        |length| unsafe { CM_Get_Device_Interface_List_SizeW(length, kind, ptr::null(), PRESENT) },
+        // SAFETY: the place is as long as is said and outlives the call.
+        |place, length| unsafe {
+            CM_Get_Device_Interface_ListW(kind, ptr::null(), place, length, PRESENT)
+        },
+    )
+}
+
+/// Names of all devices that are present.
+pub(crate) fn present_devices() -> Vec<String> {
+    /// `CM_GETIDLIST_FILTER_PRESENT`.
+    const PRESENT: u32 = 0x100;
+    list(
+        // SAFETY: all devices are meant, without a name to point to; the place outlives the call.
+        |length| unsafe { CM_Get_Device_ID_List_SizeW(length, ptr::null(), PRESENT) },
+        // SAFETY: the place is as long as is said and outlives the call.
+        |place, length| unsafe { CM_Get_Device_ID_ListW(ptr::null(), place, length, PRESENT) },
+    )
+}
+
+/// The texts of a list, which is asked for its length first; none where it is not told.
+fn list(length_of: impl Fn(*mut u32) -> u32, write: impl Fn(*mut u16, u32) -> u32) -> Vec<String> {
+    /// `CR_SUCCESS`, and `CR_BUFFER_SMALL`: it grew meanwhile.
     const SUCCESS: u32 = 0;
-    let mut length = 0;
-    // SAFETY: the number of the kind and the place outlive the call.
-    let told =
-        unsafe { CM_Get_Device_Interface_List_SizeW(&raw mut length, kind, ptr::null(), PRESENT) };
-    if told != SUCCESS || length == 0 {
-        return Vec::new();
+    const TOO_SMALL: u32 = 26;
+    const TRIES: usize = 4;
+    for _ in 0..TRIES {
+        let mut length = 0;
+        if length_of(&raw mut length) != SUCCESS || length == 0 || length > LIST_LIMIT_UNITS {
+            return Vec::new();
+        }
+        let mut place = vec![0_u16; length as usize];
+        match write(place.as_mut_ptr(), length) {
+            SUCCESS => {
+                let texts = place.split(|unit| *unit == 0).filter(|text| !text.is_empty());
+                return texts.map(String::from_utf16_lossy).collect();
+            }
+            TOO_SMALL => {}
+            _ => return Vec::new(),
+        }
     }
-    let length = length.min(LIST_LIMIT_UNITS);
-    let mut list = vec![0_u16; length as usize];
-    // SAFETY: the place is `length` units long and outlives the call.
-    let told = unsafe {
-        CM_Get_Device_Interface_ListW(kind, ptr::null(), list.as_mut_ptr(), length, PRESENT)
-    };
-    if told != SUCCESS {
-        return Vec::new();
-    }
-    let paths = list.split(|unit| *unit == 0).filter(|path| !path.is_empty());
-    paths.map(String::from_utf16_lossy).collect()
+    Vec::new()
 }

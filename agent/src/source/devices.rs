@@ -1,8 +1,8 @@
 //! Devices of a Windows computer as its registry tells them.
 //!
-//! The registry keeps every device that was ever plugged in. Which of them are here now stands in
-//! lists that the system makes anew at each start: one for each driver, with the devices it runs.
-//! A device that has no driver is in no list, so that nobody can tell whether it is still here.
+//! The registry keeps every device that was ever plugged in. Which of them are here now the system
+//! tells when it is asked. Where it does not, there are lists that it makes anew at each start: one
+//! for each driver, with the devices it runs. A device that has no driver is in none of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,38 +23,73 @@ const DEVICES_LIMIT: usize = 5_000;
 pub(crate) struct Device {
     /// Its name in the tree of devices, e.g. `PCI\VEN_8086&DEV_A0C8&SUBSYS_22E617AA&REV_20\3&11583659&0&FB`.
     pub(crate) instance: String,
-    /// The driver that runs it, e.g. `IntcAudioBus`.
-    pub(crate) service: String,
+    /// The driver that runs it, e.g. `IntcAudioBus`; `None` for one that has none.
+    pub(crate) service: Option<String>,
     /// What the system knows of it.
     pub(crate) key: Key,
 }
 
 /// The devices that are here, each once.
-pub(crate) fn present(host: &Host) -> Arc<Result<Vec<Device>, Note>> {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Present {
+    pub(crate) devices: Vec<Device>,
+    /// Those without a driver are among them.
+    complete: bool,
+}
+
+impl Present {
+    /// What is to be said where devices without a driver are left out.
+    pub(crate) fn note(&self) -> Option<Note> {
+        let why = "devices without a driver are left out: the registry does not tell which of them are present";
+        (!self.complete).then(|| Note::new(NoteKind::Unsupported).with_detail(why))
+    }
+}
+
+/// The devices that are here.
+pub(crate) fn present(host: &Host) -> Arc<Result<Present, Note>> {
     host.keep("present devices", |host| look(host).map_err(Note::from))
 }
 
-fn look(host: &Host) -> Result<Vec<Device>, HostError> {
+fn look(host: &Host) -> Result<Present, HostError> {
+    let told = told(host);
+    let complete = !told.is_empty();
+    let instances = if complete { told } else { in_lists(host)? };
     let mut found: BTreeMap<String, Device> = BTreeMap::new();
-    for service in host.registry(SERVICES)?.keys {
-        let Ok(list) = host.registry(&format!(r"{SERVICES}\{service}\Enum")) else { continue };
-        for instance in instances(&list) {
-            // A device may have several drivers; the one that gives it its work names itself below.
-            let upper = instance.to_ascii_uppercase();
-            if found.contains_key(&upper) || found.len() >= DEVICES_LIMIT {
-                continue;
-            }
-            let Ok(key) = host.registry(&format!(r"{ENUM}\{instance}")) else { continue };
-            let service = key.text("Service").unwrap_or_else(|| service.clone());
-            found.insert(upper, Device { instance, service, key });
+    for instance in instances {
+        let upper = instance.to_ascii_uppercase();
+        if found.contains_key(&upper) || found.len() >= DEVICES_LIMIT {
+            continue;
         }
+        let Ok(key) = host.registry(&format!(r"{ENUM}\{instance}")) else { continue };
+        found.insert(upper, Device { instance, service: key.text("Service"), key });
     }
     if found.is_empty() {
         return Err(HostError::NotFound {
             path: "the list of devices that are present".to_owned(),
         });
     }
-    Ok(found.into_values().collect())
+    Ok(Present { devices: found.into_values().collect(), complete })
+}
+
+/// Names of the devices that are here, as the system tells them.
+fn told(host: &Host) -> Vec<String> {
+    if host.is_live() {
+        return cfg_select! {
+            windows => super::device_call::present_devices(),
+            _ => Vec::new(),
+        };
+    }
+    let captured = host.captured_call("present_devices").unwrap_or_default();
+    captured.lines().map(str::to_owned).collect()
+}
+
+/// Names of the devices in the lists of their drivers.
+fn in_lists(host: &Host) -> Result<Vec<String>, HostError> {
+    let services = host.registry(SERVICES)?.keys;
+    let lists = services
+        .iter()
+        .filter_map(|service| host.registry(&format!(r"{SERVICES}\{service}\Enum")).ok());
+    Ok(lists.flat_map(|list| instances(&list)).collect())
 }
 
 /// The devices in the list of a driver: its values have numbers for names.
@@ -66,12 +101,6 @@ fn instances(list: &Key) -> Vec<String> {
         _ => None,
     };
     list.values.iter().filter_map(numbered).collect()
-}
-
-/// What is to be said where devices without a driver are left out.
-pub(crate) fn note_on_presence() -> Note {
-    Note::new(NoteKind::Unsupported)
-        .with_detail("devices without a driver are left out: the registry does not tell which of them are present")
 }
 
 impl Device {

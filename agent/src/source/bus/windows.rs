@@ -18,7 +18,7 @@ const OF_THE_COMPUTER: &str = "{00000000-0000-0000-ffff-ffffffffffff}";
 pub const PCI_WINDOWS: Source = Source {
     name: "pci_device",
     section: "pci",
-    about: r"Devices on the PCI bus that are present and have a driver, from the registry (Enum\PCI)",
+    about: r"Devices on the PCI bus that are present, from the registry (Enum\PCI)",
     platforms: &[Platform::Windows],
     privilege: Privilege::User,
     programs: &[],
@@ -29,7 +29,7 @@ pub const PCI_WINDOWS: Source = Source {
 pub const USB_WINDOWS: Source = Source {
     name: "usb_device",
     section: "usb",
-    about: r"Devices on the USB that are present and have a driver, from the registry (Enum\USB); the names that they give themselves only with the rights of the system",
+    about: r"Devices on the USB that are present, from the registry (Enum\USB); the names that they give themselves only with the rights of the system",
     platforms: &[Platform::Windows],
     privilege: Privilege::Administrator,
     programs: &[],
@@ -42,9 +42,9 @@ fn gather_pci(host: &Host) -> Gathered {
         Ok(present) => present,
         Err(note) => return Gathered::absent(note.clone()),
     };
-    let mut rows: Vec<PciDevice> = present.iter().filter_map(pci_device).collect();
+    let mut rows: Vec<PciDevice> = present.devices.iter().filter_map(pci_device).collect();
     order::sort(&mut rows, Ord::cmp);
-    Gathered { section: Some(Section::Pci(rows)), notes: vec![devices::note_on_presence()] }
+    Gathered { section: Some(Section::Pci(rows)), notes: present.note().into_iter().collect() }
 }
 
 fn pci_device(device: &Device) -> Option<PciDevice> {
@@ -60,7 +60,7 @@ fn pci_device(device: &Device) -> Option<PciDevice> {
         vendor: device.maker().or_else(|| well_known(&vendor).map(str::to_owned)),
         name: device.name(),
         subsystem: subsystem(&device.instance),
-        driver: Some(device.service.clone()),
+        driver: device.service.clone(),
     })
 }
 
@@ -82,13 +82,13 @@ fn gather_usb(host: &Host) -> Gathered {
         Ok(present) => present,
         Err(note) => return Gathered::absent(note.clone()),
     };
-    let on_bus = present.iter().filter(|one| one.bus() == "USB");
+    let on_bus = present.devices.iter().filter(|one| one.bus() == "USB");
     let (functions, whole): (Vec<&Device>, Vec<&Device>) =
         on_bus.partition(|one| one.instance.to_ascii_uppercase().contains("&MI_"));
     let mut rows: Vec<UsbDevice> =
         whole.iter().filter_map(|one| usb_device(host, one, &functions)).collect();
     order::sort(&mut rows, Ord::cmp);
-    Gathered { section: Some(Section::Usb(rows)), notes: vec![devices::note_on_presence()] }
+    Gathered { section: Some(Section::Usb(rows)), notes: present.note().into_iter().collect() }
 }
 
 fn usb_device(host: &Host, device: &Device, functions: &[&Device]) -> Option<UsbDevice> {
@@ -100,9 +100,10 @@ fn usb_device(host: &Host, device: &Device, functions: &[&Device]) -> Option<Usb
     let own =
         |one: &&&Device| id(one).as_ref() == Some(&own_id) && container(one) == container(device);
     let functions: Vec<&&Device> = functions.iter().filter(own).collect();
-    let mut drivers: BTreeSet<&str> = functions.iter().map(|one| one.service.as_str()).collect();
+    let mut drivers: BTreeSet<&str> =
+        functions.iter().filter_map(|one| one.service.as_deref()).collect();
     if functions.is_empty() {
-        drivers.insert(&device.service);
+        drivers.extend(device.service.as_deref());
     }
     let classes: BTreeSet<&str> = functions
         .iter()

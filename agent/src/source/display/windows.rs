@@ -28,7 +28,7 @@ fn gather(host: &Host) -> Gathered {
         Ok(present) => present,
         Err(note) => return Gathered::absent(note.clone()),
     };
-    let displays = present.iter().filter(|one| one.bus() == "DISPLAY");
+    let displays = present.devices.iter().filter(|one| one.bus() == "DISPLAY");
     let mut rows: Vec<Display> = displays.filter_map(|one| display(host, one)).collect();
     order::sort(&mut rows, Ord::cmp);
     Gathered::of(Section::Display(rows))

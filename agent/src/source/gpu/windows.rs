@@ -28,7 +28,8 @@ fn gather(host: &Host) -> Gathered {
         Err(note) => return Gathered::absent(note.clone()),
     };
     // That of a remote session comes and goes with it.
-    let adapters = present.iter().filter(|one| one.is_of_class(CLASS) && one.bus() != "SWD");
+    let adapters =
+        present.devices.iter().filter(|one| one.is_of_class(CLASS) && one.bus() != "SWD");
     Gathered::of(Section::Gpu(adapters.filter_map(|one| adapter(host, one)).collect()))
 }
 
@@ -43,9 +44,9 @@ fn adapter(host: &Host, device: &Device) -> Option<Gpu> {
         vendor: known.or_else(|| device.maker()).or_else(|| driver.text("ProviderName")),
         pci_id,
         pci_address: device.pci_address(),
-        driver: Some(match driver.text("DriverVersion") {
-            Some(version) => format!("{} {version}", device.service),
-            None => device.service.clone(),
+        driver: device.service.as_ref().map(|service| match driver.text("DriverVersion") {
+            Some(version) => format!("{service} {version}"),
+            None => service.clone(),
         }),
         memory_bytes: memory(&driver),
     })

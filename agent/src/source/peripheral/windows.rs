@@ -60,7 +60,8 @@ fn rows<T: Ord>(
         Ok(present) => present,
         Err(note) => return Gathered::absent(note.clone()),
     };
-    let mut rows: Vec<T> = present.iter().filter(|one| !one.is_made_up()).filter_map(row).collect();
+    let mut rows: Vec<T> =
+        present.devices.iter().filter(|one| !one.is_made_up()).filter_map(row).collect();
     order::sort(&mut rows, Ord::cmp);
     rows.dedup();
     Gathered::of(section(rows))
@@ -68,7 +69,7 @@ fn rows<T: Ord>(
 
 fn audio(host: &Host) -> Gathered {
     let card = |device: &Device| {
-        let driver = Some(device.service.clone());
+        let driver = device.service.clone();
         let is_card = device.is_of_class(SOUND);
         is_card.then(|| Some(Audio { name: device.name()?, driver, ..Audio::default() }))?
     };
@@ -77,9 +78,10 @@ fn audio(host: &Host) -> Gathered {
 
 fn camera(host: &Host) -> Gathered {
     let camera = |device: &Device| {
-        let by_usb = || device.service.eq_ignore_ascii_case(USB_VIDEO);
+        let by_usb =
+            || device.service.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(USB_VIDEO));
         let is_camera = device.is_of_class(CAMERA) || device.is_of_class(IMAGE) && by_usb();
-        let (id, driver) = (usb_id(device), Some(device.service.clone()));
+        let (id, driver) = (usb_id(device), device.service.clone());
         is_camera.then(|| Some(Camera { name: device.name()?, id, driver }))?
     };
     rows(host, camera, Section::Camera)
@@ -124,7 +126,7 @@ fn bus(device: &Device) -> Option<&'static str> {
     match device.bus().as_str() {
         "HID" if BY_RADIO.iter().any(|profile| upper.contains(profile)) => Some("bluetooth"),
         "HID" if upper.contains("VID_") => Some("usb"),
-        "HID" if device.key.text("Service").is_some() => Some("i2c"),
+        "HID" if device.service.is_some() => Some("i2c"),
         "ACPI" => Some("ps2"),
         _ => None,
     }

@@ -45,7 +45,7 @@ fn gather(host: &Host) -> Gathered {
         Ok(present) => present,
         Err(note) => return Gathered::absent(note.clone()),
     };
-    let named = present.iter().filter(|one| one.is_of_class(CLASS));
+    let named = present.devices.iter().filter(|one| one.is_of_class(CLASS));
     let rows: Vec<Disk> = named.map(by_name).collect();
     let why = "no driver answers for its disks; size, serial number and health are not known";
     let note = Note::new(NoteKind::Failed).with_detail(why);
