@@ -93,7 +93,7 @@ pub(crate) fn disk(answers: &Answers) -> Option<Disk> {
     }
     let controller = Controller::of(&answers.controller);
     // These say how the drive is spoken to.
-    let vendor = told.vendor().filter(|maker| !matches!(maker.as_str(), "ATA" | "NVMe"));
+    let vendor = told.vendor().filter(|maker| !matches!(maker.as_str(), "ATA" | "NVMe" | "USB"));
     let product = told.product();
     let bus = bus_of(bus_number, vendor.as_deref(), product.as_deref());
     let (serial, by_serial) = match told.serial() {
@@ -248,6 +248,19 @@ mod tests {
         assert_eq!(told.as_deref(), Some("eui.002538b921b0b3d1"));
         assert_eq!(extended_identifier("S64ANX0T123456"), None);
         assert_eq!(extended_identifier("0025_38B9."), None);
+    }
+
+    #[test]
+    fn drives_of_virtual_machines_are_told_by_their_makers() {
+        for (number, vendor, product, bus) in [
+            (1, "Red Hat", "VirtIO", Some("virtio")),
+            (10, "Msft", "Virtual Disk", Some("hyper-v")),
+            (10, "VMware", "Virtual disk", Some("sas")),
+            (17, "", "VMware Virtual NVMe Disk", Some("nvme")),
+            (99, "", "", None),
+        ] {
+            assert_eq!(bus_of(number, Some(vendor), Some(product)), bus, "{vendor} {product}");
+        }
     }
 
     #[test]

@@ -100,3 +100,27 @@ fn drives(host: &Host) -> Vec<Answers> {
     };
     host.list(CAPTURED).unwrap_or_default().into_iter().map(captured).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_driver_answers_the_registry_tells_which_disks_there_are() {
+        let there = format!(
+            "{}/../tests/fixtures/host/windows-11-laptop/registry/devices.reg",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("registry")).unwrap();
+        std::fs::copy(there, folder.path().join("registry/devices.reg")).unwrap();
+        let gathered = gather(&Host::at(folder.path()));
+        let Some(Section::Storage(rows)) = gathered.section else { panic!("no disks") };
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.model.as_deref(), row.bus.as_deref())).collect();
+        assert_eq!(told, [(Some("SAMSUNG MZVL21T0HCLR-00BL7"), Some("nvme"))]);
+        assert_eq!(rows[0].firmware.as_deref(), Some("QXA7"));
+        assert_eq!(gathered.notes[0].kind, NoteKind::Failed);
+        assert!(gather(&Host::at("/nonexistent-root")).section.is_none());
+    }
+}

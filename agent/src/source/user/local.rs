@@ -18,7 +18,7 @@ const ADMINISTRATORS: &str = "S-1-5-32-544";
 pub const LOCAL: Source = Source {
     name: "local_accounts",
     section: "user",
-    about: "Local accounts and groups with their members as the system tells them; never passwords",
+    about: "Local accounts and groups with their members as the system tells them, which looks up names of a directory; never passwords",
     platforms: &[Platform::Windows],
     privilege: Privilege::User,
     programs: &[],
