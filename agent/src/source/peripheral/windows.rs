@@ -92,7 +92,7 @@ fn input(host: &Host) -> Gathered {
         let kind = match (device.is_of_class(KEYBOARD), device.is_of_class(MOUSE)) {
             (true, _) => "keyboard",
             (_, true) => "mouse",
-            _ => return None,
+            _ => by_use(&device.key.texts("HardwareID"))?,
         };
         Some(Input {
             name: device.name()?,
@@ -102,6 +102,21 @@ fn input(host: &Host) -> Gathered {
         })
     };
     rows(host, input, Section::Input)
+}
+
+/// What a device without a driver of its own is there for, by the numbers that the standard for
+/// input devices gives to uses.
+fn by_use(ids: &[String]) -> Option<&'static str> {
+    const USES: &[(&str, &str)] = &[
+        ("HID_DEVICE_UP:000D_U:0001", "tablet"),
+        ("HID_DEVICE_UP:000D_U:0002", "tablet"),
+        ("HID_DEVICE_UP:000D_U:0004", "touchscreen"),
+        ("HID_DEVICE_UP:000D_U:0005", "touchpad"),
+        ("HID_DEVICE_UP:0001_U:0004", "joystick"),
+        ("HID_DEVICE_UP:0001_U:0005", "joystick"),
+    ];
+    let is_one = |of: &str| ids.iter().any(|id| id.eq_ignore_ascii_case(of));
+    USES.iter().find(|(of, _)| is_one(of)).map(|(_, kind)| *kind)
 }
 
 /// Maker and product, e.g. `046d:c52b`; by radio the number of the list of makers stands
@@ -126,7 +141,8 @@ fn bus(device: &Device) -> Option<&'static str> {
     match device.bus().as_str() {
         "HID" if BY_RADIO.iter().any(|profile| upper.contains(profile)) => Some("bluetooth"),
         "HID" if upper.contains("VID_") => Some("usb"),
-        "HID" if device.service.is_some() => Some("i2c"),
+        // Buttons of a case call themselves keyboards, and are attached to nothing.
+        "HID" if upper.contains("&COL") && !device.is_of_class(KEYBOARD) => Some("i2c"),
         "ACPI" => Some("ps2"),
         _ => None,
     }
@@ -141,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn a_device_without_a_driver_is_told_by_its_use() {
+        let ids = [r"HID\VEN_WACF&DEV_4831", "HID_DEVICE_UP:000D_U:0004", "HID_DEVICE"];
+        let ids = ids.map(str::to_owned);
+        assert_eq!(by_use(&ids), Some("touchscreen"));
+        assert_eq!(by_use(&["HID_DEVICE_UP:FF00_U:0001".to_owned()]), None);
+        assert_eq!(by_use(&[]), None);
+    }
+
+    #[test]
     fn a_device_by_radio_is_told_by_its_own_numbers() {
         let name =
             r"HID\{00001812-0000-1000-8000-00805F9B34FB}_DEV_VID&02046D_PID&B023_REV&0015\9&1";
@@ -151,6 +176,7 @@ mod tests {
         assert_eq!(usb_id(&keyboard).as_deref(), Some("413c:2113"));
         assert_eq!(bus(&keyboard), Some("usb"));
         assert_eq!(bus(&device(r"ACPI\LEN0071\4&1c5d7b0a&0")), Some("ps2"));
+        assert_eq!(bus(&device(r"HID\ELAN0676&COL01\5&1e4c2b9a&0&0000")), Some("i2c"));
         assert_eq!(usb_id(&device(r"HID\x_VID&0é")), None);
     }
 }
