@@ -40,6 +40,7 @@ pub mod update;
 pub mod user;
 pub mod vitals;
 pub mod volume;
+mod windows_place;
 
 /// One place where facts are read.
 #[derive(Debug, Clone, Copy)]
@@ -223,6 +224,7 @@ pub const SOURCES: &[Source] = &[
     certificate::SOURCE,
     certificate::WINDOWS,
     guest::CONTAINER,
+    guest::DOCKER_WINDOWS,
     guest::VIRTUAL_MACHINE,
     guest::WSL,
     known::DATABASE,

@@ -15,7 +15,7 @@ mod machines;
 pub mod parse;
 mod windows;
 
-pub use windows::WSL;
+pub use windows::{DOCKER_WINDOWS, WSL};
 
 /// Containers.
 pub const CONTAINER: Source = Source {

@@ -1,19 +1,34 @@
-//! Linux inside Windows: the distributions that people installed for themselves, from their parts
-//! of the registry. Those of Docker Desktop and Podman are among them.
+//! What runs inside Windows: containers of the Docker engine, and the distributions of Linux that
+//! people installed for themselves, from their parts of the registry. Those of Docker Desktop and
+//! Podman are among these.
 
-use rollcall_shared::section::{Section, VirtualMachine};
+use rollcall_shared::section::{Container, Section, VirtualMachine};
 use rollcall_shared::{Note, NoteKind};
+use serde_json::Value;
 
-use super::GUESTS_LIMIT;
+use super::containers::docker_in;
+use super::{GUESTS_LIMIT, Search};
 use crate::host::{Host, HostError};
 use crate::order;
 use crate::registry::Key;
-use crate::source::text::has_ending;
+use crate::source::text::{has_ending, json_text};
+use crate::source::windows_place::{place, system_drive};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const PROFILES: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
 
-/// The declaration.
+/// Containers.
+pub const DOCKER_WINDOWS: Source = Source {
+    name: "docker_engine",
+    section: "container",
+    about: "Containers of Windows from the files of the Docker engine; never their environment or command lines",
+    platforms: &[Platform::Windows],
+    privilege: Privilege::Administrator,
+    programs: &[],
+    gather: containers,
+};
+
+/// Distributions of Linux.
 pub const WSL: Source = Source {
     name: "wsl",
     section: "virtual_machine",
@@ -23,6 +38,29 @@ pub const WSL: Source = Source {
     programs: &[],
     gather,
 };
+
+fn containers(host: &Host) -> Gathered {
+    let elsewhere = || {
+        let why = "there is no Docker engine of Windows; what Docker Desktop and Podman keep in a machine of their own is not looked into";
+        Gathered::absent(Note::new(NoteKind::Unsupported).with_detail(why))
+    };
+    let Some(drive) = system_drive(host) else { return elsewhere() };
+    let engine = format!("{drive}/ProgramData/docker");
+    let settings = host.read_text(&place(host, &format!("{engine}/config/daemon.json")));
+    let settings: Value = serde_json::from_str(&settings.unwrap_or_default()).unwrap_or_default();
+    let top = json_text(&settings, &["data-root"]).unwrap_or(&engine);
+    let folder = place(host, &format!("{top}/containers"));
+    let mut search = Search::new(host);
+    match host.list(&folder) {
+        Ok(_) => docker_in(&mut search, &folder),
+        Err(error) if error.is_not_found() => return elsewhere(),
+        Err(error) => search.missed(error),
+    }
+    let mut rows: Vec<Container> = search.found;
+    order::sort(&mut rows, Ord::cmp);
+    rows.truncate(GUESTS_LIMIT);
+    super::finish(Section::Container(rows), search.notes)
+}
 
 fn gather(host: &Host) -> Gathered {
     let people = match host.registry("HKU") {
@@ -97,6 +135,30 @@ mod tests {
             other => panic!("another section: {other:?}"),
         });
         (rows, gathered.notes.len())
+    }
+
+    #[test]
+    fn containers_of_the_engine_and_of_nobody() {
+        let told = |computer: &str| {
+            let root = format!("{}/../tests/fixtures/host/{computer}", env!("CARGO_MANIFEST_DIR"));
+            containers(&Host::at(root))
+        };
+        let server = told("windows-server-2019");
+        let Some(Section::Container(rows)) = server.section else { panic!("no containers") };
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| format!("{} {:?} {:?}", row.name, row.image, row.running))
+            .collect();
+        let expected = [
+            r#"iis Some("mcr.microsoft.com/windows/servercore/iis:ltsc2019") Some(true)"#,
+            r#"old-build Some("build:3") Some(false)"#,
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(server.notes, []);
+        assert_eq!(told("windows-10-desktop").section, Some(Section::Container(Vec::new())));
+        let laptop = told("windows-11-laptop");
+        assert_eq!((laptop.section, laptop.notes.len()), (None, 1));
+        assert_eq!(laptop.notes[0].kind, NoteKind::Unsupported);
     }
 
     #[test]

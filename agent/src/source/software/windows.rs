@@ -11,9 +11,9 @@ use super::extensions::{self, HOMES_LIMIT};
 use super::{keep, languages};
 use crate::host::{Host, HostError};
 use crate::order;
+use crate::source::windows_place::{place, system_drive};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
-const CURRENT: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const PROFILES: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
 const PYTHON: &[&str] =
     &[r"HKLM\SOFTWARE\Python\PythonCore", r"HKLM\SOFTWARE\WOW6432Node\Python\PythonCore"];
@@ -50,22 +50,6 @@ pub const EXTENSION_WINDOWS: Source = Source {
     programs: &[],
     gather: extensions,
 };
-
-/// A path of Windows as it is opened here: a folder of captures has one folder for each drive.
-fn place(host: &Host, path: &str) -> String {
-    let path = path.replace('\\', "/");
-    let path = path.trim_end_matches('/');
-    match path.split_once(':') {
-        Some((drive, rest)) if !host.is_live() => format!("/{drive}{rest}"),
-        _ => path.to_owned(),
-    }
-}
-
-/// The drive that Windows lies on, e.g. `C:`; `None` on a computer that is none of Windows.
-fn system_drive(host: &Host) -> Option<String> {
-    let root = host.registry(CURRENT).ok()?.text("SystemRoot")?;
-    Some(root.get(..2).filter(|drive| drive.ends_with(':'))?.to_owned())
-}
 
 fn packages(host: &Host) -> Gathered {
     let Some(drive) = system_drive(host) else { return Gathered::nothing() };
