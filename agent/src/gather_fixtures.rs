@@ -79,6 +79,13 @@ fn windows_10_desktop() {
 }
 
 #[test]
+fn windows_11_tablet() {
+    let told = told_on_windows("windows-11-tablet");
+    assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn wine_8() {
     insta::assert_snapshot!(told_on_windows("wine-8"));
 }

@@ -139,11 +139,14 @@ mod tests {
 
     #[test]
     fn containers_of_the_engine_and_of_nobody() {
-        let told = |computer: &str| {
-            let root = format!("{}/../tests/fixtures/host/{computer}", env!("CARGO_MANIFEST_DIR"));
+        let told = |folder: &str| {
+            let root = format!("{}/../tests/fixtures/{folder}", env!("CARGO_MANIFEST_DIR"));
             containers(&Host::at(root))
         };
-        let server = told("windows-server-2019");
+        let other = format!("{:?}", told("container/windows-server-2022"));
+        assert!(other.contains("\"sql\"") && !other.contains("\"job\""), "{other}");
+        assert!(!other.contains("never-to-be-told"), "a secret is in the report");
+        let server = told("host/windows-server-2019");
         let Some(Section::Container(rows)) = server.section else { panic!("no containers") };
         let rows: Vec<_> = rows
             .iter()
@@ -155,8 +158,8 @@ mod tests {
         ];
         assert_eq!(rows, expected);
         assert_eq!(server.notes, []);
-        assert_eq!(told("windows-10-desktop").section, Some(Section::Container(Vec::new())));
-        let laptop = told("windows-11-laptop");
+        assert_eq!(told("host/windows-10-desktop").section, Some(Section::Container(Vec::new())));
+        let laptop = told("host/windows-11-laptop");
         assert_eq!((laptop.section, laptop.notes.len()), (None, 1));
         assert_eq!(laptop.notes[0].kind, NoteKind::Unsupported);
     }

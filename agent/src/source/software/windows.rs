@@ -261,6 +261,10 @@ mod tests {
             told(extensions, "windows-10-desktop", true),
             ["chrome Google Docs Offline 1.84.1 of a person"]
         );
+        assert_eq!(
+            told(extensions, "windows-11-tablet", true),
+            ["vivaldi uBlock Origin 1.60.0 of a person"]
+        );
         assert_eq!(told(extensions, "windows-server-2019", true), Vec::<String>::new());
     }
 
