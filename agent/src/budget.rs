@@ -192,7 +192,11 @@ pub(crate) fn peak_rss_bytes() -> u64 {
         line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
             .map_or(0, |kib| kib * 1024)
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        crate::own_usage::peak_rss_bytes()
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         0
     }

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Show(command::show::Arguments),
     /// Say of one section what is read for it and why, what is missing, and what it tells of people
     Explain(command::explain::Arguments),
-    /// List what is looked at, and where
+    /// List what is looked at on this system, and where; as JSON on every system
     Sources {
         /// As JSON
         #[arg(long)]

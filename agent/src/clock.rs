@@ -32,7 +32,11 @@ pub fn process_cpu_ms() -> u64 {
         let ms = i128::from(spent.tv_sec) * 1000 + i128::from(spent.tv_nsec) / 1_000_000;
         u64::try_from(ms).unwrap_or_default()
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    {
+        u64::try_from(crate::own_usage::process_cpu().as_millis()).unwrap_or(u64::MAX)
+    }
+    #[cfg(not(any(unix, windows)))]
     {
         0
     }
@@ -46,7 +50,11 @@ pub(crate) fn thread_cpu() -> Duration {
         let seconds = u64::try_from(spent.tv_sec).unwrap_or_default();
         Duration::new(seconds, u32::try_from(spent.tv_nsec).unwrap_or_default())
     }
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    #[cfg(windows)]
+    {
+        crate::own_usage::thread_cpu()
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     {
         Duration::ZERO
     }

@@ -3,6 +3,7 @@
 //! may run beside an agent at any time.
 
 mod local;
+pub(crate) mod service;
 
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ pub async fn examine(
     checks.push(local::key(key.as_ref(), paths));
     checks.push(local::spool(paths));
     checks.push(local::disk(paths));
-    checks.push(local::service(host));
+    checks.push(service::service(host));
     let asked = State::peek_settings(&paths.state);
     checks.push(local::sources(&settings::options(config, &asked), is_privileged()));
     checks

@@ -31,7 +31,8 @@ const SMALL_READ_BYTES: u64 = 64 * 1024;
 pub struct Options {
     /// Names of sections not to look at, e.g. `user`.
     pub sections_off: Vec<String>,
-    /// Look into the homes of people, for extensions of their browsers and editors.
+    /// Look into the homes of people, for extensions of their browsers and editors, and on Windows
+    /// for their packages of languages.
     pub home_folders: bool,
     /// Ask every source, also those whose files did not change since it was asked last.
     pub full: bool,

@@ -189,6 +189,13 @@ fn mac_virtual_machine() {
 }
 
 #[test]
+fn windows_11_tablet() {
+    let told = told_on_windows("windows-11-tablet");
+    assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn wine_8() {
     insta::assert_snapshot!(told_on_windows("wine-8"));
 }

@@ -215,6 +215,11 @@ impl Host {
         }
     }
 
+    /// Says that what is looked at has no stamp, so that it is looked at anew each time.
+    pub(crate) fn watch_without_stamp(&self) {
+        self.watch(Inputs::add_without_stamp);
+    }
+
     fn touch(&self, path: &str, about: About) {
         self.meter.saw(path);
         #[cfg(test)]
@@ -254,6 +259,11 @@ impl Host {
     #[cfg(test)]
     pub(crate) fn take_opened(&self) -> Vec<String> {
         std::mem::take(&mut *self.opened.lock().unwrap())
+    }
+
+    /// When the look that is going on began, by this computer's clock.
+    pub(crate) fn look_began_at(&self) -> Option<Timestamp> {
+        self.look.map(|look| look.began_at)
     }
 
     /// Whether this is the running computer, so that system calls speak of it.
@@ -375,7 +385,7 @@ impl Host {
     /// Runs a program that a source lists, and gives what it wrote to its standard output. In a
     /// folder of captures the answer is `cmd/<program>_<arguments>.txt`.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, HostError> {
-        self.watch(Inputs::add_without_stamp);
+        self.watch_without_stamp();
         if !self.live {
             return self.read(&format!("/cmd/{}", capture_name(program, arguments)));
         }
@@ -390,8 +400,14 @@ impl Host {
         Ok(told)
     }
 
+    /// Remembers what was looked at for a person who wants to know.
+    #[cfg(windows)]
+    pub(crate) fn saw(&self, path: &str) {
+        self.meter.saw(path);
+    }
+
     /// Counts bytes that others read for a source.
-    fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
+    pub(crate) fn count(&self, path: &str, bytes: usize) -> Result<(), HostError> {
         self.meter.count(bytes).map_err(|over| HostError::Failed {
             path: path.to_owned(),
             why: over.note().detail.unwrap_or_default(),

@@ -33,6 +33,8 @@ mod join_file;
 mod merge;
 pub mod now;
 mod order;
+#[cfg(windows)]
+mod own_usage;
 pub mod paths;
 pub mod plist;
 mod program;

@@ -4,7 +4,8 @@
 //! whatever order the system listed things in.
 
 use rollcall_shared::report::limits;
-use rollcall_shared::section::{Section, System};
+use rollcall_shared::section::user::Account;
+use rollcall_shared::section::{Section, System, Users};
 use rollcall_shared::{Note, NoteKind};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -39,6 +40,7 @@ pub(crate) fn put_together(before: Section, more: Section) -> (Section, Option<S
         (Section::RemoteAccess(a), Section::RemoteAccess(b)) => Section::RemoteAccess(joined(a, b)),
         (Section::Management(a), Section::Management(b)) => Section::Management(joined(a, b)),
         (Section::Pool(a), Section::Pool(b)) => Section::Pool(joined(a, b)),
+        (Section::User(a), Section::User(b)) => Section::User(users(a, b)),
         (a, b) if a.name() == b.name() => match filled(&a, &b) {
             Some(section) => section,
             None => return (a, Some("its answer did not fit to that of the others".to_owned())),
@@ -56,6 +58,41 @@ fn joined<T>(mut rows: Vec<T>, more: Vec<T>) -> Vec<T> {
     rows
 }
 
+/// Accounts of one number are one account, of which each source tells what it knows.
+fn users(mut before: Users, more: Users) -> Users {
+    for account in more.accounts {
+        match before.accounts.iter_mut().find(|known| known.id == account.id) {
+            Some(known) => {
+                let Account {
+                    name: _,
+                    id: _,
+                    kind,
+                    full_name,
+                    shell,
+                    administrator,
+                    disabled,
+                    password_locked,
+                    last_sign_in_at,
+                    last_sign_in_from,
+                } = account;
+                known.kind = known.kind.take().or(kind);
+                known.full_name = known.full_name.take().or(full_name);
+                known.shell = known.shell.take().or(shell);
+                known.administrator = known.administrator.or(administrator);
+                known.disabled = known.disabled.or(disabled);
+                known.password_locked = known.password_locked.or(password_locked);
+                if last_sign_in_at > known.last_sign_in_at {
+                    known.last_sign_in_at = last_sign_in_at;
+                    known.last_sign_in_from = last_sign_in_from;
+                }
+            }
+            None => before.accounts.push(account),
+        }
+    }
+    before.groups.extend(more.groups);
+    before
+}
+
 /// Two bodies of one section as one, through their JSON form.
 fn filled(first: &Section, second: &Section) -> Option<Section> {
     let mut value: Value = serde_json::from_str(first.to_json().ok()?.get()).ok()?;
@@ -68,7 +105,6 @@ fn filled(first: &Section, second: &Section) -> Option<Section> {
         "os" => Section::Os(serde_json::from_str(&json).ok()?),
         "memory" => Section::Memory(serde_json::from_str(&json).ok()?),
         "network" => Section::Network(serde_json::from_str(&json).ok()?),
-        "user" => Section::User(serde_json::from_str(&json).ok()?),
         "update" => Section::Update(serde_json::from_str(&json).ok()?),
         "security" => Section::Security(serde_json::from_str(&json).ok()?),
         _ => return None,
@@ -324,6 +360,27 @@ mod tests {
         let Section::Security(both) = both else { panic!("another section") };
         assert_eq!(both.disk_encryption, Some(true));
         assert_eq!(both.mandatory_access.as_deref(), Some("apparmor"));
+    }
+
+    #[test]
+    fn what_several_sources_know_of_an_account_is_told_of_one() {
+        let account = |name: &str, id: &str, at: Option<i64>| Account {
+            name: name.to_owned(),
+            id: id.to_owned(),
+            last_sign_in_at: at.map(rollcall_shared::Timestamp),
+            ..Account::default()
+        };
+        let of = |accounts| Section::User(Users { accounts, groups: Vec::new() });
+        let known = Account { administrator: Some(true), ..account("Anna", "S-1", Some(5)) };
+        let folder = account("anna.EXAMPLE", "S-1", Some(7));
+        let (both, why) =
+            put_together(of(vec![known]), of(vec![folder, account("b", "S-2", None)]));
+        assert_eq!(why, None);
+        let Section::User(both) = both else { panic!("another section") };
+        assert_eq!(both.accounts.len(), 2);
+        assert_eq!(both.accounts[0].name, "Anna");
+        assert_eq!(both.accounts[0].administrator, Some(true));
+        assert_eq!(both.accounts[0].last_sign_in_at.map(|at| at.0), Some(7));
     }
 
     #[test]

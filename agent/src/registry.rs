@@ -31,6 +31,19 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl Value {
+    /// About how many bytes it has.
+    #[cfg(windows)]
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Texts(texts) => texts.iter().map(String::len).sum(),
+            Self::Number(_) => size_of::<u64>(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// A key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Key {
@@ -93,8 +106,10 @@ impl Host {
     /// Reads a key, e.g. `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`.
     pub fn registry(&self, path: &str) -> Result<Key, HostError> {
         if self.is_live() {
+            // Keys have no stamp that would tell of a change.
+            self.watch_without_stamp();
             #[cfg(windows)]
-            return live::read(path);
+            return live::read(path).and_then(|key| self.counted(path, key));
             #[cfg(not(windows))]
             return Err(HostError::NotFound { path: path.to_owned() });
         }
@@ -106,6 +121,16 @@ impl Host {
             }
         }
         found.ok_or_else(|| HostError::NotFound { path: path.to_owned() })
+    }
+
+    /// A key that was read: a source pays for its bytes as for those of a file.
+    #[cfg(windows)]
+    fn counted(&self, path: &str, key: Key) -> Result<Key, HostError> {
+        self.saw(path);
+        let values = key.values.iter().map(|(name, value)| name.len() + value.len());
+        let names = key.keys.iter().map(String::len);
+        self.count(path, values.sum::<usize>() + names.sum::<usize>())?;
+        Ok(key)
     }
 
     /// The keys right below a key, each with its name. What is not there has none.

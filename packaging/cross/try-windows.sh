@@ -23,7 +23,8 @@ echo "== once";   run once
 echo "== again";  run once
 echo "== status"; run status
 echo "== doctor"; run doctor || true
-for section in os system firmware cpu memory volume network user software service security update \
-  printer certificate database remote_access management vitals; do
+for section in os system firmware cpu memory storage volume network gpu battery user software service \
+  security update port display pci usb audio camera input printer certificate virtual_machine \
+  database remote_access management vitals; do
   echo "== show $section"; run show "$section" | head -12 || true
 done

@@ -67,7 +67,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<u8, Error>
             cost: costs.get(source.name),
             asked: asked.get(source.name),
             read: grouped(paths.get(source.name).map(Vec::as_slice).unwrap_or_default(), |path| {
-                host.exists(path)
+                // Of keys of the registry only those that are there are remembered.
+                path.starts_with("HK") || host.exists(path)
             }),
         })
         .collect();
@@ -94,18 +95,29 @@ struct Told<'a> {
 fn grouped(paths: &[String], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in paths.iter().filter(|path| exists(path)) {
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = folder_of(path);
         folders.entry(folder).or_default().push(path);
     }
     let mut told = Vec::new();
     for (folder, paths) in folders {
         if paths.len() > NAMED_IN_A_FOLDER {
-            told.push(format!("{folder}/ ({} of what lies there)", paths.len()));
+            let bar = if folder.starts_with("HK") { '\\' } else { '/' };
+            told.push(format!("{folder}{bar} ({} of what lies there)", paths.len()));
         } else {
             told.extend(paths.into_iter().map(str::to_owned));
         }
     }
     told
+}
+
+/// The folder of a file. Keys of devices and services lie deep, so those of one tree are together.
+fn folder_of(path: &str) -> &str {
+    const TREE: usize = 4;
+    if path.starts_with(r"HKLM\SYSTEM\") {
+        let end = path.match_indices('\\').nth(TREE - 1).map_or(path.len(), |(at, _)| at);
+        return path.get(..end).unwrap_or(path);
+    }
+    path.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder)
 }
 
 /// The lines of the document that tell of the fields of a section.
@@ -237,6 +249,11 @@ mod tests {
             .map(|number| format!("/var/lib/dpkg/info/{number}.list"))
             .chain(["/var/lib/dpkg/status", "/var/lib/none"].map(str::to_owned))
             .collect();
+        let keys: Vec<String> = (0..9)
+            .map(|number| format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{number}\Enum"))
+            .collect();
+        let told = r"HKLM\SYSTEM\CurrentControlSet\Services\ (9 of what lies there)";
+        assert_eq!(grouped(&keys, |_| true), [told]);
         assert_eq!(
             grouped(&paths, |path| path != "/var/lib/none"),
             ["/var/lib/dpkg/status", "/var/lib/dpkg/info/ (9 of what lies there)"]

@@ -14,7 +14,7 @@ use crate::error::{Error, exit};
 use crate::host::Host;
 use crate::now::{Present as _, SystemPresent};
 use crate::paths::Paths;
-use crate::source::{Privilege, SOURCES};
+use crate::source::{Platform, Privilege, SOURCES, Source};
 use crate::state::{State, StateError};
 use crate::status::Status;
 use crate::{doctor, state};
@@ -86,7 +86,9 @@ fn sources(as_json: bool) -> Result<u8, Error> {
         print(&json!({ "schema_version": 1, "sources": rows }).to_string());
         return Ok(exit::OK);
     }
-    for source in SOURCES {
+    let here =
+        |source: &&Source| Platform::CURRENT.is_some_and(|it| source.platforms.contains(&it));
+    for source in SOURCES.iter().filter(here) {
         let rights = if administrator(source.privilege) { " (administrator)" } else { "" };
         let programs = match source.programs {
             [] => String::new(),

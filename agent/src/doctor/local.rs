@@ -1,27 +1,14 @@
-//! What doctor looks at on this computer itself: key, spool, disk, service.
+//! What doctor looks at on this computer itself: key, spool, disk, sources.
 
 use rollcall_shared::section::SECTIONS;
 use rollcall_shared::signature::SigningKey;
 
 use super::Check;
 use crate::gather::Options;
-use crate::host::Host;
 use crate::paths::Paths;
 use crate::source::{Platform, Privilege, SOURCES, Source};
 use crate::spool::{BOUND_BYTES, Spool};
 use crate::state::{State, StateError};
-
-/// The unit that the packages install.
-const UNIT: &str = "rollcall-agent.service";
-/// Where units lie, the administrator's own first.
-const UNIT_FOLDERS: &[&str] = &[
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-/// Where the kernel lists the processes of a unit: in one hierarchy, or in systemd's own.
-const GROUPS: &[&str] = &["/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/systemd/system.slice"];
 
 pub(super) fn key(key: Option<&Result<SigningKey, StateError>>, paths: &Paths) -> Check {
     match key {
@@ -93,40 +80,25 @@ fn writable(folder: &std::path::Path) -> std::io::Result<Option<u64>> {
     Ok(Some(told.f_bavail.saturating_mul(told.f_frsize)))
 }
 
-#[cfg(not(unix))]
+/// The same. Opening the folder with the right to make files in it makes none.
+#[cfg(windows)]
+fn writable(folder: &std::path::Path) -> std::io::Result<Option<u64>> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    /// `FILE_ADD_FILE`, and `FILE_FLAG_BACKUP_SEMANTICS` without which no folder is opened.
+    const ADD_FILE: u32 = 2;
+    const FOLDER: u32 = 0x0200_0000;
+    std::fs::OpenOptions::new().access_mode(ADD_FILE).custom_flags(FOLDER).open(folder)?;
+    let place = folder.to_string_lossy().to_ascii_uppercase();
+    let spaces = crate::source::volume::drive_spaces(&crate::host::Host::live());
+    let own = spaces.into_iter().find(|space| place.starts_with(&space.point));
+    Ok(own.map(|space| space.available_bytes))
+}
+
+#[cfg(not(any(unix, windows)))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
 fn writable(_: &std::path::Path) -> std::io::Result<Option<u64>> {
     Ok(None)
-}
-
-/// Whether systemd runs the agent now and after the next start, by the traces it leaves.
-pub(super) fn service(host: &Host) -> Check {
-    if !host.exists("/run/systemd/system") {
-        return Check::unclear("service", "systemd does not run here");
-    }
-    if !UNIT_FOLDERS.iter().any(|folder| host.exists(&format!("{folder}/{UNIT}"))) {
-        return Check::unclear("service", format!("{UNIT} is not installed"));
-    }
-    let running =
-        GROUPS.iter().any(|group| host.value(&format!("{group}/{UNIT}/cgroup.procs")).is_some());
-    if !running {
-        return Check::bad(
-            "service",
-            format!("{UNIT} is installed but does not run"),
-            "run `systemctl enable --now rollcall-agent`; `journalctl -u rollcall-agent` says why it stopped",
-        );
-    }
-    let enabled = ["/etc/systemd/system", "/usr/lib/systemd/system"]
-        .iter()
-        .any(|folder| host.exists(&format!("{folder}/multi-user.target.wants/{UNIT}")));
-    if !enabled {
-        return Check::bad(
-            "service",
-            format!("{UNIT} runs, but not any more after the next start"),
-            "run `systemctl enable rollcall-agent`",
-        );
-    }
-    Check::good("service", format!("{UNIT} runs and starts with the computer"))
 }
 
 /// What is looked at here, what is switched off, and what tells less without more rights.
@@ -174,30 +146,5 @@ mod tests {
         assert_eq!(check.ok, None);
         #[cfg(target_os = "linux")]
         assert!(check.detail.contains("printer") && check.detail.contains("port"), "{check:?}");
-    }
-
-    #[test]
-    fn the_service_is_judged_by_the_traces_of_systemd() {
-        let root = tempfile::tempdir().unwrap();
-        let host = Host::at(root.path());
-        let put = |path: &str, text: &str| {
-            let path = root.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
-        assert_eq!(service(&host).ok, None, "no systemd");
-        std::fs::create_dir_all(root.path().join("run/systemd/system")).unwrap();
-        assert_eq!(service(&host).ok, None, "no unit");
-        put("usr/lib/systemd/system/rollcall-agent.service", "");
-        let stopped = service(&host);
-        assert_eq!(stopped.ok, Some(false));
-        assert!(stopped.fix.unwrap().contains("enable --now"));
-        let processes = "sys/fs/cgroup/system.slice/rollcall-agent.service/cgroup.procs";
-        put(processes, "");
-        assert_eq!(service(&host).ok, Some(false), "no process");
-        put(processes, "812\n");
-        assert_eq!(service(&host).fix.unwrap(), "run `systemctl enable rollcall-agent`");
-        put("etc/systemd/system/multi-user.target.wants/rollcall-agent.service", "");
-        assert_eq!(service(&host).ok, Some(true));
     }
 }

@@ -58,9 +58,13 @@ fn joined_lines(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// `"Name"="text"`, `"Name"=dword:0000000a`, `"Name"=hex(7):31,00,…`.
+/// `"Name"="text"`, `"Name"=dword:0000000a`, `"Name"=hex(7):31,00,…`; `@` stands for the value that
+/// has no name.
 fn value(line: &str) -> Option<(String, Value)> {
-    let (name, rest) = quoted(line)?;
+    let (name, rest) = match line.strip_prefix('@') {
+        Some(rest) => (String::new(), rest),
+        None => quoted(line)?,
+    };
     let rest = rest.strip_prefix('=')?;
     if rest.starts_with('"') {
         return Some((name, Value::Text(quoted(rest)?.0)));
@@ -145,6 +149,7 @@ mod tests {
         assert_eq!(editor.text("Path").as_deref(), Some("C:"));
         assert_eq!(editor.number("Time"), Some(0x1_0000_0001));
         assert_eq!(editor.bytes("Raw"), Some(&[1, 2][..]));
+        assert_eq!(editor.text("").as_deref(), Some("default"));
         assert_eq!(editor.keys, ["Deep"]);
         assert_eq!(key("HKLM\\SOFTWARE\\Uninstall").unwrap().keys, ["Editor"]);
         assert_eq!(key("HKLM\\SOFTWARE").unwrap().keys, ["Uninstall"]);

@@ -13,7 +13,7 @@ use windows_service::service_control_handler::{self, ServiceControlHandlerResult
 use windows_service::{define_windows_service, service_dispatcher};
 
 /// The name under which it is registered.
-pub(crate) const NAME: &str = "RollcallAgent";
+pub(crate) const NAME: &str = crate::doctor::service::WINDOWS_NAME;
 /// How long the end may take: what is on its way may finish.
 const STOP_HINT: Duration = Duration::from_secs(15);
 

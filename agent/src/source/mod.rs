@@ -9,6 +9,9 @@ pub mod battery;
 pub mod bus;
 pub mod certificate;
 pub mod cpu;
+#[cfg(windows)]
+mod device_call;
+mod devices;
 pub mod display;
 pub mod firmware;
 pub mod gpu;
@@ -37,6 +40,7 @@ pub mod update;
 pub mod user;
 pub mod vitals;
 pub mod volume;
+mod windows_place;
 
 /// One place where facts are read.
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +173,7 @@ pub const SOURCES: &[Source] = &[
     memory::WINDOWS,
     memory::MACOS,
     storage::SOURCE,
+    storage::WINDOWS,
     storage::MACOS,
     volume::SOURCE,
     volume::WINDOWS,
@@ -177,10 +182,13 @@ pub const SOURCES: &[Source] = &[
     network::WINDOWS,
     network::MACOS,
     gpu::SOURCE,
+    gpu::WINDOWS,
     gpu::MACOS,
     battery::SOURCE,
+    battery::WINDOWS,
     battery::MACOS,
     user::ACCOUNTS,
+    user::LOCAL,
     user::WINDOWS,
     user::MACOS,
     software::DPKG,
@@ -195,6 +203,10 @@ pub const SOURCES: &[Source] = &[
     software::CARGO,
     software::EXTENSION,
     software::REGISTRY,
+    software::APPX,
+    software::HOTFIX,
+    software::LANGUAGES_WINDOWS,
+    software::EXTENSION_WINDOWS,
     software::APP_BUNDLE,
     software::RECEIPT,
     software::HOMEBREW,
@@ -208,18 +220,25 @@ pub const SOURCES: &[Source] = &[
     service::WINDOWS,
     service::MACOS,
     port::SOURCE,
+    port::WINDOWS,
     port::MACOS,
     display::SOURCE,
+    display::WINDOWS,
     display::MACOS,
     bus::PCI,
-    bus::USB,
+    bus::PCI_WINDOWS,
     bus::PCI_MACOS,
+    bus::USB,
+    bus::USB_WINDOWS,
     bus::USB_MACOS,
     peripheral::AUDIO,
+    peripheral::AUDIO_WINDOWS,
     peripheral::AUDIO_MACOS,
     peripheral::CAMERA,
+    peripheral::CAMERA_WINDOWS,
     peripheral::CAMERA_MACOS,
     peripheral::INPUT,
+    peripheral::INPUT_WINDOWS,
     peripheral::INPUT_MACOS,
     printer::SOURCE,
     printer::WINDOWS,
@@ -227,7 +246,9 @@ pub const SOURCES: &[Source] = &[
     certificate::WINDOWS,
     certificate::MACOS,
     guest::CONTAINER,
+    guest::DOCKER_WINDOWS,
     guest::VIRTUAL_MACHINE,
+    guest::WSL,
     known::DATABASE,
     known::DATABASE_WINDOWS,
     known::DATABASE_MACOS,

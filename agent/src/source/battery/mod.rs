@@ -2,8 +2,12 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod answer;
+#[cfg(windows)]
+mod live;
 mod macos;
 pub mod parse;
+mod windows;
 
 pub use macos::MACOS;
 pub(crate) use macos::charges as mac_charges;
@@ -18,6 +22,9 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
+pub(crate) use windows::charges as charges_by_drivers;
 
 /// Batteries.
 pub const SOURCE: Source = Source {

@@ -3,6 +3,7 @@
 mod macos;
 mod pci;
 mod usb;
+mod windows;
 
 pub use macos::{PCI_MACOS, USB_MACOS};
 pub(crate) use macos::{
@@ -10,6 +11,7 @@ pub(crate) use macos::{
 };
 pub use pci::PCI;
 pub use usb::USB;
+pub use windows::{PCI_WINDOWS, USB_WINDOWS};
 
 /// `0x8086` or `8086` as `8086`.
 fn digits(text: &str) -> Option<String> {

@@ -10,6 +10,9 @@ pub mod edid;
 mod macos;
 
 pub use macos::MACOS;
+mod windows;
+
+pub use windows::WINDOWS;
 
 /// Displays.
 pub const SOURCE: Source = Source {

@@ -4,6 +4,7 @@ use crate::source::{Platform, Privilege, Source};
 
 mod macos;
 pub mod parse;
+mod windows;
 
 pub use macos::MACOS;
 
@@ -16,6 +17,8 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
 
 /// Graphics adapters.
 pub const SOURCE: Source = Source {

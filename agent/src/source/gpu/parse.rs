@@ -67,7 +67,8 @@ fn marketing_name(name: &str) -> &str {
     inside.map_or(name, |(_, inside)| inside.trim())
 }
 
-fn well_known(vendor: &str) -> Option<&'static str> {
+/// Makers that are met on PCI, by their number.
+pub(crate) fn well_known(vendor: &str) -> Option<&'static str> {
     Some(match vendor {
         "1002" | "1022" => "Advanced Micro Devices, Inc. [AMD]",
         "102b" => "Matrox Electronics Systems Ltd.",

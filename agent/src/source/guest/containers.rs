@@ -5,7 +5,11 @@ use rollcall_shared::section::Container;
 use super::{Search, groups, has_groups, parse};
 
 pub(super) fn docker(search: &mut Search<'_, Container>) {
-    let folder = "/var/lib/docker/containers";
+    docker_in(search, "/var/lib/docker/containers");
+}
+
+/// The engine keeps one folder for each container, on every system.
+pub(super) fn docker_in(search: &mut Search<'_, Container>, folder: &str) {
     for id in search.list(folder) {
         let read = |file: &str| search.host.read_text(&format!("{folder}/{id}/{file}"));
         match read("config.v2.json") {

@@ -13,6 +13,9 @@ use crate::order;
 mod containers;
 mod machines;
 pub mod parse;
+mod windows;
+
+pub use windows::{DOCKER_WINDOWS, WSL};
 
 /// Containers.
 pub const CONTAINER: Source = Source {

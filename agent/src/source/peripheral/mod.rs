@@ -8,6 +8,9 @@ use crate::order;
 
 mod macos;
 pub mod parse;
+mod windows;
+
+pub use windows::{AUDIO_WINDOWS, CAMERA_WINDOWS, INPUT_WINDOWS};
 
 pub use macos::{AUDIO_MACOS, CAMERA_MACOS, INPUT_MACOS};
 

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::order;
 use crate::source::text::clip;
 
-#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "only Linux has it"))]
+#[cfg(target_os = "linux")]
 mod diag;
 mod holders;
 mod macos;
@@ -21,8 +21,12 @@ mod owner;
 pub mod parse;
 #[cfg(target_os = "macos")]
 mod sockets;
+#[cfg(windows)]
+mod tables;
+mod windows;
 
 pub use macos::MACOS;
+pub use windows::WINDOWS;
 
 use holders::Table;
 use parse::{Protocol, Socket};
@@ -93,7 +97,10 @@ fn sockets(host: &Host) -> Result<Vec<Socket>, Note> {
     let passing = parse::range(passing.as_deref().unwrap_or_default());
     let mut sockets = Vec::new();
     let mut read = false;
-    let told = if host.is_live() { diag::waiting() } else { None };
+    let told: Option<Vec<Socket>> = cfg_select! {
+        target_os = "linux" => if host.is_live() { diag::waiting() } else { None },
+        _ => None,
+    };
     let by_file = |protocol: Protocol| told.is_none() || protocol != Protocol::Tcp;
     for (path, protocol) in TABLES.iter().filter(|(_, protocol)| by_file(*protocol)) {
         match host.read_text(path) {

@@ -53,7 +53,7 @@ const EDITORS: &[(&str, &str)] = &[
     ("cursor", ".cursor/extensions"),
 ];
 /// Homes that are looked into at most.
-const HOMES_LIMIT: usize = 200;
+pub(super) const HOMES_LIMIT: usize = 200;
 const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 fn gather(host: &Host) -> Gathered {
@@ -110,7 +110,7 @@ fn homes_of_mac(host: &Host) -> Vec<String> {
     names.map(|name| format!("/Users/{name}")).collect()
 }
 
-fn in_home(
+pub(super) fn in_home(
     host: &Host,
     home: &str,
     (firefox_places, chromium_places): (&[&str], &[(&str, &str)]),

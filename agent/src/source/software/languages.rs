@@ -110,7 +110,7 @@ fn python_packages(host: &Host, folder: &str, rows: &mut Vec<Software>) {
 }
 
 /// `requests-2.31.0.dist-info`, `old_one-1.0-py3.11.egg-info`
-fn python_package(entry: &str) -> Option<Software> {
+pub(super) fn python_package(entry: &str) -> Option<Software> {
     let (stem, egg) = match entry.strip_suffix(".dist-info") {
         Some(stem) => (stem, false),
         None => (entry.strip_suffix(".egg-info")?, true),
@@ -202,7 +202,7 @@ fn gem(host: &Host) -> Gathered {
 }
 
 /// `rails-7.1.3`, `nokogiri-1.16.0-x86_64-linux`
-fn ruby_package(stem: &str) -> Option<Software> {
+pub(super) fn ruby_package(stem: &str) -> Option<Software> {
     let mut at = 0;
     loop {
         let hyphen = at + stem.get(at..)?.find('-')?;
@@ -238,7 +238,7 @@ fn cargo(host: &Host) -> Gathered {
 }
 
 /// `"ripgrep 14.1.0 (registry+https://…)" = ["rg"]`; the address may hold a password.
-fn crate_line(line: &str) -> Option<Software> {
+pub(super) fn crate_line(line: &str) -> Option<Software> {
     let mut words = line.strip_prefix('"')?.split(' ');
     let (name, version) = (words.next()?, words.next()?);
     let origin = words.next()?.starts_with("(registry+").then(|| "crates.io".to_owned());

@@ -4,16 +4,19 @@
 //! read gives a note. Home folders are never walked.
 
 pub(crate) mod apk;
+mod appx;
 pub(crate) mod dpkg;
 mod extensions;
 mod flatpak;
 mod homebrew;
+pub(crate) mod hotfix;
 mod languages;
 mod macos;
 pub(crate) mod pacman;
 mod registry;
 pub(crate) mod rpm;
 mod snap;
+mod windows;
 
 use std::io::BufReader;
 
@@ -27,16 +30,19 @@ use crate::host::Host;
 use crate::order;
 
 pub use apk::APK;
+pub use appx::APPX;
 pub use dpkg::DPKG;
 pub use extensions::EXTENSION;
 pub use flatpak::FLATPAK;
 pub use homebrew::HOMEBREW;
+pub use hotfix::HOTFIX;
 pub use languages::{CARGO, GEM, NPM, PIP};
 pub use macos::{APP_BUNDLE, RECEIPT};
 pub use pacman::PACMAN;
 pub use registry::REGISTRY;
 pub use rpm::RPM;
 pub use snap::SNAP;
+pub use windows::{EXTENSION_WINDOWS, LANGUAGES_WINDOWS};
 
 /// Whether this is a Mac, where some things have other places.
 fn is_mac(host: &Host) -> bool {

@@ -171,6 +171,7 @@ mod tests {
 
     /// While a snap is not mounted its description is not there; that is no other version.
     #[test]
+    #[cfg(unix)]
     fn a_snap_without_its_description_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let snap = folder.path().join("snap/firefox");

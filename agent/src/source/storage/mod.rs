@@ -2,8 +2,12 @@
 
 use crate::source::{Platform, Privilege, Source};
 
+mod descriptor;
+#[cfg(windows)]
+mod drives;
 mod macos;
 pub mod parse;
+mod windows;
 
 pub use macos::MACOS;
 pub(crate) use macos::images;
@@ -17,6 +21,8 @@ cfg_select! {
         use crate::source::unsupported as sys;
     }
 }
+
+pub use windows::WINDOWS;
 
 /// Disks.
 pub const SOURCE: Source = Source {

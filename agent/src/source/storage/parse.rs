@@ -148,7 +148,7 @@ fn bus(name: &str, path: &str, udev: &impl Fn(&str) -> Option<String>) -> Option
     }
 }
 
-fn kind(
+pub(super) fn kind(
     optical: bool,
     bus: Option<&str>,
     rotational: Option<bool>,

@@ -10,6 +10,9 @@ mod linux;
 mod macos;
 mod others;
 mod pins;
+#[cfg(windows)]
+mod search;
+mod waiting;
 mod windows;
 
 use super::{Platform, Privilege, Source};

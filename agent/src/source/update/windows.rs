@@ -1,20 +1,18 @@
-//! Updates of a Windows computer, as far as its registry tells. Which of them wait only the update
-//! service knows, which would have to search for them.
+//! Updates of a Windows computer: how they are installed and when the last one was, from its
+//! registry, and which of them wait, from its update service.
 
+use super::waiting::{self, Silence};
 use rollcall_shared::section::{Section, Update};
 use rollcall_shared::{Note, NoteKind, Timestamp};
 
 use crate::host::{Host, HostError};
-use crate::registry::{Key, moment};
+use crate::registry::Key;
+use crate::source::software::hotfix::{self, PACKAGES};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const CURRENT: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU";
 const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\wuauserv";
-const PACKAGES: &str =
-    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
-/// `CurrentState` of a package that is installed.
-const INSTALLED: u64 = 0x70;
 /// The first build of Windows that updates itself unless it is told otherwise.
 const FIRST_OF_10: u32 = 10_240;
 
@@ -22,7 +20,7 @@ const FIRST_OF_10: u32 = 10_240;
 pub const WINDOWS: Source = Source {
     name: "windows_update",
     section: "update",
-    about: "When the last update of Windows was installed and whether they install themselves, from the registry; those that wait are not searched for",
+    about: "Updates of Windows that wait, as its update service knew them after its own last search, without optional ones and signatures against malware; when the last one was installed and whether they install themselves, from the registry",
     platforms: &[Platform::Windows],
     privilege: Privilege::Administrator,
     programs: &[],
@@ -39,6 +37,10 @@ fn gather(host: &Host) -> Gathered {
         Err(error) if error.is_not_found() => (None, Vec::new()),
         Err(error) => (None, vec![Note::from(error)]),
     };
+    let (pending, silence) = match waiting::pending(host, last_installed_at) {
+        Ok(pending) => (Some(pending), None),
+        Err(silence) => (None, Some(unknown(silence))),
+    };
     let update = Update {
         manager: "windows_update".to_owned(),
         automatic: automatic(
@@ -46,15 +48,26 @@ fn gather(host: &Host) -> Gathered {
             &host.registry(POLICY).unwrap_or_default(),
             &host.registry(SERVICE).unwrap_or_default(),
         ),
-        pending_unknown: true,
+        pending_unknown: pending.is_none(),
+        security_known: pending.is_some(),
+        pending: pending.unwrap_or_default(),
         last_installed_at,
-        ..Update::default()
     };
-    let unknown =
-        Note::new(NoteKind::Unsupported).with_detail("updates that wait are not searched for");
     Gathered {
         section: Some(Section::Update(update)),
-        notes: notes.into_iter().chain([unknown]).collect(),
+        notes: notes.into_iter().chain(silence).collect(),
+    }
+}
+
+/// Why nobody knows which updates wait.
+fn unknown(silence: Silence) -> Note {
+    match silence {
+        Silence::Failed(why) => Note::new(NoteKind::Failed)
+            .with_detail(format!("the update service does not say which updates wait: {why}")),
+        Silence::TimedOut => Note::new(NoteKind::TimedOut)
+            .with_detail("the update service did not say in time which updates wait"),
+        Silence::Nobody => Note::new(NoteKind::Unsupported)
+            .with_detail("which updates wait only a running update service can say"),
     }
 }
 
@@ -83,14 +96,9 @@ fn last_installed_at(host: &Host) -> Result<Option<Timestamp>, HostError> {
         name.starts_with("Package_for_RollupFix") || name.starts_with("Package_for_KB")
     });
     Ok(updates
-        .filter_map(|name| installed_at(&host.registry(&format!(r"{PACKAGES}\{name}")).ok()?))
+        .filter_map(|name| {
+            let package = host.registry(&format!(r"{PACKAGES}\{name}")).ok()?;
+            hotfix::installed_at(&package).filter(|_| hotfix::is_installed(&package))
+        })
         .max())
-}
-
-fn installed_at(package: &Key) -> Option<Timestamp> {
-    let half = |name: &str| package.number(name);
-    if half("CurrentState") != Some(INSTALLED) {
-        return None;
-    }
-    moment(half("InstallTimeHigh")?, half("InstallTimeLow")?)
 }

@@ -1,6 +1,9 @@
 //! Accounts and groups of this computer, and directory accounts that signed in here.
 
+#[cfg(windows)]
+mod accounts;
 mod linux;
+mod local;
 mod macos;
 mod parse;
 mod records;
@@ -8,6 +11,7 @@ mod windows;
 
 use super::{Platform, Privilege, Source};
 
+pub use local::LOCAL;
 pub use macos::MACOS;
 pub(crate) use records::records;
 pub use windows::WINDOWS;

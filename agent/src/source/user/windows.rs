@@ -14,7 +14,7 @@ const PROFILES: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Profi
 pub const WINDOWS: Source = Source {
     name: "profiles",
     section: "user",
-    about: "Accounts that have signed in, from the registry (ProfileList); local accounts that never did are not listed",
+    about: "Accounts that have signed in, from the registry (ProfileList)",
     platforms: &[Platform::Windows],
     privilege: Privilege::User,
     programs: &[],

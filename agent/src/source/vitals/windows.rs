@@ -5,6 +5,7 @@ use rollcall_shared::report::{Reboot, Session, Vitals};
 
 use crate::host::Host;
 use crate::order;
+use crate::source::battery::charges_by_drivers;
 use crate::source::volume::drive_spaces;
 
 const RESTART_FOR_UPDATES: &str =
@@ -20,6 +21,7 @@ pub(super) fn vitals(host: &Host) -> Vitals {
         booted_at,
         volumes: drive_spaces(host),
         memory_available_bytes,
+        batteries: charges_by_drivers(host),
         sessions: sessions(host),
         reboot: Some(reboot(host)),
         ..Vitals::default()
