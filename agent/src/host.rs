@@ -233,6 +233,11 @@ impl Host {
         self.watch(|inputs| inputs.add_whole(folder, &|path| self.place(path)));
     }
 
+    /// The same for everything below a folder: what lies deeper never changes by itself.
+    pub(crate) fn takes_tree_as_whole(&self, folder: &str) {
+        self.watch(|inputs| inputs.add_tree(folder, &|path| self.place(path)));
+    }
+
     /// What is told of a file that was opened but could not be read to its end.
     fn broken(&self, path: &str, error: &io::Error) -> HostError {
         self.watch(Inputs::add_failure);

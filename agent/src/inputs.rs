@@ -66,6 +66,8 @@ pub(crate) struct Inputs {
     stamps: BTreeMap<String, Stamp>,
     /// Folders whose files are only ever replaced as a whole, so that the folder tells of them.
     wholes: BTreeSet<String>,
+    /// The same for everything below.
+    trees: Vec<String>,
     beyond_stamps: bool,
     /// Something could not be read for the moment.
     failed: bool,
@@ -100,7 +102,11 @@ impl Inputs {
             self.add_without_stamp();
             return;
         }
-        if folder_of(path).is_some_and(|folder| self.wholes.contains(folder)) {
+        let below =
+            |tree: &String| path.strip_prefix(tree.as_str()).is_some_and(|it| it.starts_with('/'));
+        if folder_of(path).is_some_and(|folder| self.wholes.contains(folder))
+            || self.trees.iter().any(below)
+        {
             return;
         }
         if about == About::Content {
@@ -137,6 +143,12 @@ impl Inputs {
     pub(crate) fn add_whole(&mut self, folder: &str, place: &dyn Fn(&str) -> PathBuf) {
         self.add(folder, place, About::Content);
         self.wholes.insert(folder.to_owned());
+    }
+
+    /// From here on the stamp of a folder stands for everything below it.
+    pub(crate) fn add_tree(&mut self, folder: &str, place: &dyn Fn(&str) -> PathBuf) {
+        self.add(folder, place, About::Content);
+        self.trees.push(folder.to_owned());
     }
 
     /// Adds what stands behind something that was known already.
@@ -330,6 +342,32 @@ mod tests {
         let restless = Path::new("/run/never-there-1f3a");
         let inputs = seen(&[restless]);
         assert!(inputs.stamps.contains_key(restless.to_str().unwrap()), "not all of /run");
+    }
+
+    #[test]
+    fn a_folder_may_stand_for_what_lies_in_it_or_below() {
+        let base = tempfile::tempdir().unwrap();
+        let top = base.path().join("top");
+        fs::create_dir_all(top.join("package-1.0")).unwrap();
+        let (deep, side) = (top.join("package-1.0/INSTALLER"), base.path().join("top-2/file"));
+        for (tree, stamps) in [(true, 2), (false, 3)] {
+            let mut inputs = Inputs::default();
+            let place = |path: &str| PathBuf::from(path);
+            let folder = top.to_str().unwrap();
+            if tree {
+                inputs.add_tree(folder, &place)
+            } else {
+                inputs.add_whole(folder, &place)
+            }
+            for path in [&deep, &top.join("file"), &side] {
+                inputs.add(path.to_str().unwrap(), &place, About::Content);
+            }
+            assert_eq!(inputs.stamps.len(), stamps, "{:?}", inputs.stamps.keys());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let next = top.join(format!("package-{stamps}.0"));
+            fs::create_dir(next).unwrap();
+            assert!(!unchanged(&inputs));
+        }
     }
 
     #[test]

@@ -100,7 +100,10 @@ fn pip(host: &Host) -> Gathered {
 }
 
 fn python_packages(host: &Host, folder: &str, rows: &mut Vec<Software>) {
-    for name in host.list(folder).unwrap_or_default() {
+    let names = host.list(folder).unwrap_or_default();
+    // Every version of a package has a folder of its own.
+    host.takes_tree_as_whole(folder);
+    for name in names {
         if let Some(row) = python_package(&name)
             && is_of_pip(host, folder, &name)
         {

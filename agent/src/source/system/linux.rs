@@ -1,5 +1,7 @@
 //! Reads `/sys/class/dmi/id`, the device tree, and the signs of a hypervisor or container.
 
+use std::sync::Arc;
+
 use rollcall_shared::section::system::{Board, Chassis, System, VirtualizationRole};
 use rollcall_shared::section::Section;
 use rollcall_shared::{Note, NoteKind};
@@ -31,7 +33,9 @@ pub(crate) fn gather(host: &Host) -> Gathered {
     let resolv_conf = host.read_text("/etc/resolv.conf").unwrap_or_default();
     (system.hostname, system.fqdn, system.domain) = parse::names(&hostname, &hosts, &resolv_conf);
 
-    system.virtualization = guest::virtualization(&evidence(host, &system));
+    let vendor = system.manufacturer.clone();
+    system.virtualization =
+        guest::virtualization(&Evidence { vendor, ..Evidence::clone(&evidence(host)) });
     match system.virtualization.as_ref().and_then(|guest| guest.role.as_ref()) {
         Some(VirtualizationRole::Container) => {
             // Numbers of the host's board would make every container on it the same computer.
@@ -57,7 +61,7 @@ pub(crate) fn gather(host: &Host) -> Gathered {
 
 /// Whether this system runs on the kernel of another one.
 pub(crate) fn is_container(host: &Host) -> bool {
-    let found = guest::virtualization(&evidence(host, &System::default()));
+    let found = guest::virtualization(&evidence(host));
     found.and_then(|guest| guest.role) == Some(VirtualizationRole::Container)
 }
 
@@ -121,7 +125,12 @@ fn from_device_tree(host: &Host, system: &mut System) {
     system.model = Some(model);
 }
 
-fn evidence(host: &Host, system: &System) -> Evidence {
+/// All evidence but the maker, gathered once in a look.
+fn evidence(host: &Host) -> Arc<Evidence> {
+    host.keep("evidence of a guest", look_for_evidence)
+}
+
+fn look_for_evidence(host: &Host) -> Evidence {
     let environment = host.read_text("/proc/1/environ").unwrap_or_default();
     let manager = || {
         environment.split('\0').find_map(|pair| pair.strip_prefix("container=")).map(str::to_owned)
@@ -138,7 +147,7 @@ fn evidence(host: &Host, system: &System) -> Evidence {
         podman_file: host.exists("/run/.containerenv"),
         cgroup: host.read_text("/proc/1/cgroup").ok(),
         kernel: host.value("/proc/sys/kernel/osrelease"),
-        vendor: system.manufacturer.clone(),
+        vendor: None,
         product: host.value(&format!("{DMI}/product_name")),
         bios_vendor: host.value(&format!("{DMI}/bios_vendor")),
         hypervisor_flag: *host.keep_of_devices("hypervisor flag", |host| {
