@@ -18,12 +18,13 @@ fail() {
 # check SENTENCE COMMAND…: the command succeeds.
 check() { local what=$1; shift; if "$@"; then ok "$what"; else fail "$what"; fi; }
 
-# A fresh Debian in the folder, from the archive or from the copy that ROLLCALL_TEST_ROOT names.
+# A fresh Debian in the folder, from the archive (ROLLCALL_TEST_SUITE names another than bookworm) or
+# from the copy that ROLLCALL_TEST_ROOT names.
 make_root() {
   if [ -n "${ROLLCALL_TEST_ROOT:-}" ]; then
     cp -a --reflink=auto "$ROLLCALL_TEST_ROOT" "$1"
   else
-    mmdebstrap --quiet --variant=minbase --include="${includes:-systemd,systemd-sysv,adduser}" bookworm "$1" 2>/dev/null ||
+    mmdebstrap --quiet --variant=minbase --include="${includes:-systemd,systemd-sysv,adduser}" "${ROLLCALL_TEST_SUITE:-bookworm}" "$1" 2>/dev/null ||
       not_run "no Debian could be had from the archive"
   fi
   systemd-nspawn --quiet --register=no --keep-unit -D "$1" true >/dev/null 2>&1 </dev/null ||
