@@ -355,9 +355,9 @@ mod tests {
             let place = |path: &str| PathBuf::from(path);
             let folder = top.to_str().unwrap();
             if tree {
-                inputs.add_tree(folder, &place)
+                inputs.add_tree(folder, &place);
             } else {
-                inputs.add_whole(folder, &place)
+                inputs.add_whole(folder, &place);
             }
             for path in [&deep, &top.join("file"), &side] {
                 inputs.add(path.to_str().unwrap(), &place, About::Content);

@@ -34,7 +34,6 @@ pub mod software;
 pub mod storage;
 pub mod system;
 pub(crate) mod text;
-#[cfg(not(target_os = "linux"))]
 mod unsupported;
 pub mod update;
 pub mod user;
@@ -156,7 +155,7 @@ pub const FROM_DEVICES: &[&str] = &[
 ];
 
 /// Every source, in the order of the sections.
-pub const SOURCES: &[Source] = &[
+pub const SOURCES: &[Source] = &listed([
     system::SOURCE,
     system::WINDOWS,
     system::MACOS,
@@ -260,4 +259,31 @@ pub const SOURCES: &[Source] = &[
     management::MACOS,
     pool::SOURCE,
     pool::MACOS,
-];
+]);
+
+/// In a release those of other systems are only listed: nobody asks them here, and their code would
+/// make the program larger by a tenth. Tests and fuzzers ask all of them, on captures.
+const fn listed<const COUNT: usize>(mut all: [Source; COUNT]) -> [Source; COUNT] {
+    const ALL_ARE_ASKED: bool = cfg!(any(test, debug_assertions));
+    let mut at = 0;
+    while at < COUNT {
+        if !ALL_ARE_ASKED && !works_here(all[at].platforms) {
+            all[at].gather = unsupported::gather;
+        }
+        at += 1;
+    }
+    all
+}
+
+const fn works_here(platforms: &[Platform]) -> bool {
+    let mut at = 0;
+    while at < platforms.len() {
+        if let Some(here) = Platform::CURRENT
+            && here as u8 == platforms[at] as u8
+        {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
