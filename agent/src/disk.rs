@@ -50,8 +50,8 @@ impl Disk {
         self.sync_folder(path)
     }
 
-    /// Replaces a file for others to read, who never see half of it. After a power cut it may be
-    /// the old one, or empty: nothing waits until it is on the disk.
+    /// Replaces a file so that nobody sees half of it. After a power cut it may be the old one, or
+    /// empty: nothing waits until it is on the disk.
     pub fn show(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.put(path, bytes, false)
     }
@@ -101,7 +101,8 @@ impl Disk {
         self.step()?;
         file.write_all(bytes)?;
         self.step()?;
-        file.sync_all()
+        // Its length is the same, so the bytes alone must be on the disk.
+        file.sync_data()
     }
 
     /// Reads a regular file of at most `limit_bytes`, not through a link.

@@ -2,10 +2,13 @@
 //!
 //! It knows nothing of sending: digests, numbers and spools are the business of the caller.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod found;
 
-use rollcall_shared::report::{Cost, SectionState, SourceCost, Vitals};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rollcall_shared::report::{Cost, SourceCost, Vitals};
 use rollcall_shared::section::{SECTIONS, Section};
 use rollcall_shared::{HardwareIds, Note, NoteKind, Timestamp};
 
@@ -14,10 +17,11 @@ use crate::clock::{self, Stopwatch};
 use crate::hardware_ids;
 use crate::host::{Host, Look};
 use crate::inputs::Inputs;
-use crate::merge;
-use crate::report;
 use crate::source::{FROM_DEVICES, FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
-use crate::worker::{Ended, Workers};
+use crate::worker::{Ended, Job, Workers};
+
+pub use found::Found;
+use found::together;
 
 /// The name under which the numbers that move are told among the sources.
 const VITALS: &str = "vitals";
@@ -38,44 +42,6 @@ pub struct Options {
     pub full: bool,
     /// The present by this computer's clock. Without it nothing is taken for unchanged.
     pub now: Timestamp,
-}
-
-/// What was found for one section.
-#[derive(Debug, Clone, Default)]
-pub struct Found {
-    /// The body, merged, sorted and within the limits.
-    pub section: Option<Arc<Section>>,
-    /// Why there is none, or what is missing from it; each names its source.
-    pub notes: Vec<Note>,
-    /// The same as it goes into a report, where it was made before.
-    told: Option<Arc<SectionState>>,
-}
-
-impl Found {
-    /// A body, or why there is none.
-    pub fn new(section: Option<Section>, notes: Vec<Note>) -> Self {
-        Self { section: section.map(Arc::new), notes, told: None }
-    }
-
-    /// What a report says of it.
-    pub fn into_told(self) -> SectionState {
-        match self.told {
-            Some(told) => Arc::unwrap_or_clone(told),
-            None => report::section_state(self.section.as_deref(), self.notes),
-        }
-    }
-
-    /// The same, with what a report says of it made once for all reports.
-    fn prepared(self) -> Self {
-        let told = report::section_state(self.section.as_deref(), self.notes.clone());
-        Self { told: Some(Arc::new(told)), ..self }
-    }
-
-    /// Takes the body back and says why.
-    pub(crate) fn take_back(&mut self, why: Note) {
-        (self.section, self.told) = (None, None);
-        self.notes.push(why);
-    }
 }
 
 /// One complete look at a computer.
@@ -124,6 +90,23 @@ struct Answer {
     holds: Holds,
 }
 
+/// What a job found.
+#[derive(Debug)]
+enum Told {
+    Source(Gathered),
+    Vitals(Box<Vitals>),
+}
+
+/// The same with what it cost.
+#[derive(Debug)]
+struct Measured {
+    told: Told,
+    cpu_us: u64,
+    wall_us: u64,
+    /// 0 where it was not asked for.
+    peak_rss_bytes: u64,
+}
+
 /// How long an answer is true.
 #[derive(Debug)]
 enum Holds {
@@ -170,8 +153,9 @@ impl Observer {
         options: &Options,
     ) -> (Found, BTreeMap<String, SourceCost>, BTreeMap<&'static str, Vec<String>>) {
         self.begin(options);
-        let found = self.section(section, options);
-        self.workers.rest();
+        let sources = self.sources_of(|name| name == section);
+        let (same, _) = self.ask(&sources, options, false);
+        let found = self.section(section, &sources, &same);
         (found, std::mem::take(&mut self.costs), std::mem::take(&mut self.paths))
     }
 
@@ -196,12 +180,14 @@ impl Observer {
         self.begin(options);
         let is_off = |name: &str| options.sections_off.iter().any(|off| off == name);
 
+        let sources = self.sources_of(|name| !is_off(name));
+        let (same, vitals) = self.ask(&sources, options, true);
         let mut sections = BTreeMap::new();
         for info in SECTIONS {
             let found = if is_off(info.name) {
                 Found::new(None, vec![Note::new(NoteKind::SwitchedOff)])
             } else {
-                self.section(info.name, options)
+                self.section(info.name, &sources, &same)
             };
             sections.insert(info.name, found);
         }
@@ -211,8 +197,7 @@ impl Observer {
             body(&sections, "network"),
             self.host.value("/etc/machine-id").as_deref(),
         );
-        let vitals = without_switched_off(self.vitals(), is_off);
-        self.workers.rest();
+        let vitals = without_switched_off(vitals, is_off);
         let sources = std::mem::take(&mut self.costs);
         Gathering {
             sections,
@@ -228,78 +213,110 @@ impl Observer {
         }
     }
 
-    /// Asks the sources of one section.
-    fn section(&mut self, name: &'static str, options: &Options) -> Found {
-        let here: Vec<Source> = self
-            .sources
-            .iter()
-            .filter(|source| source.section == name)
-            .filter(|source| Platform::CURRENT.is_some_and(|now| source.platforms.contains(&now)))
-            .copied()
-            .collect();
-        let mut answers = Vec::new();
-        let mut all_the_same = true;
-        for source in &here {
-            let (gathered, same) = self.ask(source, options);
-            all_the_same &= same;
-            answers.push((source.name, gathered));
-        }
-        if all_the_same && let Some(found) = self.sections.get(name) {
+    /// The sources of some sections that this system has.
+    fn sources_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Source> {
+        let here =
+            |source: &&Source| Platform::CURRENT.is_some_and(|now| source.platforms.contains(&now));
+        let wanted = |source: &&Source| is_wanted(source.section);
+        self.sources.iter().filter(here).filter(wanted).copied().collect()
+    }
+
+    /// What was said of a section by its sources. `same`: those that say what they said last time.
+    fn section(
+        &mut self,
+        name: &'static str,
+        sources: &[Source],
+        same: &BTreeSet<&'static str>,
+    ) -> Found {
+        let here = || sources.iter().filter(|source| source.section == name);
+        if here().all(|source| same.contains(source.name))
+            && let Some(found) = self.sections.get(name)
+        {
             return found.clone();
         }
-        let found = together(answers).prepared();
+        let answer = |source: &Source| {
+            Some((source.name, Arc::clone(&self.answers.get(source.name)?.gathered)))
+        };
+        let found = together(here().filter_map(answer).collect());
         self.sections.insert(name, found.clone());
         found
     }
 
-    /// What a source says, asked only if its answer may be another than last time; and whether it
-    /// is the same as last time.
-    fn ask(&mut self, source: &Source, options: &Options) -> (Arc<Gathered>, bool) {
-        if let Some(answer) = self.answers.get(source.name)
-            && !options.full
-            && match &answer.holds {
+    /// Asks those sources whose answer may be another than last time, and for the numbers that
+    /// move. Gives the names of those that say the same as last time.
+    fn ask(
+        &mut self,
+        sources: &[Source],
+        options: &Options,
+        with_vitals: bool,
+    ) -> (BTreeSet<&'static str>, Vitals) {
+        let mut same = BTreeSet::new();
+        let (mut asked, mut jobs) = (Vec::new(), Vec::new());
+        for source in sources {
+            if self.still_holds(source, options) {
+                same.insert(source.name);
+                continue;
+            }
+            let of_devices = FROM_DEVICES.contains(&source.name);
+            let (host, inputs) = if of_devices || FROM_FILES.contains(&source.name) {
+                let (host, inputs) = self.host.watched(of_devices);
+                (host, Some(inputs))
+            } else {
+                (self.host.clone(), None)
+            };
+            let gather = source.gather;
+            let (job, meter) = self.job(source.name, host, move |host| Told::Source(gather(host)));
+            jobs.push(job);
+            asked.push((source, meter, inputs));
+        }
+        let vitals_meter = with_vitals.then(|| {
+            let tell = |host: &Host| Told::Vitals(Box::new(vitals::vitals(host)));
+            let (job, meter) = self.job(VITALS, self.host.clone(), tell);
+            jobs.push(job);
+            meter
+        });
+        let mut ended = self.workers.run_all(jobs);
+        let vitals = vitals_meter.zip(ended.pop_if(|_| with_vitals));
+        let vitals = vitals.map(|(meter, ended)| self.vitals(&meter, ended)).unwrap_or_default();
+        for ((source, meter, inputs), ended) in asked.into_iter().zip(ended) {
+            let ended = self.count(source.name, &meter, ended);
+            let (gathered, holds) = self.answer(source, &meter, inputs, ended, options);
+            let before = self.answers.remove(source.name).map(|answer| answer.gathered);
+            let is_same = before.as_deref() == Some(&gathered);
+            if is_same {
+                same.insert(source.name);
+            }
+            let gathered = before.filter(|_| is_same).unwrap_or_else(|| Arc::new(gathered));
+            self.answers.insert(source.name, Answer { gathered, holds });
+        }
+        (same, vitals)
+    }
+
+    /// Whether what a source said last is still true, as far as can be told without asking it.
+    fn still_holds(&self, source: &Source, options: &Options) -> bool {
+        !options.full
+            && self.answers.get(source.name).is_some_and(|answer| match &answer.holds {
                 Holds::WhileUnchanged(inputs) => self.host.is_unchanged(inputs),
                 Holds::UntilFullLook => true,
                 Holds::Once => false,
-            }
-        {
-            return (Arc::clone(&answer.gathered), true);
-        }
-        let before = self.answers.remove(source.name).map(|answer| answer.gathered);
-        let (gathered, holds) = self.ask_anew(source, options);
-        let same = before.as_deref() == Some(&gathered);
-        let gathered = before.filter(|_| same).unwrap_or_else(|| Arc::new(gathered));
-        let answer = Answer { gathered: Arc::clone(&gathered), holds };
-        self.answers.insert(source.name, answer);
-        (gathered, same)
+            })
     }
 
-    fn ask_anew(&mut self, source: &Source, options: &Options) -> (Gathered, Holds) {
-        let of_devices = FROM_DEVICES.contains(&source.name);
-        if !of_devices && !FROM_FILES.contains(&source.name) {
-            let host = self.host.clone();
-            return self.run(source, host);
-        }
-        let (host, inputs) = self.host.watched(of_devices);
-        let (gathered, mut holds) = self.run(source, host);
-        // What went wrong for the moment may go well at the next check-in.
-        let passing = |note: &Note| matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut);
-        if matches!(holds, Holds::Once)
-            && !gathered.notes.iter().any(passing)
-            && let Ok(mut inputs) = inputs.lock()
-            && inputs.are_settled(options.now)
-        {
-            holds = Holds::WhileUnchanged(std::mem::take(&mut *inputs));
-        }
-        (gathered, holds)
-    }
-
-    fn run(&mut self, source: &Source, host: Host) -> (Gathered, Holds) {
-        let gather = source.gather;
-        let (ended, meter) = self.measured(source.name, host, gather);
+    /// What a source said, and for how long that is true.
+    fn answer(
+        &self,
+        source: &Source,
+        meter: &Meter,
+        inputs: Option<Arc<Mutex<Inputs>>>,
+        ended: Ended<Told>,
+        options: &Options,
+    ) -> (Gathered, Holds) {
         let note = match ended {
-            Ended::Done(gathered) => match meter.over() {
-                None => return (gathered, Holds::Once),
+            Ended::Done(Told::Source(gathered)) => match meter.over() {
+                None => {
+                    let holds = held_by(&gathered, inputs, options.now);
+                    return (gathered, holds);
+                }
                 Some(over) => {
                     let mut cut = Gathered::absent(over.note().from_source(source.name));
                     // Of this list alone a part is better than nothing: what is missing from one of
@@ -308,6 +325,7 @@ impl Observer {
                     return (cut, Holds::UntilFullLook);
                 }
             },
+            Ended::Done(Told::Vitals(_)) => Note::new(NoteKind::Failed),
             Ended::Broken(why) => Note::new(NoteKind::Failed)
                 .with_detail(format!("the source stopped because of a mistake in it: {why}")),
             Ended::TimedOut => Note::new(NoteKind::TimedOut)
@@ -316,91 +334,88 @@ impl Observer {
         (Gathered::absent(note.from_source(source.name)), Holds::Once)
     }
 
-    /// Runs a job on the computer under the budget and writes down what it cost.
-    fn measured<T: Send + 'static>(
-        &mut self,
+    /// A job on the computer under the budget.
+    fn job(
+        &self,
         name: &'static str,
         host: Host,
-        job: impl FnOnce(&Host) -> T + Send + 'static,
-    ) -> (Ended<T>, Arc<Meter>) {
+        tell: impl FnOnce(&Host) -> Told + Send + 'static,
+    ) -> (Job<Measured>, Arc<Meter>) {
         let meter = Arc::new(if self.with_paths {
             Meter::with_paths(self.budget)
         } else {
             Meter::new(self.budget)
         });
         let host = host.metered(Arc::clone(&meter));
-        let watch = Stopwatch::start();
         let counts = Arc::clone(&meter);
-        let ended = self.workers.run(name, move || {
+        let job = Job::new(name, move || {
+            let watch = Stopwatch::start();
             counts.begin();
-            let told = job(&host);
-            (told, counts.cpu())
+            let told = tell(&host);
+            let cpu_us = micros(counts.cpu());
+            // To ask costs as much as a small source, which adds nothing to speak of.
+            let is_small = cpu_us < SMALL_CPU_US && counts.read_bytes() < SMALL_READ_BYTES;
+            let peak_rss_bytes = if is_small { 0 } else { peak_rss_bytes() };
+            Measured { told, cpu_us, wall_us: micros(watch.elapsed()), peak_rss_bytes }
         });
-        let micros =
-            |span: std::time::Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-        let (ended, cpu_us) = match ended {
-            Ended::Done((told, cpu)) => (Ended::Done(told), micros(cpu)),
-            Ended::Broken(why) => (Ended::Broken(why), 0),
-            Ended::TimedOut => (Ended::TimedOut, 0),
-        };
-        let wall_us = micros(watch.elapsed());
+        (job, meter)
+    }
+
+    /// Writes down what a job cost.
+    fn count(&mut self, name: &'static str, meter: &Meter, ended: Ended<Measured>) -> Ended<Told> {
         let read_bytes = meter.read_bytes();
-        // To ask costs as much as a small source, which adds nothing to speak of.
-        let is_small = cpu_us < SMALL_CPU_US && read_bytes < SMALL_READ_BYTES;
-        let peak = if is_small { self.peak_rss_bytes } else { peak_rss_bytes() };
-        let peak_before = std::mem::replace(&mut self.peak_rss_bytes, peak);
-        let rss_growth_bytes = peak.saturating_sub(peak_before);
-        let cost = SourceCost { cpu_us, wall_us, read_bytes, rss_growth_bytes };
+        let mut cost = SourceCost { read_bytes, ..SourceCost::default() };
+        let ended = match ended {
+            Ended::Done(measured) => {
+                (cost.cpu_us, cost.wall_us) = (measured.cpu_us, measured.wall_us);
+                cost.rss_growth_bytes = measured.peak_rss_bytes.saturating_sub(self.peak_rss_bytes);
+                self.peak_rss_bytes += cost.rss_growth_bytes;
+                Ended::Done(measured.told)
+            }
+            Ended::Broken(why) => Ended::Broken(why),
+            Ended::TimedOut => {
+                cost.wall_us = micros(self.budget.wall);
+                Ended::TimedOut
+            }
+        };
         self.costs.insert(name.to_owned(), cost);
         if self.with_paths {
             self.paths.insert(name, meter.paths());
         }
-        (ended, meter)
+        ended
     }
 
-    fn vitals(&mut self) -> Vitals {
-        let host = self.host.clone();
-        match self.measured(VITALS, host, vitals::vitals).0 {
-            Ended::Done(vitals) => vitals,
+    fn vitals(&mut self, meter: &Meter, ended: Ended<Measured>) -> Vitals {
+        match self.count(VITALS, meter, ended) {
+            Ended::Done(Told::Vitals(vitals)) => return *vitals,
+            Ended::Done(Told::Source(_)) => {}
             Ended::Broken(why) => {
                 tracing::error!(why, "the vitals could not be read because of a mistake");
-                Vitals::default()
             }
             Ended::TimedOut => {
                 tracing::warn!("the vitals did not come in time; a disk or mount may hang");
-                Vitals::default()
             }
         }
+        Vitals::default()
     }
 }
 
-/// Puts together what the sources of one section said.
-fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
-    let asked = !answers.is_empty();
-    let (mut whole, mut notes): (Option<Section>, Vec<Note>) = (None, Vec::new());
-    for (source, gathered) in answers {
-        notes.extend(gathered.notes.iter().map(|note| match note.source {
-            Some(_) => note.clone(),
-            None => note.clone().from_source(source),
-        }));
-        let Some(section) = gathered.section.clone() else { continue };
-        let (section, refused) = match whole.take() {
-            Some(before) => merge::put_together(before, section),
-            None => (section, None),
-        };
-        whole = Some(section);
-        notes.extend(
-            refused.map(|why| Note::new(NoteKind::Failed).from_source(source).with_detail(why)),
-        );
+/// For how long a complete answer is true.
+fn held_by(gathered: &Gathered, inputs: Option<Arc<Mutex<Inputs>>>, now: Timestamp) -> Holds {
+    // What went wrong for the moment may go well at the next check-in.
+    let passing = |note: &Note| matches!(note.kind, NoteKind::Failed | NoteKind::TimedOut);
+    if !gathered.notes.iter().any(passing)
+        && let Some(inputs) = inputs
+        && let Ok(mut inputs) = inputs.lock()
+        && inputs.are_settled(now)
+    {
+        return Holds::WhileUnchanged(std::mem::take(&mut *inputs));
     }
-    if let Some(section) = whole.take() {
-        let (section, note) = merge::tidy(section);
-        whole = Some(section);
-        notes.extend(note);
-    } else if notes.is_empty() {
-        notes.push(Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported }));
-    }
-    Found::new(whole, notes)
+    Holds::Once
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn body<'a>(sections: &'a BTreeMap<&'static str, Found>, name: &str) -> Option<&'a Section> {
@@ -427,140 +442,4 @@ fn without_switched_off(mut vitals: Vitals, is_off: impl Fn(&str) -> bool) -> Vi
 }
 
 #[cfg(test)]
-mod tests {
-    use rollcall_shared::section::{Disk, Memory};
-
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use super::*;
-    use crate::source::Privilege;
-
-    const ALL: &[Platform] = &[Platform::Linux, Platform::Windows, Platform::Macos];
-
-    fn source(name: &'static str, section: &'static str, gather: fn(&Host) -> Gathered) -> Source {
-        Source {
-            name,
-            section,
-            about: "test",
-            platforms: ALL,
-            privilege: Privilege::User,
-            programs: &[],
-            gather,
-        }
-    }
-
-    fn disk(name: &str) -> Disk {
-        Disk { name: name.to_owned(), ..Disk::default() }
-    }
-
-    fn look(sources: &[Source], options: &Options) -> Gathering {
-        let host = Host::at("/nonexistent-root");
-        Observer::with(sources.to_vec(), host, BUDGET).look(options)
-    }
-
-    #[test]
-    fn a_panic_becomes_a_note_and_the_others_are_kept() {
-        let sources = [
-            source("good", "storage", |_| Gathered::of(Section::Storage(vec![disk("sdb")]))),
-            source("bad", "storage", |_| panic!("index out of bounds")),
-            source("more", "storage", |_| {
-                Gathered::of(Section::Storage(vec![disk("sda"), disk("sdb")]))
-            }),
-        ];
-        let gathering = look(&sources, &Options::default());
-        let found = &gathering.sections["storage"];
-        let disks = Section::Storage(vec![disk("sda"), disk("sdb")]);
-        assert_eq!(found.section.as_deref(), Some(&disks));
-        assert_eq!(found.notes.len(), 1);
-        assert_eq!(found.notes[0].kind, NoteKind::Failed);
-        assert_eq!(found.notes[0].source.as_deref(), Some("bad"));
-        assert!(found.notes[0].detail.as_ref().unwrap().contains("index out of bounds"));
-    }
-
-    #[test]
-    fn a_section_switched_off_is_not_looked_at() {
-        let sources = [source("never", "memory", |_| panic!("looked"))];
-        let options = Options { sections_off: vec!["memory".to_owned()], ..Options::default() };
-        let gathering = look(&sources, &options);
-        let found = &gathering.sections["memory"];
-        assert_eq!(found.section, None);
-        assert_eq!(found.notes, vec![Note::new(NoteKind::SwitchedOff)]);
-    }
-
-    #[test]
-    fn every_section_has_a_body_or_a_note() {
-        let sources = [
-            source("memory", "memory", |_| Gathered::of(Section::Memory(Memory::default()))),
-            source("none", "battery", |_| Gathered::nothing()),
-        ];
-        let gathering = look(&sources, &Options::default());
-        assert_eq!(gathering.sections.len(), SECTIONS.len());
-        for (name, found) in &gathering.sections {
-            assert!(found.section.is_some() || !found.notes.is_empty(), "{name}");
-        }
-        assert_eq!(gathering.sections["battery"].notes[0].kind, NoteKind::NotFound);
-        assert_eq!(gathering.sections["cpu"].notes[0].kind, NoteKind::Unsupported);
-    }
-
-    #[test]
-    fn a_source_that_hangs_leaves_a_note_and_the_others_are_kept() {
-        let sources = vec![
-            source("hangs", "volume", |_| {
-                loop {
-                    std::thread::park();
-                }
-            }),
-            source("good", "storage", |_| Gathered::of(Section::Storage(vec![disk("sda")]))),
-        ];
-        let host = Host::at("/nonexistent-root");
-        let budget = Budget { wall: Duration::from_millis(50), ..BUDGET };
-        let mut observer = Observer::with(sources, host, budget);
-        for _ in 0..2 {
-            let gathering = observer.look(&Options::default());
-            assert_eq!(gathering.sections["volume"].notes[0].kind, NoteKind::TimedOut);
-            assert_eq!(gathering.sections["volume"].notes[0].source.as_deref(), Some("hangs"));
-            assert!(gathering.sections["storage"].section.is_some());
-        }
-    }
-
-    #[test]
-    fn a_source_over_its_budget_is_cut_short_and_left_out_until_the_next_full_look() {
-        static ASKED: AtomicUsize = AtomicUsize::new(0);
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["a", "b", "c", "d"] {
-            std::fs::write(folder.path().join(name), vec![b'x'; 1000]).unwrap();
-        }
-        let sources = vec![
-            source("greedy", "storage", |host| {
-                ASKED.fetch_add(1, Ordering::SeqCst);
-                let read = ["a", "b", "c", "d"].iter().filter(|name| host.read(name).is_ok());
-                Gathered::of(Section::Storage(vec![disk(&format!("{} files", read.count()))]))
-            }),
-            source("modest", "memory", |host| {
-                host.read_text("a").unwrap();
-                Gathered::of(Section::Memory(Memory::default()))
-            }),
-        ];
-        let budget = Budget { read_bytes: 2_500, ..BUDGET };
-        let mut observer = Observer::with(sources, Host::at(folder.path()), budget);
-        let gathering = observer.look(&Options::default());
-        let greedy = &gathering.sections["storage"];
-        assert_eq!(greedy.section, None, "half of a list looks like a loss");
-        assert_eq!(greedy.notes[0].kind, NoteKind::Failed);
-        assert_eq!(greedy.notes[0].source.as_deref(), Some("greedy"));
-        assert!(greedy.notes[0].detail.as_ref().unwrap().contains("cut short"));
-        assert!(gathering.sections["memory"].section.is_some(), "the others have their own");
-        let read = gathering.cost.sources["greedy"].read_bytes;
-        assert!((2_501..=3_000).contains(&read), "it stopped at once: {read}");
-        assert_eq!(gathering.cost.sources["modest"].read_bytes, 1_000);
-        assert!(gathering.cost.read_bytes >= read + 1_000);
-
-        let again = observer.look(&Options::default());
-        assert_eq!(again.sections["storage"].notes, greedy.notes);
-        assert!(!again.cost.sources.contains_key("greedy"));
-        assert_eq!(ASKED.load(Ordering::SeqCst), 1, "it was not asked again");
-        observer.look(&Options { full: true, ..Options::default() });
-        assert_eq!(ASKED.load(Ordering::SeqCst), 2);
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use rollcall_shared::{Note, NoteKind, Timestamp};
 pub(crate) use kept::Look;
 
 use crate::budget::{Counted, Meter};
-use crate::inputs::{About, Inputs};
+use crate::inputs::{About, Asked, Inputs, Stamp};
 use crate::source::SOURCES;
 
 /// No file read whole may be larger; what is larger is streamed by its source. It is a fraction of
@@ -48,6 +48,8 @@ pub struct Host {
     look: Option<Look>,
     /// The kernel's count of events as it was at the beginning of the look.
     events: Option<Arc<OnceLock<Option<String>>>>,
+    /// The stamps that were asked for in this look.
+    asked: Option<Arc<Asked>>,
     #[cfg(test)]
     opened: Arc<Mutex<Vec<String>>>,
     #[cfg(test)]
@@ -64,7 +66,7 @@ pub(crate) struct Owners {
 }
 
 /// Why something could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum HostError {
     /// It is not there.
     #[error("{path} is not there")]
@@ -149,6 +151,7 @@ impl Host {
             kept: Arc::default(),
             look: None,
             events: None,
+            asked: None,
             #[cfg(test)]
             opened: Arc::default(),
             #[cfg(test)]
@@ -206,7 +209,11 @@ impl Host {
 
     /// Whether all that was looked at is as it was.
     pub(crate) fn is_unchanged(&self, inputs: &Inputs) -> bool {
-        inputs.are_unchanged(|path| self.place(path), || self.events())
+        let now = |path: &str| match &self.asked {
+            Some(asked) => asked.stamp(path, |path| self.place(path)),
+            None => Stamp::of(&self.place(path)),
+        };
+        inputs.are_unchanged(now, || self.events())
     }
 
     fn watch(&self, add: impl FnOnce(&mut Inputs)) {

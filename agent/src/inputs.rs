@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rollcall_shared::Timestamp;
 
@@ -28,6 +29,8 @@ const BY_EVENTS: &[&str] = &[
 const RESTLESS: &[&str] = &["", "/run", "/var/run", "/tmp", "/var/tmp", "/var/log"];
 /// A source that looked at more than this is simply asked again.
 const PATHS_LIMIT: usize = 50_000;
+/// So many stamps are remembered within a look for all who ask.
+const ASKED_LIMIT: usize = 4_096;
 /// File systems count time in steps. Two changes within one step leave the same stamp, so what
 /// changed shortly before a look may have changed during it.
 const STEP_MS: i64 = 2_000;
@@ -55,9 +58,31 @@ pub(crate) enum About {
 
 /// The state of one path: of the name itself, and where it is a link also of what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     named: Result<Facts, io::ErrorKind>,
     reached: Option<Result<Facts, io::ErrorKind>>,
+}
+
+/// The stamps that were asked for in one look. Many sources stand on the same folders, and what
+/// changes after a stamp was taken differs from it in the next look.
+#[derive(Debug, Default)]
+pub(crate) struct Asked(Mutex<BTreeMap<String, Stamp>>);
+
+impl Asked {
+    /// The stamp of a path as it was first asked for.
+    pub(crate) fn stamp(&self, path: &str, place: impl Fn(&str) -> PathBuf) -> Stamp {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stamp) = known().get(path) {
+            return *stamp;
+        }
+        // Nobody waits for one who asks a disk that hangs.
+        let stamp = Stamp::of(&place(path));
+        let mut known = known();
+        if known.len() < ASKED_LIMIT {
+            known.insert(path.to_owned(), stamp);
+        }
+        stamp
+    }
 }
 
 /// All that one source looked at.
@@ -184,16 +209,16 @@ impl Inputs {
             && self.stamps.values().all(|stamp| stamp.latest_ms() < latest_ms)
     }
 
-    /// Whether everything still has the stamp it had. `full` gives the place of a path, `events`
-    /// the kernel's count now.
+    /// Whether everything still has the stamp it had. `now` gives the stamp of a path, `events` the
+    /// kernel's count now.
     pub(crate) fn are_unchanged(
         &self,
-        full: impl Fn(&str) -> PathBuf,
+        now: impl Fn(&str) -> Stamp,
         events: impl Fn() -> Option<String>,
     ) -> bool {
         !self.beyond_stamps
             && (self.events.is_none() || self.events == events())
-            && self.stamps.iter().all(|(path, stamp)| *stamp == Stamp::of(&full(path)))
+            && self.stamps.iter().all(|(path, stamp)| *stamp == now(path))
     }
 }
 
@@ -208,7 +233,7 @@ impl Stamp {
         self.named.is_ok()
     }
 
-    fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let kind = |error: io::Error| error.kind();
         let named = std::fs::symlink_metadata(path).map_err(kind);
         let is_link = named.as_ref().is_ok_and(Metadata::is_symlink);
@@ -273,7 +298,7 @@ mod tests {
     }
 
     fn unchanged(inputs: &Inputs) -> bool {
-        inputs.are_unchanged(|path| Path::new(path).to_owned(), || None)
+        inputs.are_unchanged(|path| Stamp::of(Path::new(path)), || None)
     }
 
     #[test]
@@ -368,6 +393,20 @@ mod tests {
             fs::create_dir(next).unwrap();
             assert!(!unchanged(&inputs));
         }
+    }
+
+    #[test]
+    fn a_stamp_is_asked_for_once_in_a_look() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let path = file.to_str().unwrap();
+        let asked = Asked::default();
+        let first = asked.stamp(path, |path| PathBuf::from(path));
+        assert!(first.is_there());
+        fs::write(&file, "longer").unwrap();
+        assert_eq!(asked.stamp(path, |path| PathBuf::from(path)), first);
+        assert_ne!(Asked::default().stamp(path, |path| PathBuf::from(path)), first);
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl Spool {
     /// Adds a report. `acknowledged` is what the collector holds already.
     ///
     /// Bodies that the collector holds are left out of the file: it will hardly ask for them, and
-    /// then the agent knows them from its last look, as long as they are the same.
+    /// then the agent knows them from its last look, as long as they are the same. The disk is waited
+    /// for only if the report says something that the collector does not know.
     ///
     /// A run of reports that say the same keeps its first (it dates the change) and its last.
     /// `dropped` grows by the reports that were given up meanwhile, because the spool was full or
@@ -144,11 +145,16 @@ impl Spool {
         // What is delivered before this report changes what the collector holds.
         let is_first = seqs.len() == usize::from(superseded.is_some());
         let held = is_first.then_some(acknowledged);
-        let written = pack(report, held).and_then(|bytes| self.disk.write(&path, &bytes));
+        let is_news = held != Some(&digests_of(report)) || report.dropped_reports > 0;
+        let written = pack(report, held).and_then(|bytes| {
+            if is_news { self.disk.write(&path, &bytes) } else { self.disk.show(&path, &bytes) }
+        });
         written.map_err(|source| StateError::Io { what: "writing", path, source })?;
         // From here on the report is safe. What fails now is tried again with the next one.
         let tidied = superseded.map_or(Ok(()), |seq| self.remove(seq));
-        if let Err(error) = tidied.and_then(|()| self.enforce_bound(dropped)) {
+        let others = seqs.into_iter().filter(|seq| Some(*seq) != superseded);
+        let all: Vec<u64> = others.chain([report.seq]).collect();
+        if let Err(error) = tidied.and_then(|()| self.enforce_bound(&all, dropped)) {
             tracing::warn!(%error, "the spool could not be tidied up");
         }
         Ok(())
@@ -181,15 +187,14 @@ impl Spool {
     }
 
     /// Gives up the oldest reports until the bound holds; the newest always stays.
-    fn enforce_bound(&self, dropped: &mut u64) -> Result<(), StateError> {
-        let seqs = self.seqs()?;
-        let size = |seq: &u64| fs::metadata(self.path(*seq)).map_or(0, |data| data.len());
-        let mut total: u64 = seqs.iter().map(size).sum();
-        for seq in seqs.iter().take(seqs.len().saturating_sub(1)) {
+    fn enforce_bound(&self, seqs: &[u64], dropped: &mut u64) -> Result<(), StateError> {
+        let size = |seq: &u64| Some((*seq, fs::metadata(self.path(*seq)).ok()?.len()));
+        let files: Vec<(u64, u64)> = seqs.iter().filter_map(size).collect();
+        let mut total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
+        for (seq, bytes) in files.iter().take(files.len().saturating_sub(1)) {
             if total <= self.bound_bytes {
                 break;
             }
-            let bytes = size(seq);
             // What cannot be read now may hold a count, so it stays until it can.
             let Ok(report) = self.read(*seq) else { continue };
             if report.is_some() {

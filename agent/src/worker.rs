@@ -5,14 +5,14 @@
 //! each left.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
+
+use crate::clock::Stopwatch;
 
 /// How a job ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,77 +25,134 @@ pub(crate) enum Ended<T> {
     TimedOut,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What is to be done, under a name that stands for it alone.
+pub(crate) struct Job<T> {
+    name: &'static str,
+    work: Box<dyn FnOnce() -> T + Send>,
+}
 
-/// The threads that work, and those that were left behind.
+impl<T> Job<T> {
+    pub(crate) fn new(name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self { name, work: Box::new(work) }
+    }
+}
+
+/// Starts jobs, and remembers those that were left behind.
 #[derive(Debug)]
 pub(crate) struct Workers {
     limit: Duration,
-    /// Hands jobs to a thread that has nothing to do; it ends when this is dropped.
-    idle: Option<SyncSender<Job>>,
     /// Whether the job of this name, which was left behind, has come back.
     left: BTreeMap<&'static str, Arc<AtomicBool>>,
+}
+
+/// Jobs that one thread works off. It wakes who waits only when it is through with all of them.
+struct Batch<T> {
+    state: Mutex<State<T>>,
+    through: Condvar,
+}
+
+struct State<T> {
+    /// Each with its place among the results.
+    waiting: VecDeque<(usize, Job<T>)>,
+    running: Option<Running>,
+    ended: Vec<Option<Ended<T>>>,
+    /// The thread that works; one of a smaller number was left behind.
+    thread: u32,
+}
+
+struct Running {
+    place: usize,
+    name: &'static str,
+    watch: Stopwatch,
+    back: Arc<AtomicBool>,
 }
 
 impl Workers {
     /// With a limit for each job.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, idle: None, left: BTreeMap::new() }
+        Self { limit, left: BTreeMap::new() }
     }
 
-    /// Runs a job and waits for it, at most until the limit.
+    /// Runs jobs one after the other and waits for them, for each at most until the limit. How each
+    /// ended is told in the order of the jobs.
+    pub(crate) fn run_all<T: Send + 'static>(&mut self, jobs: Vec<Job<T>>) -> Vec<Ended<T>> {
+        self.left.retain(|_, back| !back.load(Ordering::Acquire));
+        let ended = jobs.iter().map(|_| None).collect();
+        let may_run = |(_, job): &(usize, Job<T>)| !self.left.contains_key(job.name);
+        let waiting = jobs.into_iter().enumerate().filter(may_run).collect();
+        let batch = Arc::new(Batch {
+            state: Mutex::new(State { waiting, running: None, ended, thread: 0 }),
+            through: Condvar::new(),
+        });
+        let mut broken = start(&batch, 0).err();
+        let mut state = batch.lock();
+        while broken.is_none() && !(state.waiting.is_empty() && state.running.is_none()) {
+            let ran = state.running.as_ref().map(|running| running.watch.elapsed());
+            let left = self.limit.saturating_sub(ran.unwrap_or_default());
+            if !left.is_zero() {
+                let waited = batch.through.wait_timeout(state, left);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else if let Some(hung) = state.running.take() {
+                state.ended[hung.place] = Some(Ended::TimedOut);
+                self.left.insert(hung.name, hung.back);
+                state.thread += 1;
+                broken = start(&batch, state.thread).err();
+            }
+        }
+        let or_else = |ended: Option<Ended<T>>| match (ended, &broken) {
+            (Some(ended), _) => ended,
+            (None, Some(why)) => Ended::Broken(why.clone()),
+            // It was not started.
+            (None, None) => Ended::TimedOut,
+        };
+        state.waiting.clear();
+        std::mem::take(&mut state.ended).into_iter().map(or_else).collect()
+    }
+
+    /// The same for one job.
+    #[cfg(any(windows, test))]
     pub(crate) fn run<T: Send + 'static>(
         &mut self,
         name: &'static str,
-        job: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce() -> T + Send + 'static,
     ) -> Ended<T> {
-        if self.left.get(name).is_some_and(|back| !back.load(Ordering::Acquire)) {
-            return Ended::TimedOut;
-        }
-        self.left.remove(name);
-        let back = Arc::new(AtomicBool::new(false));
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let is_back = Arc::clone(&back);
-        let job: Job = Box::new(move || {
-            let ended = catch_unwind(AssertUnwindSafe(job));
-            is_back.store(true, Ordering::Release);
-            // Nobody listens any more once the time is over.
-            let _ = sender.send(ended);
-        });
-        let thread = match self.idle.take().map_or_else(start, Ok) {
-            Ok(thread) => thread,
-            Err(error) => return Ended::Broken(format!("no thread could be started: {error}")),
-        };
-        if thread.send(job).is_err() {
-            return Ended::Broken("the thread is gone".to_owned());
-        }
-        match receiver.recv_timeout(self.limit) {
-            Ok(ended) => {
-                self.idle = Some(thread);
-                ended.map_or_else(|panic| Ended::Broken(words(panic.as_ref())), Ended::Done)
-            }
-            Err(RecvTimeoutError::Disconnected) => Ended::Broken("it gave no answer".to_owned()),
-            Err(RecvTimeoutError::Timeout) => {
-                self.left.insert(name, back);
-                Ended::TimedOut
-            }
-        }
-    }
-
-    /// Lets the thread end that has nothing to do.
-    pub(crate) fn rest(&mut self) {
-        self.idle = None;
+        self.run_all(vec![Job::new(name, work)]).pop().unwrap_or(Ended::TimedOut)
     }
 }
 
-fn start() -> io::Result<SyncSender<Job>> {
-    let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
-    Builder::new().name("look".to_owned()).spawn(move || {
-        while let Ok(job) = waiting.recv() {
-            job();
+fn start<T: Send + 'static>(batch: &Arc<Batch<T>>, thread: u32) -> Result<(), String> {
+    let batch = Arc::clone(batch);
+    let started = Builder::new().name("look".to_owned()).spawn(move || batch.work_off(thread));
+    started.map(drop).map_err(|error| format!("no thread could be started: {error}"))
+}
+
+impl<T> Batch<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work_off(&self, thread: u32) {
+        let mut state = self.lock();
+        while state.thread == thread
+            && let Some((place, Job { name, work })) = state.waiting.pop_front()
+        {
+            let back = Arc::new(AtomicBool::new(false));
+            let is_back = Arc::clone(&back);
+            state.running = Some(Running { place, name, watch: Stopwatch::start(), back });
+            drop(state);
+            let ended = catch_unwind(AssertUnwindSafe(work));
+            is_back.store(true, Ordering::Release);
+            state = self.lock();
+            // Nobody listens any more to a thread that was left behind.
+            if state.thread == thread {
+                state.running = None;
+                state.ended[place] = Some(
+                    ended.map_or_else(|panic| Ended::Broken(words(panic.as_ref())), Ended::Done),
+                );
+            }
         }
-    })?;
-    Ok(jobs)
+        self.through.notify_one();
+    }
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -109,6 +166,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU32;
+    use std::sync::mpsc;
 
     use super::*;
 
@@ -146,23 +204,28 @@ mod tests {
 
     #[test]
     fn jobs_share_a_thread_until_one_hangs() {
-        let mut workers = Workers::new(Duration::from_secs(60));
+        let mut workers = Workers::new(Duration::from_millis(200));
         let thread = || std::thread::current().id();
-        let Ended::Done(first) = workers.run("one", thread) else { panic!("it ended") };
-        assert_eq!(workers.run("two", || -> u8 { panic!("a mistake") }), broken("a mistake"));
-        assert_eq!(workers.run("three", thread), Ended::Done(first), "a mistake ends no thread");
-        workers.limit = Duration::from_millis(30);
         let (_release, held) = mpsc::channel::<()>();
-        let hangs = move || {
-            let _ = held.recv();
-            thread()
-        };
-        assert_eq!(workers.run("four", hangs), Ended::TimedOut);
-        workers.limit = Duration::from_secs(60);
-        assert_ne!(workers.run("five", thread), Ended::Done(first));
-    }
-
-    fn broken<T>(why: &str) -> Ended<T> {
-        Ended::Broken(why.to_owned())
+        let ended = workers.run_all(vec![
+            Job::new("one", thread),
+            Job::new("two", || panic!("a mistake")),
+            Job::new("three", thread),
+            Job::new("four", move || {
+                let _ = held.recv();
+                thread()
+            }),
+            Job::new("five", thread),
+            Job::new("six", thread),
+        ]);
+        assert_eq!(ended[0], ended[2], "a mistake ends no thread");
+        assert_eq!(ended[1], Ended::Broken("a mistake".to_owned()));
+        assert_eq!(ended[3], Ended::TimedOut);
+        assert_ne!(ended[4], ended[0], "one that hangs keeps its thread");
+        assert_eq!(ended[4], ended[5]);
+        assert!(matches!(ended[4], Ended::Done(_)));
+        let next = workers.run_all(vec![Job::new("four", || 4), Job::new("one", || 1)]);
+        assert_eq!(next, [Ended::TimedOut, Ended::Done(1)]);
+        assert_eq!(workers.run_all(Vec::<Job<()>>::new()), []);
     }
 }

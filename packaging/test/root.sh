@@ -24,7 +24,7 @@ make_root() {
   if [ -n "${ROLLCALL_TEST_ROOT:-}" ]; then
     cp -a --reflink=auto "$ROLLCALL_TEST_ROOT" "$1"
   else
-    mmdebstrap --quiet --variant=minbase --include="${includes:-systemd,systemd-sysv,adduser}" "${ROLLCALL_TEST_SUITE:-bookworm}" "$1" 2>/dev/null ||
+    mmdebstrap --quiet --variant=minbase --architectures="${ROLLCALL_TEST_ARCHITECTURE:-$(dpkg --print-architecture)}" --include="${includes:-systemd,systemd-sysv,adduser}" "${ROLLCALL_TEST_SUITE:-bookworm}" "$1" 2>/dev/null ||
       not_run "no Debian could be had from the archive"
   fi
   systemd-nspawn --quiet --register=no --keep-unit -D "$1" true >/dev/null 2>&1 </dev/null ||

@@ -1,6 +1,7 @@
 //! A report: one complete observation of a computer, as a check-in carries it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -57,10 +58,11 @@ pub struct SectionState {
     /// SHA-256 over exactly the bytes of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// The body as serialised once by the agent; absent when the collector holds it already.
+    /// The body as serialised once by the agent; absent when the collector holds it already. Shared
+    /// by all reports that say the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Value>"))]
-    pub body: Option<Box<RawValue>>,
+    pub body: Option<Arc<RawValue>>,
     /// In place of a body, in `software` only: how the list differs from an acknowledged one. The
     /// digest is that of the whole list all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +77,7 @@ impl SectionState {
     pub fn with_body(body: Box<RawValue>) -> Self {
         Self {
             digest: Some(Digest::of(body.get().as_bytes())),
-            body: Some(body),
+            body: Some(body.into()),
             ..Self::default()
         }
     }

@@ -53,7 +53,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Host {
     /// The same computer in one look of many.
     pub(crate) fn in_look(self, look: Look) -> Self {
-        Self { look: Some(look), events: Some(Arc::default()), ..self }
+        let (events, asked) = (Some(Arc::default()), Some(Arc::default()));
+        Self { look: Some(look), events, asked, ..self }
     }
 
     /// The same computer with nothing known of earlier looks.
@@ -83,6 +84,28 @@ impl Host {
         find_out: impl FnOnce(&Self) -> T,
     ) -> Arc<T> {
         self.keep_watched(name, true, find_out)
+    }
+
+    /// The same for what cannot change while this computer runs, such as its kernel: it is found out
+    /// again when everything is looked at anew. Who uses it depends on none of its files.
+    pub(crate) fn keep_while_running<T: Send + Sync + 'static>(
+        &self,
+        name: &'static str,
+        find_out: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
+        if self.look.is_none() {
+            return Arc::new(find_out(self));
+        }
+        let fact = Arc::clone(lock(&self.kept.0).entry(name).or_default());
+        let mut fact = lock(&fact);
+        let known = fact.value.clone().and_then(|it| it.downcast::<T>().ok());
+        known.unwrap_or_else(|| {
+            let value = Arc::new(find_out(&Self { inputs: None, ..self.clone() }));
+            if self.meter.over().is_none() {
+                fact.value = Some(Arc::clone(&value) as Arc<dyn Any + Send + Sync>);
+            }
+            value
+        })
     }
 
     fn keep_watched<T: Send + Sync + 'static>(
@@ -165,12 +188,31 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_change_while_the_computer_runs_is_found_out_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc")).unwrap();
+        std::fs::write(folder.path().join("proc/kernel"), "one").unwrap();
+        let host = Host::at(folder.path());
+        let ask = |host: &Host, number: u64| {
+            let host = host.clone().in_look(Look { number, began_at: LATER });
+            let (watched, inputs) = host.watched(false);
+            let told = watched.keep_while_running("kernel", |host| host.value("/proc/kernel"));
+            assert!(inputs.lock().unwrap().are_settled(LATER), "no file of it is depended on");
+            (*told).clone()
+        };
+        assert_eq!(ask(&host, 1).as_deref(), Some("one"));
+        std::fs::write(folder.path().join("proc/kernel"), "two").unwrap();
+        assert_eq!(ask(&host, 2).as_deref(), Some("one"));
+        assert_eq!(ask(&host.without_memory(), 3).as_deref(), Some("two"));
+    }
+
+    #[test]
     fn who_uses_a_fact_depends_on_its_files() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "one").unwrap();
-        let host = Host::at(folder.path());
+        let computer = Host::at(folder.path());
         for number in [1, 2] {
-            let host = host.clone().in_look(Look { number, began_at: LATER });
+            let host = computer.clone().in_look(Look { number, began_at: LATER });
             // One who asked before has found it out.
             host.keep("fact", |host| host.value("/file"));
             let (watched, inputs) = host.watched(false);
@@ -179,7 +221,7 @@ mod tests {
             assert!(inputs.are_settled(LATER) && host.is_unchanged(&inputs));
             std::thread::sleep(Duration::from_millis(20));
             std::fs::write(folder.path().join("file"), "two").unwrap();
-            assert!(!host.is_unchanged(&inputs));
+            assert!(!computer.is_unchanged(&inputs), "seen by the next look");
         }
     }
 }

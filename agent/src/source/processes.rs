@@ -84,12 +84,18 @@ fn of_mac(host: &Host) -> Option<BTreeMap<u32, String>> {
 /// started by one, and the kernel may tell them at once; where it does not, they count as processes,
 /// which costs time and is not wrong.
 fn threads_of_the_kernel(host: &Host) -> BTreeSet<u32> {
-    if host.value("/proc/2/comm").as_deref() != Some("kthreadd") {
-        // Inside of a container number 2 is anything.
+    if !has_threads_of_the_kernel(host) {
         return BTreeSet::new();
     }
     let children = host.read_text("/proc/2/task/2/children").unwrap_or_default();
     children.split_whitespace().filter_map(|id| id.parse().ok()).chain([2]).collect()
+}
+
+/// Whether the kernel's own threads are seen here: inside of a container number 2 is anything.
+pub(crate) fn has_threads_of_the_kernel(host: &Host) -> bool {
+    *host.keep_while_running("threads of the kernel", |host| {
+        host.value("/proc/2/comm").as_deref() == Some("kthreadd")
+    })
 }
 
 #[cfg(test)]

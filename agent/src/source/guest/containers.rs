@@ -1,5 +1,7 @@
 //! Where programs keep their containers.
 
+use std::cell::LazyCell;
+
 use rollcall_shared::section::Container;
 
 use super::{Search, groups, has_groups, parse};
@@ -67,7 +69,9 @@ pub(super) fn folders(search: &mut Search<'_, Container>) {
         ("lxc", "/var/lib/lxc"),
         ("nspawn", "/var/lib/machines"),
     ];
-    let running = has_groups(search.host).then(|| groups(search.host));
+    let host = search.host;
+    // Asked only where there is one.
+    let running = LazyCell::new(|| has_groups(host).then(|| groups(host)));
     for (runtime, folder) in PLACES {
         for name in search.list(folder) {
             let is_container = match *runtime {

@@ -1,5 +1,7 @@
 //! Where programs keep their virtual machines.
 
+use std::cell::LazyCell;
+
 use rollcall_shared::section::VirtualMachine;
 
 use super::{Search, groups, has_groups, parse};
@@ -52,7 +54,9 @@ pub(super) fn folders(search: &mut Search<'_, VirtualMachine>) {
         ("lxd", "/var/lib/lxd/virtual-machines"),
         ("incus", "/var/lib/incus/virtual-machines"),
     ];
-    let running = has_groups(search.host).then(|| groups(search.host));
+    let host = search.host;
+    // Asked only where there is one.
+    let running = LazyCell::new(|| has_groups(host).then(|| groups(host)));
     for (manager, folder) in PLACES {
         for name in search.list(folder) {
             let group = format!("lxc.payload.{name}");

@@ -14,6 +14,11 @@ use crate::source::Gathered;
 
 const FOLDER: &str = "/sys/class/net";
 const CONNECTIONS: &str = "/etc/NetworkManager/system-connections";
+const NETWORK_MANAGER: &str = "/run/NetworkManager/devices";
+const NETWORKD: &str = "/run/systemd/netif/leases";
+const DHCLIENT: [&str; 2] = ["/var/lib/dhcp", "/var/lib/dhclient"];
+/// Where clients that ask for addresses note what they got.
+const CLIENTS: &[&str] = &[NETWORK_MANAGER, NETWORKD, DHCLIENT[0], DHCLIENT[1]];
 
 pub(crate) fn gather(host: &Host) -> Gathered {
     let names = match host.list(FOLDER) {
@@ -22,14 +27,17 @@ pub(crate) fn gather(host: &Host) -> Gathered {
     };
     let mut notes = Vec::new();
     let steady = Steady::of(host);
-    let mut addresses = addresses_v4(&steady).unwrap_or_else(|note| {
+    let routes = text(host, "/proc/net/route");
+    let mut addresses = addresses_v4(&steady, &names, &routes).unwrap_or_else(|note| {
         notes.push(note);
         Vec::new()
     });
     addresses.extend(parse::addresses_v6(&text(host, "/proc/net/if_inet6")));
-    let interfaces = names.iter().filter_map(|name| interface(&steady, name, &addresses)).collect();
+    let clients: Vec<&str> = CLIENTS.iter().copied().filter(|place| host.exists(place)).collect();
+    let interface = |name: &String| interface(&steady, name, &addresses, &clients);
+    let interfaces = names.iter().filter_map(interface).collect();
 
-    let mut default_routes = parse::routes_v4(&text(host, "/proc/net/route"));
+    let mut default_routes = parse::routes_v4(&routes);
     default_routes.extend(parse::routes_v6(&text(host, "/proc/net/ipv6_route")));
     let (resolvers, search_domains) = resolvers(host);
     let network = Network { interfaces, default_routes, resolvers, search_domains };
@@ -93,6 +101,7 @@ fn interface(
     steady: &Steady<'_>,
     name: &str,
     addresses: &[(String, String)],
+    clients: &[&str],
 ) -> Option<Interface> {
     let host = steady.host;
     let field = |file: &str| steady.field(name, file);
@@ -110,8 +119,11 @@ fn interface(
         return None;
     }
     let index = field("ifindex").unwrap_or_default();
-    let connection = value(host, &format!("/run/NetworkManager/devices/{index}"), "connection-uuid");
-    found.dhcp = is_leased(host, &found, &index, connection.as_deref()).then_some(true);
+    let connection = clients
+        .contains(&NETWORK_MANAGER)
+        .then(|| value(host, &format!("{NETWORK_MANAGER}/{index}"), "connection-uuid"))
+        .flatten();
+    found.dhcp = is_leased(host, &found, clients, &index, connection.as_deref()).then_some(true);
     if found.kind == Some(InterfaceKind::Wifi) {
         found.wifi_ssid = connection.and_then(|uuid| ssid(host, &uuid));
     }
@@ -123,7 +135,11 @@ fn value(host: &Host, path: &str, key: &str) -> Option<String> {
 }
 
 /// Interface and address with prefix length.
-fn addresses_v4(steady: &Steady<'_>) -> Result<Vec<(String, String)>, Note> {
+fn addresses_v4(
+    steady: &Steady<'_>,
+    names: &[String],
+    routes: &str,
+) -> Result<Vec<(String, String)>, Note> {
     let host = steady.host;
     if !host.is_live() {
         let captured = host.captured_call("addresses").unwrap_or_default();
@@ -132,14 +148,13 @@ fn addresses_v4(steady: &Steady<'_>) -> Result<Vec<(String, String)>, Note> {
     }
     // These tell of every change of an address, and are read at a fraction of the cost.
     let tables = || {
-        let names = host.list(FOLDER).ok()?.into_iter();
-        let numbers = names.map(|name| {
-            let number = steady.field(&name, "ifindex").unwrap_or_default();
+        let numbers = names.iter().map(|name| {
+            let number = steady.field(name, "ifindex").unwrap_or_default();
             format!("{name} {number}")
         });
         let mut tables: Vec<String> = numbers.collect();
         tables.push(host.value("/proc/net/fib_trie")?);
-        tables.push(host.value("/proc/net/route")?);
+        tables.push(routes.to_owned());
         Some(tables)
     };
     let before = host.keep("IPv4 addresses", |_| Mutex::new((None, Vec::new())));
@@ -165,14 +180,22 @@ fn addresses_v4(steady: &Steady<'_>) -> Result<Vec<(String, String)>, Note> {
 }
 
 /// Whether any of the usual clients holds a lease for an address in use.
-fn is_leased(host: &Host, interface: &Interface, index: &str, connection: Option<&str>) -> bool {
+fn is_leased(
+    host: &Host,
+    interface: &Interface,
+    clients: &[&str],
+    index: &str,
+    connection: Option<&str>,
+) -> bool {
     let name = &interface.name;
-    let mut files = vec![
-        format!("/run/systemd/netif/leases/{index}"),
-        format!("/var/lib/dhcp/dhclient.{name}.leases"),
-        "/var/lib/dhcp/dhclient.leases".to_owned(),
-        format!("/var/lib/dhclient/dhclient--{name}.lease"),
+    let of_client = [
+        (NETWORKD, index.to_owned()),
+        (DHCLIENT[0], format!("dhclient.{name}.leases")),
+        (DHCLIENT[0], "dhclient.leases".to_owned()),
+        (DHCLIENT[1], format!("dhclient--{name}.lease")),
     ];
+    let here = of_client.iter().filter(|(place, _)| clients.contains(place));
+    let mut files: Vec<String> = here.map(|(place, file)| format!("{place}/{file}")).collect();
     if let Some(uuid) = connection {
         files.push(format!("/var/lib/NetworkManager/internal-{uuid}-{name}.lease"));
         files.push(format!("/var/lib/NetworkManager/dhclient-{uuid}-{name}.lease"));
@@ -192,8 +215,13 @@ fn ssid(host: &Host, uuid: &str) -> Option<String> {
     })
 }
 
+/// What programs are told of name servers, and of the domain of this computer.
+pub(crate) fn resolv_conf(host: &Host) -> Arc<String> {
+    host.keep("resolv.conf", |host| text(host, "/etc/resolv.conf"))
+}
+
 fn resolvers(host: &Host) -> (Vec<String>, Vec<String>) {
-    let (servers, domains) = parse::resolvers(&text(host, "/etc/resolv.conf"));
+    let (servers, domains) = parse::resolvers(&resolv_conf(host));
     if parse::is_own_stub(&servers) {
         let (behind, more) = parse::resolvers(&text(host, "/run/systemd/resolve/resolv.conf"));
         if !behind.is_empty() {

@@ -10,6 +10,8 @@ cfg_select! {
     target_os = "linux" => {
         mod linux;
         use linux as sys;
+
+        pub(crate) use linux::resolv_conf;
     }
     _ => {
         use crate::source::unsupported as sys;

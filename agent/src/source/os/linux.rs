@@ -19,6 +19,24 @@ const TRACES: &[&str] = &[
 ];
 
 pub(super) fn gather(host: &Host) -> Gathered {
+    let files = host.keep("files of the system", files);
+    let os = Os {
+        architecture: host.keep_while_running("architecture", architecture).as_ref().clone(),
+        kernel: running_kernel(host),
+        installed_at: *host.keep_while_running("installation", installed_at),
+        ..files.0.clone()
+    };
+    Gathered { section: Some(Section::Os(os)), notes: files.1.clone() }
+}
+
+/// The release of the kernel that runs.
+pub(crate) fn running_kernel(host: &Host) -> Option<String> {
+    let read = |host: &Host| host.value("/proc/sys/kernel/osrelease");
+    host.keep_while_running("kernel", read).as_ref().clone()
+}
+
+/// What the files say, which holds as long as none of them changes.
+fn files(host: &Host) -> (Os, Vec<Note>) {
     let mut notes = Vec::new();
     let release = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| {
         let text = host.read_text(path).map_err(|error| {
@@ -39,9 +57,6 @@ pub(super) fn gather(host: &Host) -> Gathered {
     let os = Os {
         family: OsFamily::Linux,
         name: parse::name(&release),
-        architecture: architecture(host),
-        kernel: host.value("/proc/sys/kernel/osrelease"),
-        installed_at: installed_at(host),
         time_zone: time_zone(host),
         locale: ["/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n"]
             .iter()
@@ -50,7 +65,7 @@ pub(super) fn gather(host: &Host) -> Gathered {
         release,
         ..Os::default()
     };
-    Gathered { section: Some(Section::Os(os)), notes }
+    (os, notes)
 }
 
 /// Of the kernel, not of this program: a 32-bit agent on a 64-bit system must say `x86_64`.

@@ -7,6 +7,7 @@ mod windows;
 
 use super::{Platform, Privilege, Source};
 
+pub(crate) use linux::running_kernel;
 pub use macos::MACOS;
 pub use windows::WINDOWS;
 

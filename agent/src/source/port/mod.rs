@@ -66,7 +66,7 @@ fn gather(host: &Host) -> Gathered {
     let holders = holders(host, table);
     let paths = holders.values().filter_map(|holder| holder.path.clone()).collect();
     let packages = owner::packages(host, paths);
-    let accounts = accounts(host);
+    let accounts = host.keep("names of accounts", accounts);
     let rows = table.sockets.iter().map(|socket| {
         let holder = holders.get(&socket.inode).cloned().unwrap_or_default();
         Port {

@@ -130,10 +130,19 @@ fn malware_protection(here: &[bool], processes: &Processes) -> Vec<Protection> {
 /// Whether the root file system lies on an encrypted device; unknown where it lies on none, as in
 /// a container.
 fn disk_encryption(host: &Host) -> Option<bool> {
-    let (number, source) = parse::root_device(&host.read_text("/proc/self/mountinfo").ok()?)?;
+    let device = host.keep_while_running("device of the root", |host| {
+        parse::root_device(&host.read_text("/proc/self/mountinfo").ok()?)
+    });
+    *host.keep_of_devices("encryption of the root", |host| {
+        let (number, source) = device.as_ref().as_ref()?;
+        root_is_encrypted(host, number, source)
+    })
+}
+
+fn root_is_encrypted(host: &Host, number: &str, source: &str) -> Option<bool> {
     let mut folder = format!("/sys/dev/block/{number}");
     if !host.exists(&folder) {
-        let target = host.link(&source).ok();
+        let target = host.link(source).ok();
         let name =
             target.as_deref().unwrap_or(source.strip_prefix("/dev/")?.as_ref()).file_name()?;
         folder = format!("/sys/class/block/{}", name.to_string_lossy());

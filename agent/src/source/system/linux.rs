@@ -10,6 +10,9 @@ use super::guest::{self, Evidence};
 use super::parse;
 use crate::host::{Host, HostError};
 use crate::source::Gathered;
+use crate::source::network::resolv_conf;
+use crate::source::os::running_kernel;
+use crate::source::processes::has_threads_of_the_kernel;
 
 const DMI: &str = "/sys/class/dmi/id";
 const TREE: &str = "/proc/device-tree";
@@ -29,8 +32,8 @@ pub(crate) fn gather(host: &Host) -> Gathered {
         .value("/proc/sys/kernel/hostname")
         .or_else(|| host.value("/etc/hostname"))
         .unwrap_or_default();
-    let hosts = host.read_text("/etc/hosts").unwrap_or_default();
-    let resolv_conf = host.read_text("/etc/resolv.conf").unwrap_or_default();
+    let hosts = host.keep("hosts", |host| host.read_text("/etc/hosts").unwrap_or_default());
+    let resolv_conf = resolv_conf(host);
     (system.hostname, system.fqdn, system.domain) = parse::names(&hostname, &hosts, &resolv_conf);
 
     let vendor = system.manufacturer.clone();
@@ -125,9 +128,9 @@ fn from_device_tree(host: &Host, system: &mut System) {
     system.model = Some(model);
 }
 
-/// All evidence but the maker, gathered once in a look.
+/// All evidence but the maker. A computer that runs does not become a guest.
 fn evidence(host: &Host) -> Arc<Evidence> {
-    host.keep("evidence of a guest", look_for_evidence)
+    host.keep_while_running("evidence of a guest", look_for_evidence)
 }
 
 fn look_for_evidence(host: &Host) -> Evidence {
@@ -137,7 +140,7 @@ fn look_for_evidence(host: &Host) -> Evidence {
     };
     let namespace = host.link("/proc/self/ns/pid").ok();
     // Threads of the kernel are seen only from its first namespace.
-    let kernel_threads = host.value("/proc/2/comm").is_some_and(|name| name == "kthreadd");
+    let kernel_threads = has_threads_of_the_kernel(host);
     Evidence {
         manager: host.value("/run/systemd/container").or_else(manager).filter(|word| !word.is_empty()),
         first_namespace: namespace
@@ -146,7 +149,7 @@ fn look_for_evidence(host: &Host) -> Evidence {
         docker_file: host.exists("/.dockerenv"),
         podman_file: host.exists("/run/.containerenv"),
         cgroup: host.read_text("/proc/1/cgroup").ok(),
-        kernel: host.value("/proc/sys/kernel/osrelease"),
+        kernel: running_kernel(host),
         vendor: None,
         product: host.value(&format!("{DMI}/product_name")),
         bios_vendor: host.value(&format!("{DMI}/bios_vendor")),

@@ -32,7 +32,6 @@ pub(super) fn ask() -> Result<Vec<Raw>, Silence> {
     let workers = WORKERS.get_or_init(|| Mutex::new(Workers::new(LIMIT)));
     let mut workers = workers.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = workers.run("updates that wait", || search().map_err(|error| error.to_string()));
-    workers.rest();
     match ended {
         Ended::Done(told) => told.map_err(Silence::Failed),
         Ended::Broken(why) => Err(Silence::Failed(why)),

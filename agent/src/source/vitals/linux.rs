@@ -6,6 +6,7 @@ use rollcall_shared::version::Scheme;
 use super::{parse, times};
 use crate::host::Host;
 use crate::order;
+use crate::source::os::running_kernel;
 use crate::source::software::{dpkg, pacman, rpm};
 use crate::source::update::last_installed_at;
 use crate::source::user::records;
@@ -105,7 +106,7 @@ fn reboot(host: &Host) -> Option<Reboot> {
 }
 
 fn kernel(host: &Host) -> Option<Vec<String>> {
-    let running = host.value("/proc/sys/kernel/osrelease")?;
+    let running = running_kernel(host)?;
     let modules = host.list("/lib/modules").or_else(|_| host.list("/usr/lib/modules")).ok()?;
     if host.exists(pacman::LOCAL) {
         // pacman keeps one kernel; an upgrade removes the modules of the one that runs.

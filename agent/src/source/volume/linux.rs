@@ -2,6 +2,7 @@
 //! size, and follows the device mapper to encryption.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::report::VolumeSpace;
 use rollcall_shared::section::{Section, Volume};
@@ -15,10 +16,12 @@ use crate::source::storage::parse::unescaped;
 const LAYERS: usize = 6;
 
 pub(crate) fn gather(host: &Host) -> Gathered {
-    let mounts = match real_mounts(host) {
-        Ok(mounts) => mounts,
-        Err(error) => return Gathered::absent(error.into()),
+    let mounts = real_mounts(host);
+    let mounts = match mounts.as_ref() {
+        Ok(mounts) => mounts.iter().cloned(),
+        Err(error) => return Gathered::absent(error.clone().into()),
     };
+    let encrypted = host.keep_of_devices("encryption of devices", |_| Mutex::default());
     let labels = names_by_device(host, "/dev/disk/by-label");
     let uuids = names_by_device(host, "/dev/disk/by-uuid");
     let volume = |mount: Mount| {
@@ -29,7 +32,7 @@ pub(crate) fn gather(host: &Host) -> Gathered {
             size_bytes: space(host, &mount).map(|space| space.size_bytes),
             label: of_device(&labels),
             uuid: of_device(&uuids),
-            encryption: device.as_deref().and_then(|name| encryption(host, name, LAYERS)),
+            encryption: device.as_deref().and_then(|name| known_encryption(host, &encrypted, name)),
             read_only: mount.read_only,
             remote: parse::is_remote(&mount.file_system),
             device: Some(match (&device, mount.source.as_str()) {
@@ -41,23 +44,24 @@ pub(crate) fn gather(host: &Host) -> Gathered {
             point: mount.point,
         }
     };
-    Gathered::of(Section::Volume(mounts.into_iter().map(volume).collect()))
+    Gathered::of(Section::Volume(mounts.map(volume).collect()))
 }
 
 /// Free space of the local file systems, sorted by mount point.
 pub fn spaces(host: &Host) -> Vec<VolumeSpace> {
-    let mounts = real_mounts(host).unwrap_or_default();
+    let mounts = real_mounts(host);
+    let mounts = mounts.as_deref().unwrap_or_default();
     mounts.iter().filter_map(|mount| space(host, mount)).collect()
 }
 
-fn real_mounts(host: &Host) -> Result<Vec<Mount>, HostError> {
-    // A service that may write nothing sees all read-only, and mounts that nobody else has.
-    let of_all = host.read_text("/proc/1/mountinfo").ok().filter(|text| !text.is_empty());
-    let text = match of_all {
-        Some(text) => text,
-        None => host.read_text("/proc/self/mountinfo")?,
-    };
-    Ok(parse::real(parse::mounts(&text)))
+/// Read once in a look for the volumes and their free space.
+fn real_mounts(host: &Host) -> Arc<Result<Vec<Mount>, HostError>> {
+    host.keep("mounts", |host| {
+        // A service that may write nothing sees all read-only, and mounts that nobody else has.
+        let of_all = host.read_text("/proc/1/mountinfo").ok().filter(|text| !text.is_empty());
+        let text = of_all.map_or_else(|| host.read_text("/proc/self/mountinfo"), Ok)?;
+        Ok(parse::real(parse::mounts(&text)))
+    })
 }
 
 /// Size and free space; never asked of another computer, which may not answer.
@@ -97,6 +101,15 @@ fn names_by_device(host: &Host, folder: &str) -> HashMap<String, String> {
         Some((device, unescaped(&name)))
     };
     names.into_iter().filter_map(pair).collect()
+}
+
+/// By device, as long as the kernel tells of no event.
+type Encrypted = Mutex<HashMap<String, Option<String>>>;
+
+fn known_encryption(host: &Host, known: &Encrypted, device: &str) -> Option<String> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = || encryption(host, device, LAYERS);
+    known.entry(device.to_owned()).or_insert_with(found).clone()
 }
 
 fn encryption(host: &Host, device: &str, layers: usize) -> Option<String> {

@@ -67,7 +67,7 @@ fn report(demo: &DemoDevice, at: Timestamp, seq: u64) -> CheckIn {
         let text = format!("{{\"day\":{}}}", at.since(start()).div_euclid(3 * DAY_MS));
         let state = SectionState {
             digest: Some(Digest::of(text.as_bytes())),
-            body: Some(RawValue::from_string(text).unwrap()),
+            body: Some(RawValue::from_string(text).unwrap().into()),
             ..SectionState::default()
         };
         check_in.sections.insert(name.to_owned(), state);
