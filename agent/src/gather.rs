@@ -16,7 +16,9 @@ use crate::host::{Host, Look};
 use crate::inputs::Inputs;
 use crate::merge;
 use crate::report;
-use crate::source::{FROM_DEVICES, FROM_FILES, Gathered, Platform, SOURCES, Source, vitals};
+use crate::source::{
+    DECIDED, FROM_DEVICES, FROM_FILES, Gathered, Platform, SOURCES, Source, vitals,
+};
 use crate::worker::{Ended, Workers};
 
 /// The name under which the numbers that move are told among the sources.
@@ -31,8 +33,8 @@ const SMALL_READ_BYTES: u64 = 64 * 1024;
 pub struct Options {
     /// Names of sections not to look at, e.g. `user`.
     pub sections_off: Vec<String>,
-    /// Look into the homes of people, for extensions of their browsers and editors, and on Windows
-    /// for their packages of languages.
+    /// Look into the homes of people, for extensions of their browsers and editors, for their
+    /// virtual machines, and on Windows for their packages of languages.
     pub home_folders: bool,
     /// Ask every source, also those whose files did not change since it was asked last.
     pub full: bool,
@@ -247,7 +249,7 @@ impl Observer {
         if all_the_same && let Some(found) = self.sections.get(name) {
             return found.clone();
         }
-        let found = together(answers).prepared();
+        let found = together(name, answers).prepared();
         self.sections.insert(name, found.clone());
         found
     }
@@ -374,8 +376,14 @@ impl Observer {
     }
 }
 
+/// Why a system has no source for a section, where that was decided.
+fn why_without_source(name: &str, system: Option<Platform>) -> Option<&'static str> {
+    let found = DECIDED.iter().find(|(section, on, _)| *section == name && Some(*on) == system);
+    found.map(|(_, _, why)| *why)
+}
+
 /// Puts together what the sources of one section said.
-fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
+fn together(name: &str, answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
     let asked = !answers.is_empty();
     let (mut whole, mut notes): (Option<Section>, Vec<Note>) = (None, Vec::new());
     for (source, gathered) in answers {
@@ -398,7 +406,11 @@ fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
         whole = Some(section);
         notes.extend(note);
     } else if notes.is_empty() {
-        notes.push(Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported }));
+        let note = Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported });
+        notes.push(match why_without_source(name, Platform::CURRENT).filter(|_| !asked) {
+            Some(why) => note.with_detail(why),
+            None => note,
+        });
     }
     Found::new(whole, notes)
 }
@@ -501,6 +513,19 @@ mod tests {
         }
         assert_eq!(gathering.sections["battery"].notes[0].kind, NoteKind::NotFound);
         assert_eq!(gathering.sections["cpu"].notes[0].kind, NoteKind::Unsupported);
+    }
+
+    #[test]
+    fn a_section_that_was_decided_against_says_why() {
+        for (name, system, why) in DECIDED {
+            let note = why_without_source(name, Some(*system));
+            assert_eq!(note, Some(*why));
+            let read = |source: &&Source| source.platforms.contains(system);
+            assert!(!SOURCES.iter().filter(read).any(|source| source.section == *name), "{name}");
+            assert!(SECTIONS.iter().any(|info| info.name == *name), "{name}");
+        }
+        assert_eq!(why_without_source("container", Some(Platform::Linux)), None);
+        assert_eq!(why_without_source("cpu", None), None);
     }
 
     #[test]

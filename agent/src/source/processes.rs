@@ -45,6 +45,12 @@ impl Processes {
         (seen || self.all).then_some(seen)
     }
 
+    /// Whether a process of this number runs; unknown where it may only be hidden.
+    pub(crate) fn has(&self, id: u32) -> Option<bool> {
+        let seen = self.names.contains_key(&id);
+        (seen || self.all).then_some(seen)
+    }
+
     /// Numbers of the processes with one of these names.
     pub(crate) fn ids(&self, names: &[&str]) -> Vec<u32> {
         names.iter().filter_map(|name| self.by_name.get(*name)).flatten().copied().collect()
