@@ -28,6 +28,8 @@ pub mod peripheral;
 pub mod pool;
 pub mod port;
 pub mod printer;
+#[cfg(target_os = "macos")]
+mod process_call;
 mod processes;
 pub mod security;
 pub mod service;
