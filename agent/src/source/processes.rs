@@ -85,8 +85,10 @@ fn programs_of_mac(host: &Host) -> BTreeSet<String> {
     }
     cfg_select! {
         target_os = "macos" => {
-            use super::process_call::{path, processes};
-            processes().into_iter().filter_map(path).collect()
+            super::process_call::processes()
+                .into_iter()
+                .filter_map(super::process_call::path)
+                .collect()
         }
         _ => BTreeSet::new(),
     }

@@ -234,7 +234,7 @@ fn joined_last(known: &Value) -> Option<String> {
         Some((at, key, network))
     });
     let (_, key, network) = joined.max_by_key(|(at, _, _)| *at)?;
-    let bytes = network.bytes("SSID").and_then(|bytes| some(bytes));
+    let bytes = network.bytes("SSID").and_then(some);
     bytes.or_else(|| some(key.strip_prefix("wifi.network.ssid.")?.as_bytes()))
 }
 

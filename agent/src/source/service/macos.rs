@@ -201,6 +201,7 @@ mod tests {
     }
 
     /// States of the services of these files, with these programs running.
+    #[cfg(unix)]
     fn states(files: &[(&str, &str)], running: &[&str]) -> Vec<Option<ServiceState>> {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
@@ -214,7 +215,6 @@ mod tests {
         }
         write("opt/Cellar/agent/1/agent", "\u{7F}program");
         write("opt/script", "#!/bin/sh\n");
-        #[cfg(unix)]
         std::os::unix::fs::symlink("Cellar/agent/1", root.path().join("opt/agent")).unwrap();
         let lines: Vec<String> = running.iter().map(|path| format!("7\t{path}")).collect();
         write("call/process_names.txt", "1\tlaunchd\n");
