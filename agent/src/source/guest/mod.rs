@@ -38,7 +38,7 @@ pub const VIRTUAL_MACHINE: Source = Source {
     name: "virtual_machine",
     section: "virtual_machine",
     about: "Virtual machines from the files of libvirt, Proxmox, LXD and Incus, and those of \
-            VirtualBox, VMware, Lima and Podman in the homes of people, only where the \
+            VirtualBox, VMware, Lima, Colima and Podman in the homes of people, only where the \
             configuration of this computer says `home_folders = true`",
     platforms: &[Platform::Linux],
     privilege: Privilege::Administrator,
