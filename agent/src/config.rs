@@ -26,8 +26,8 @@ pub struct Raw {
     #[arg(long, global = true, env = "ROLLCALL_SECTIONS_OFF", value_delimiter = ',')]
     #[arg(value_name = "SECTIONS")]
     pub sections_off: Option<Vec<String>>,
-    /// Look into the homes of people for extensions of browsers and editors, and on Windows for
-    /// packages of languages
+    /// Look into the homes of people for extensions of browsers and editors, for virtual machines,
+    /// and on Windows for packages of languages
     #[arg(long, global = true, env = "ROLLCALL_HOME_FOLDERS", value_name = "YES_OR_NO")]
     pub home_folders: Option<bool>,
     /// Seconds between check-ins, instead of what the collector says
@@ -191,8 +191,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Sections not to look at, whatever the collector says.
     pub sections_off: Vec<String>,
-    /// Whether the homes of people are looked into for extensions of browsers and editors, and on
-    /// Windows for packages of languages.
+    /// Whether the homes of people are looked into for extensions of browsers and editors, for
+    /// virtual machines, and on Windows for packages of languages.
     pub home_folders: bool,
     /// Seconds between check-ins; what the collector says when absent.
     pub check_in_interval_s: Option<u32>,

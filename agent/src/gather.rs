@@ -35,8 +35,8 @@ const SMALL_READ_BYTES: u64 = 64 * 1024;
 pub struct Options {
     /// Names of sections not to look at, e.g. `user`.
     pub sections_off: Vec<String>,
-    /// Look into the homes of people, for extensions of their browsers and editors, and on Windows
-    /// for their packages of languages.
+    /// Look into the homes of people, for extensions of their browsers and editors, for their
+    /// virtual machines, and on Windows for their packages of languages.
     pub home_folders: bool,
     /// Ask every source, also those whose files did not change since it was asked last.
     pub full: bool,
@@ -237,7 +237,7 @@ impl Observer {
         let answer = |source: &Source| {
             Some((source.name, Arc::clone(&self.answers.get(source.name)?.gathered)))
         };
-        let found = together(here().filter_map(answer).collect());
+        let found = together(name, here().filter_map(answer).collect());
         self.sections.insert(name, found.clone());
         found
     }

@@ -122,7 +122,7 @@ fn files_below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
 /// panics, and when it is whole again all is told as before.
 #[test]
 fn broken_files_of_a_mac_harm_nothing_else() {
-    for name in ["macbook-air-m1", "mac-mini-2018"] {
+    for name in ["macbook-air-m1", "mac-mini-2018", "mac-studio-2022"] {
         let root =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/host").join(name);
         let mut files = Vec::new();
@@ -186,6 +186,27 @@ fn macbook_pro_2015() {
 #[test]
 fn mac_virtual_machine() {
     insta::assert_snapshot!(told_on_macos("mac-virtual-machine"));
+}
+
+#[test]
+fn macbook_pro_2019() {
+    let told = told_on_macos("macbook-pro-2019");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn imac_2017() {
+    let told = told_on_macos("imac-2017");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn mac_studio_2022() {
+    let told = told_on_macos("mac-studio-2022");
+    assert!(!told.contains("never-to-be-told"), "a secret is in the report");
+    insta::assert_snapshot!(told);
 }
 
 #[test]

@@ -361,6 +361,20 @@ impl Host {
         Some(target.file_name()?.to_string_lossy().into_owned())
     }
 
+    /// Where a path leads when every link on the way is followed.
+    pub fn real_path(&self, path: &str) -> Option<String> {
+        self.touch(path, About::Name);
+        let real = match self.own_root() {
+            Some(root) => {
+                let real = open::within(root, Path::new(path), true).ok()?;
+                std::fs::symlink_metadata(&real).ok()?;
+                Path::new("/").join(real.strip_prefix(root).ok()?)
+            }
+            None => std::fs::canonicalize(path).ok()?,
+        };
+        Some(real.to_string_lossy().into_owned())
+    }
+
     /// Whether something of this name is there.
     pub fn exists(&self, path: &str) -> bool {
         self.touch(path, About::Name);

@@ -8,7 +8,7 @@ use rollcall_shared::{Note, NoteKind};
 
 use crate::merge;
 use crate::report;
-use crate::source::Gathered;
+use crate::source::{DECIDED, Gathered, Platform};
 
 /// What was found for one section.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +48,14 @@ impl Found {
     }
 }
 
+/// Why a system has no source for a section, where that was decided.
+fn why_without_source(name: &str, system: Option<Platform>) -> Option<&'static str> {
+    let found = DECIDED.iter().find(|(section, on, _)| *section == name && Some(*on) == system);
+    found.map(|(_, _, why)| *why)
+}
+
 /// Puts together what the sources of one section said.
-pub(super) fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
+pub(super) fn together(name: &str, answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
     let asked = !answers.is_empty();
     let (mut whole, mut notes): (Option<Section>, Vec<Note>) = (None, Vec::new());
     for (source, gathered) in answers {
@@ -72,7 +78,32 @@ pub(super) fn together(answers: Vec<(&'static str, Arc<Gathered>)>) -> Found {
         whole = Some(section);
         notes.extend(note);
     } else if notes.is_empty() {
-        notes.push(Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported }));
+        let note = Note::new(if asked { NoteKind::NotFound } else { NoteKind::Unsupported });
+        notes.push(match why_without_source(name, Platform::CURRENT).filter(|_| !asked) {
+            Some(why) => note.with_detail(why),
+            None => note,
+        });
     }
     Found::new(whole, notes).prepared()
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_shared::section::SECTIONS;
+
+    use super::*;
+    use crate::source::{SOURCES, Source};
+
+    #[test]
+    fn a_section_that_was_decided_against_says_why() {
+        for (name, system, why) in DECIDED {
+            let note = why_without_source(name, Some(*system));
+            assert_eq!(note, Some(*why));
+            let read = |source: &&Source| source.platforms.contains(system);
+            assert!(!SOURCES.iter().filter(read).any(|source| source.section == *name), "{name}");
+            assert!(SECTIONS.iter().any(|info| info.name == *name), "{name}");
+        }
+        assert_eq!(why_without_source("container", Some(Platform::Linux)), None);
+        assert_eq!(why_without_source("cpu", None), None);
+    }
 }

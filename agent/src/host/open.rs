@@ -2,6 +2,7 @@
 //! make the agent wait or read something else.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -53,10 +54,35 @@ fn push(left: &mut Vec<OsString>, path: &Path) {
     }));
 }
 
+/// Opens a regular file below a folder one name after the other, so that no link on the way is
+/// followed; also gives its size in bytes.
+#[cfg(all(unix, any(test, not(target_os = "linux"))))]
+pub(super) fn beneath(folder: &Path, path: &str) -> io::Result<(File, u64)> {
+    use rustix::fs::{FileType, Mode, OFlags};
+
+    const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+    // Without waiting for the other end of a pipe.
+    const CONTENT: OFlags = OFlags::RDONLY
+        .union(OFlags::NONBLOCK)
+        .union(OFlags::NOCTTY)
+        .union(OFlags::NOFOLLOW)
+        .union(OFlags::CLOEXEC);
+    let mut at = rustix::fs::open(folder, FOLDER, Mode::empty())?;
+    let mut names: Vec<&str> = path.split('/').collect();
+    let last = names.pop().unwrap_or_default();
+    for name in names {
+        at = rustix::fs::openat(&at, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    let opened = rustix::fs::openat(&at, last, CONTENT, Mode::empty())?;
+    let facts = rustix::fs::fstat(&opened)?;
+    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok((File::from(opened), u64::try_from(facts.st_size).unwrap_or_default()))
+}
+
 cfg_select! {
     target_os = "linux" => {
-        use std::fs::File;
-
         use rustix::fd::OwnedFd;
         use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
         use rustix::io::Errno;
@@ -126,8 +152,6 @@ cfg_select! {
         }
     }
     _ => {
-        use std::fs::File;
-
         pub(super) fn content(root: Option<&Path>, path: &str) -> io::Result<(File, u64)> {
             let full = match root {
                 Some(root) => within(root, Path::new(path), true)?,
@@ -145,7 +169,16 @@ cfg_select! {
             folder: &str,
             path: &str,
         ) -> io::Result<(File, u64)> {
-            content(root, &format!("{folder}/{path}"))
+            cfg_select! {
+                unix => {
+                    let folder = match root {
+                        Some(root) => within(root, Path::new(folder), true)?,
+                        None => PathBuf::from(folder),
+                    };
+                    beneath(&folder, path)
+                }
+                _ => content(root, &format!("{folder}/{path}")),
+            }
         }
     }
 }

@@ -57,6 +57,25 @@ fn links_never_lead_out_of_the_root() {
 }
 
 #[test]
+fn one_name_after_the_other_follows_no_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(home.join("machines/one")).unwrap();
+    std::fs::write(home.join("machines/one/file"), "here").unwrap();
+    std::fs::write(folder.path().join("secret"), "never-to-be-told").unwrap();
+    symlink("../secret", home.join("link")).unwrap();
+    symlink("machines", home.join("folder")).unwrap();
+    pipe(&home.join("pipe"));
+    let (mut file, bytes) = open::beneath(&home, "machines/one/file").unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!((text.as_str(), bytes), ("here", 4));
+    for path in ["link", "folder/one/file", "pipe", "machines", "gone"] {
+        assert!(open::beneath(&home, path).is_err(), "{path}");
+    }
+}
+
+#[test]
 fn links_within_the_root_lead_where_they_would_if_it_ran() {
     let (_folder, host, _) = with_secret();
     std::fs::create_dir_all(host.root().join("usr/lib")).unwrap();

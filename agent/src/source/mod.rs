@@ -16,17 +16,22 @@ pub mod display;
 pub mod firmware;
 pub mod gpu;
 pub mod guest;
+pub(crate) mod homes;
 pub mod known;
 mod local_time;
 pub mod management;
 pub mod memory;
 mod names;
+#[cfg(target_os = "linux")]
+mod netlink;
 pub mod network;
 pub mod os;
 pub mod peripheral;
 pub mod pool;
 pub mod port;
 pub mod printer;
+#[cfg(target_os = "macos")]
+mod process_call;
 mod processes;
 pub mod security;
 pub mod service;
@@ -248,6 +253,7 @@ pub const SOURCES: &[Source] = &listed([
     guest::DOCKER_WINDOWS,
     guest::VIRTUAL_MACHINE,
     guest::WSL,
+    guest::MACHINES_MACOS,
     known::DATABASE,
     known::DATABASE_WINDOWS,
     known::DATABASE_MACOS,
@@ -260,6 +266,14 @@ pub const SOURCES: &[Source] = &listed([
     pool::SOURCE,
     pool::MACOS,
 ]);
+
+/// Sections that a system has no source for by decision, and why: there is nothing that could be
+/// read. Where neither a source nor a reason is given, it is not read yet.
+pub const DECIDED: &[(&str, Platform, &str)] = &[(
+    "container",
+    Platform::Macos,
+    "containers on a Mac run inside of virtual machines, whose insides are not looked into; the machines themselves are told",
+)];
 
 /// In a release those of other systems are only listed: nobody asks them here, and their code would
 /// make the program larger by a tenth. Tests and fuzzers ask all of them, on captures.

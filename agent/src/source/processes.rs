@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use crate::host::Host;
 
+/// The program of the first process of a Mac.
+const FIRST_OF_MAC: &str = "/sbin/launchd";
+
 /// Processes, as far as they are seen.
 pub(crate) struct Processes {
     names: BTreeMap<u32, String>,
     by_name: BTreeMap<String, Vec<u32>>,
+    /// Where their programs lie, on a Mac.
+    programs: BTreeSet<String>,
     /// Nothing is hidden from this program.
     all: bool,
 }
@@ -26,8 +31,10 @@ impl Processes {
         let ids = ids.filter(|id| !kernel.contains(id));
         let name = |id: u32| Some((id, host.value(&format!("/proc/{id}/comm"))?));
         let mut names: BTreeMap<u32, String> = ids.filter_map(name).collect();
+        let mut programs = BTreeSet::new();
         if names.is_empty() {
             names = of_mac(host).unwrap_or_default();
+            programs = programs_of_mac(host);
         }
         let mut by_name: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for (id, name) in &names {
@@ -36,13 +43,26 @@ impl Processes {
         // Where processes of others are hidden (`hidepid`), the first is too. A system that is
         // not running has none.
         let all = names.contains_key(&1);
-        Self { names, by_name, all }
+        Self { names, by_name, programs, all }
     }
 
     /// Whether one of these runs; unknown where it may only be hidden.
     pub(crate) fn run(&self, names: &[&str]) -> Option<bool> {
         let seen = names.iter().any(|name| self.by_name.contains_key(*name));
         (seen || self.all).then_some(seen)
+    }
+
+    /// Whether a process of this number runs; unknown where it may only be hidden.
+    pub(crate) fn has(&self, id: u32) -> Option<bool> {
+        let seen = self.names.contains_key(&id);
+        (seen || self.all).then_some(seen)
+    }
+
+    /// Whether the program that lies there runs on this Mac; unknown where it may only be hidden.
+    pub(crate) fn run_program(&self, path: &str) -> Option<bool> {
+        let seen = self.programs.contains(path);
+        // The first of all is seen by those who see all.
+        (seen || self.programs.contains(FIRST_OF_MAC)).then_some(seen)
     }
 
     /// Numbers of the processes with one of these names.
@@ -53,6 +73,24 @@ impl Processes {
     /// Every process by its number, with its name.
     pub(crate) fn names(&self) -> &BTreeMap<u32, String> {
         &self.names
+    }
+}
+
+/// Where the programs lie that run on a Mac.
+fn programs_of_mac(host: &Host) -> BTreeSet<String> {
+    if !host.is_live() {
+        let captured = host.captured_call("process_paths").unwrap_or_default();
+        let path = |line: &str| Some(line.split_once('\t')?.1.to_owned());
+        return captured.lines().filter_map(path).collect();
+    }
+    cfg_select! {
+        target_os = "macos" => {
+            super::process_call::processes()
+                .into_iter()
+                .filter_map(super::process_call::path)
+                .collect()
+        }
+        _ => BTreeSet::new(),
     }
 }
 

@@ -39,7 +39,8 @@ fn on_bus(device: &Entry) -> Option<Gpu> {
     if !pci_class(device)?.starts_with("03") {
         return None;
     }
-    let megabytes = device.number("VRAM,totalMB").or_else(|| device.number("VRAM,totalsize"));
+    let megabytes = device.number("VRAM,totalMB");
+    let bytes = megabytes.and_then(|megabytes| megabytes.checked_mul(1024 * 1024));
     let driver = device.below.iter().find_map(|below| below.text("CFBundleIdentifier"));
     Some(parse::gpu(
         PciDevice {
@@ -47,7 +48,7 @@ fn on_bus(device: &Entry) -> Option<Gpu> {
             vendor: pci_id(device, "vendor-id")?,
             device: pci_id(device, "device-id")?,
             driver,
-            memory_bytes: megabytes.and_then(|megabytes| megabytes.checked_mul(1024 * 1024)),
+            memory_bytes: bytes.or_else(|| device.number("VRAM,totalsize")),
             driver_name: device.text("model"),
         },
         "",

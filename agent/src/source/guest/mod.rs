@@ -12,9 +12,13 @@ use crate::order;
 
 mod containers;
 mod machines;
+mod macos;
 pub mod parse;
+mod people;
+pub mod personal;
 mod windows;
 
+pub use macos::MACHINES_MACOS;
 pub use windows::{DOCKER_WINDOWS, WSL};
 
 /// Containers.
@@ -33,7 +37,9 @@ pub const CONTAINER: Source = Source {
 pub const VIRTUAL_MACHINE: Source = Source {
     name: "virtual_machine",
     section: "virtual_machine",
-    about: "Virtual machines from the files of libvirt, Proxmox, LXD and Incus",
+    about: "Virtual machines from the files of libvirt, Proxmox, LXD and Incus, and those of \
+            VirtualBox, VMware, Lima, Colima and Podman in the homes of people, only where the \
+            configuration of this computer says `home_folders = true`",
     platforms: &[Platform::Linux],
     privilege: Privilege::Administrator,
     programs: &[],
@@ -61,6 +67,10 @@ fn machines(host: &Host) -> Gathered {
     search.kept("machines of libvirt", machines::libvirt);
     machines::proxmox(&mut search);
     machines::folders(&mut search);
+    if host.may_enter_homes() {
+        search.kept("machines in homes", people::in_homes);
+        people::lima(&mut search);
+    }
     let mut rows: Vec<VirtualMachine> = search.found;
     order::sort(&mut rows, Ord::cmp);
     rows.truncate(GUESTS_LIMIT);
@@ -162,6 +172,78 @@ mod tests {
                 told("virtual_machine", system, machines)
             );
         }
+    }
+
+    /// Machines as lines, with the homes of people open or closed.
+    fn of_people(system: &str, source: &Source, homes: bool) -> (Vec<String>, usize) {
+        let root =
+            format!("{}/../tests/fixtures/virtual_machine/{system}", env!("CARGO_MANIFEST_DIR"));
+        let gathered = (source.gather)(&Host::at(root).with_homes(homes));
+        let text = format!("{gathered:?}");
+        assert!(!text.contains("never-to-be-told"), "a secret is in the report");
+        assert!(!text.contains("anna"), "whose a machine is, is nobody's business");
+        let Some(Section::VirtualMachine(rows)) = gathered.section else {
+            return (Vec::new(), gathered.notes.len());
+        };
+        let word = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let line = |row: &VirtualMachine| {
+            format!(
+                "{} {}/{} {} {} {} {}",
+                row.name,
+                row.manager,
+                word(row.kind.clone()),
+                word(row.cpus.map(|count| count.to_string())),
+                word(row.memory_bytes.map(|bytes| format!("{}M", bytes >> 20))),
+                word(row.uuid.as_deref().and_then(|uuid| Some(uuid.get(..8)?.to_owned()))),
+                word(row.running.map(|runs| if runs { "runs" } else { "rests" }.to_owned())),
+            )
+        };
+        (rows.iter().map(line).collect(), gathered.notes.len())
+    }
+
+    #[test]
+    fn machines_of_people_are_told_only_when_this_computer_says_so() {
+        let linux = |homes| of_people("ubuntu-24.04-people", &VIRTUAL_MACHINE, homes);
+        assert_eq!(linux(false), (Vec::new(), 0));
+        let expected = [
+            "Build box virtualbox/- 4 8192M 3f2a1c7e -",
+            "Windows 11 x64 vmware/- 4 8192M 564d1c3b -",
+            "ci lima/qemu 2 4096M - runs",
+            "plain virtualbox/- 1 1024M 77aa0b1c -",
+        ];
+        assert_eq!(linux(true), (expected.map(str::to_owned).to_vec(), 0));
+
+        let closed = of_people("macos-15-parallels-utm", &MACHINES_MACOS, false);
+        let shared = ["Test \"Windows\" 11 parallels/- 4 8192M 9c27ae79 -".to_owned()];
+        assert_eq!(closed, (shared.to_vec(), 1), "what lies in a folder for everybody");
+        let expected = [
+            "Debian 12 utm/hvf - 4096M 5b1f0c2d -",
+            "Old Linux utm/qemu 2 512M - -",
+            "Sequoia parallels/- 2 4096M 0d4cc6f1 -",
+            "Test \"Windows\" 11 parallels/- 4 8192M 9c27ae79 -",
+            "macOS 15 utm/apple 4 8192M 8e6f1a20 -",
+        ];
+        let open = of_people("macos-15-parallels-utm", &MACHINES_MACOS, true);
+        assert_eq!(open, (expected.map(str::to_owned).to_vec(), 0));
+
+        let expected = [
+            "Windows 10 vmware/- 2 4096M 564dfe01 -",
+            "client & server virtualbox/- 2 2048M 1a2b3c4d -",
+            "locked vmware/- - - 564d7788 -",
+        ];
+        let open = of_people("macos-13-virtualbox-fusion", &MACHINES_MACOS, true);
+        assert_eq!(open, (expected.map(str::to_owned).to_vec(), 0));
+        let closed = of_people("macos-13-virtualbox-fusion", &MACHINES_MACOS, false);
+        assert_eq!(closed, (Vec::new(), 1), "nothing, and why");
+
+        let expected = [
+            "colima colima/apple 4 8192M - runs",
+            "default lima/apple - - - rests",
+            "old podman/qemu 2 2048M - -",
+            "podman-machine-default podman/apple 5 2048M - -",
+        ];
+        let open = of_people("macos-14-developer", &MACHINES_MACOS, true);
+        assert_eq!(open, (expected.map(str::to_owned).to_vec(), 0));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn libvirt(xml: &str) -> Option<VirtualMachine> {
 }
 
 /// Attributes and text of the first element of a name.
-fn element<'a>(xml: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
+pub(super) fn element<'a>(xml: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     let mut rest = xml;
     loop {
         let at = rest.find(&format!("<{name}"))?;
@@ -116,13 +116,13 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     }
 }
 
-fn attribute(head: &str, name: &str) -> Option<String> {
+pub(super) fn attribute(head: &str, name: &str) -> Option<String> {
     let value = head.split(&format!(" {name}=")).nth(1)?;
     let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     Some(clip(value.get(1..)?.split(quote).next()?.as_bytes()))
 }
 
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 

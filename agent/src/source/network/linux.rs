@@ -1,6 +1,6 @@
 //! Reads `/sys/class/net`, the kernel's tables in `/proc/net`, and what DHCP clients noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +8,7 @@ use rollcall_shared::section::network::{Interface, InterfaceKind, Network};
 use rollcall_shared::section::Section;
 use rollcall_shared::{Note, NoteKind};
 
+use super::links::{self, Links};
 use super::parse;
 use crate::host::Host;
 use crate::source::Gathered;
@@ -49,10 +50,20 @@ fn text(host: &Host, path: &str) -> String {
 }
 
 /// What an interface is, as long as the kernel tells of no event: it comes, goes, is renamed or gets
-/// another driver only with one. Reading a file of an interface is dear, so these are remembered.
+/// another driver only with one. Its other words hold as long as the kernel tells the same of it.
+/// Reading a file of an interface is dear, so all are remembered.
 struct Steady<'a> {
     host: &'a Host,
-    known: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    known: Arc<Mutex<Known>>,
+    /// Interfaces of which the kernel told in this look.
+    told: BTreeSet<String>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By path.
+    words: BTreeMap<String, Option<String>>,
+    links: Links,
 }
 
 impl<'a> Steady<'a> {
@@ -60,21 +71,33 @@ impl<'a> Steady<'a> {
         &["ifindex", "iflink", "phy80211/macaddress", "tun_flags", "type", "uevent"];
 
     fn of(host: &'a Host) -> Self {
-        Self { host, known: host.keep_of_devices("interfaces", |_| Mutex::default()) }
+        let known = host.keep_of_devices("interfaces", |_| Mutex::<Known>::default());
+        let links = host.is_live().then(links::now).flatten().unwrap_or_default();
+        let told = links.keys().cloned().collect();
+        let mut before = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { words, links: old } = &mut *before;
+        words.retain(|path, _| {
+            let mut names = path.strip_prefix(FOLDER).unwrap_or_default().split('/').skip(1);
+            let (name, file) = (names.next().unwrap_or_default(), names.next());
+            old.get(name) == links.get(name) || file.is_none_or(|it| Self::FILES.contains(&it))
+        });
+        before.links = links;
+        drop(before);
+        Self { host, known, told }
     }
 
     fn once(&self, path: String, read: impl FnOnce(&str) -> Option<String>) -> Option<String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&path).cloned().unwrap_or_else(|| {
+        known.words.get(&path).cloned().unwrap_or_else(|| {
             let value = read(&path);
-            known.insert(path, value.clone());
+            known.words.insert(path, value.clone());
             value
         })
     }
 
     fn field(&self, name: &str, file: &str) -> Option<String> {
         let path = format!("{FOLDER}/{name}/{file}");
-        if Self::FILES.contains(&file) {
+        if self.told.contains(name) || Self::FILES.contains(&file) {
             self.once(path, |path| self.host.value(path))
         } else {
             self.host.value(&path)

@@ -9,19 +9,21 @@ use rollcall_shared::{Note, NoteKind};
 use super::parse;
 use crate::host::Host;
 use crate::plist::Value;
-use crate::source::text::{clip, number};
+use crate::source::text::{clip, number, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 
 const INTERFACES: &str = "/Library/Preferences/SystemConfiguration/NetworkInterfaces.plist";
 const CONFIGURATION: &str = "/Library/Preferences/SystemConfiguration/preferences.plist";
 const LEASES: &str = "/private/var/db/dhcpclient/leases";
+/// Networks that were joined once, with the time; their passwords lie elsewhere.
+const KNOWN_NETWORKS: &str = "/Library/Preferences/com.apple.wifi.known-networks.plist";
 const RESOLVERS: &str = "/private/var/run/resolv.conf";
 
 /// The declaration.
 pub const MACOS: Source = Source {
     name: "network_configuration",
     section: "network",
-    about: "Interfaces from SystemConfiguration/NetworkInterfaces.plist, addresses as the kernel tells them, services from preferences.plist, routes from leases of DHCP, resolvers from resolv.conf",
+    about: "Interfaces from SystemConfiguration/NetworkInterfaces.plist, addresses as the kernel tells them, services from preferences.plist, routes and the name of the wireless network from leases of DHCP or the list of known networks, resolvers from resolv.conf",
     platforms: &[Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[],
@@ -64,6 +66,7 @@ fn gather(host: &Host) -> Gathered {
         return Gathered { section: None, notes };
     }
     notes.extend(routes(host, &services, &mut network));
+    notes.extend(name_of_network(host, &mut network));
     let text = host.read_text(RESOLVERS).unwrap_or_default();
     (network.resolvers, network.search_domains) = parse::resolvers(&text);
     Gathered { section: Some(Section::Network(network)), notes }
@@ -152,7 +155,8 @@ fn services(configuration: &Value) -> BTreeMap<String, Service> {
     found
 }
 
-/// Gateways that were set by hand, and those of leases whose address is in use.
+/// Gateways that were set by hand, and those of leases whose address is in use, which also name the
+/// wireless network they came from.
 fn routes(
     host: &Host,
     services: &BTreeMap<String, Service>,
@@ -163,25 +167,75 @@ fn routes(
         Err(error) if error.is_not_found() => (Vec::new(), None),
         Err(error) => (Vec::new(), Some(Note::from(error))),
     };
-    for interface in &network.interfaces {
+    for interface in &mut network.interfaces {
+        let lease = lease_in_use(host, &files, interface).unwrap_or(Value::Other);
+        if interface.kind == Some(InterfaceKind::Wifi) {
+            interface.wifi_ssid = lease.text("SSID").filter(|name| !is_hidden(name));
+        }
         let name = &interface.name;
         let by_hand = services.get(name).and_then(|service| service.router.clone());
-        // `en0.plist`, on older systems `en0-1,8c:85:90:12:34:56`.
-        let is_its = |file: &&String| {
-            file.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(['.', '-']))
-        };
-        let leased = files.iter().filter(is_its).find_map(|file| {
-            let lease = host.property_list(&format!("{LEASES}/{file}")).ok()?;
-            let own = format!("{}/", lease.text("IPAddress")?);
-            let in_use = interface.addresses.iter().any(|address| address.starts_with(&own));
-            lease.text("RouterIPAddress").filter(|_| in_use)
-        });
-        if let Some(gateway) = by_hand.or(leased).filter(|_| interface.up == Some(true)) {
+        let gateway = by_hand.or_else(|| lease.text("RouterIPAddress"));
+        if let Some(gateway) = gateway.filter(|_| interface.up == Some(true)) {
             let gateway = Some(clip(gateway.as_bytes()));
             network.default_routes.push(Route { gateway, interface: name.clone() });
         }
     }
     note
+}
+
+/// The lease whose address an interface has now.
+fn lease_in_use(host: &Host, files: &[String], interface: &Interface) -> Option<Value> {
+    // `en0.plist`, on older systems `en0-1,8c:85:90:12:34:56`.
+    let is_its = |file: &&String| {
+        file.strip_prefix(interface.name.as_str()).is_some_and(|rest| rest.starts_with(['.', '-']))
+    };
+    files.iter().filter(is_its).find_map(|file| {
+        let lease = host.property_list(&format!("{LEASES}/{file}")).ok()?;
+        let own = format!("{}/", lease.text("IPAddress")?);
+        interface.addresses.iter().any(|address| address.starts_with(&own)).then_some(lease)
+    })
+}
+
+/// Newer systems put this in place of the name for programs that must not know it.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('<') && name.contains("edacted")
+}
+
+/// The name of the wireless network where no lease tells it, as with an address that was set by
+/// hand: an interface with an address is in the network that was joined last.
+fn name_of_network(host: &Host, network: &mut Network) -> Option<Note> {
+    let in_use =
+        |address: &String| !["fe80:", "169.254."].iter().any(|own| address.starts_with(own));
+    let unknown = |interface: &&mut Interface| {
+        interface.kind == Some(InterfaceKind::Wifi)
+            && interface.wifi_ssid.is_none()
+            && interface.addresses.iter().any(in_use)
+    };
+    let mut unknown = network.interfaces.iter_mut().filter(unknown);
+    // Which of two it was that joined is not noted.
+    let (Some(interface), None) = (unknown.next(), unknown.next()) else { return None };
+    match host.property_list(KNOWN_NETWORKS) {
+        Ok(known) => {
+            interface.wifi_ssid = joined_last(&known);
+            None
+        }
+        Err(error) if error.is_not_found() => None,
+        Err(error) => Some(error.into()),
+    }
+}
+
+/// The network that was joined last, by a person or by the system itself.
+fn joined_last(known: &Value) -> Option<String> {
+    let joined = known.entries().filter_map(|(key, network)| {
+        let at = ["JoinedByUserAt", "JoinedBySystemAt"]
+            .iter()
+            .filter_map(|name| network.moment(name))
+            .max()?;
+        Some((at, key, network))
+    });
+    let (_, key, network) = joined.max_by_key(|(at, _, _)| *at)?;
+    let bytes = network.bytes("SSID").and_then(some);
+    bytes.or_else(|| some(key.strip_prefix("wifi.network.ssid.")?.as_bytes()))
 }
 
 /// The interfaces that there are now.
@@ -243,6 +297,25 @@ mod tests {
         ] {
             assert_eq!(kind(name, None), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_network_joined_last_is_named() {
+        let network = |name: &str, key: &str, at: &str| {
+            format!(
+                "<key>wifi.network.ssid.{name}</key><dict><key>{key}</key><date>{at}</date></dict>"
+            )
+        };
+        let of = |networks: &[String]| {
+            let list = format!("<plist><dict>{}</dict></plist>", networks.concat());
+            joined_last(&Value::read(list.as_bytes()).unwrap())
+        };
+        let home = network("home", "JoinedBySystemAt", "2026-11-23T07:00:00Z");
+        let work = network("work", "JoinedByUserAt", "2026-11-24T07:00:00Z");
+        let never = network("never", "AddedAt", "2026-11-25T07:00:00Z");
+        assert_eq!(of(&[home, work, never.clone()]).as_deref(), Some("work"));
+        assert_eq!(of(&[never]), None);
+        assert!(is_hidden("<SSID Redacted>") && !is_hidden("<3 coffee"));
     }
 
     #[test]

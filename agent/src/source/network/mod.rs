@@ -8,6 +8,7 @@ mod windows;
 
 cfg_select! {
     target_os = "linux" => {
+        mod links;
         mod linux;
         use linux as sys;
 

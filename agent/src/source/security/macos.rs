@@ -28,7 +28,7 @@ const FIREWALL: Program = Program {
 pub const MACOS: Source = Source {
     name: "mac_protection",
     section: "security",
-    about: "Firewall, Gatekeeper, XProtect, products against malware by their bundles, system integrity protection from the device tree, FileVault, SSH where remote login is on, sudo",
+    about: "Firewall, Gatekeeper, XProtect, products against malware by their bundles, system extensions and what runs, system integrity protection from the device tree, FileVault, SSH where remote login is on, sudo",
     platforms: &[Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[FILE_VAULT, FIREWALL],
@@ -109,6 +109,31 @@ const PRODUCTS: &[(&str, &[&str])] = &[
     ("Trend Micro Apex One", &["/Applications/TrendMicroSecurity.app"]),
     ("Wazuh", &["/Library/Ossec"]),
 ];
+
+/// Extensions of the system that products bring to watch over programs and files: one that the
+/// system lets run is on.
+const EXTENSIONS: &[(&str, &[&str])] = &[
+    ("Carbon Black Cloud", &["com.vmware.carbonblack.cloud.se-agent.extension"]),
+    ("Cortex XDR", &["com.paloaltonetworks.traps.securityextension"]),
+    ("CrowdStrike Falcon", &["com.crowdstrike.falcon.Agent"]),
+    ("ESET", &["com.eset.endpoint"]),
+    ("Elastic Defend", &["co.elastic.systemextension"]),
+    ("Jamf Protect", &["com.jamf.protect.security-extension"]),
+    ("Kaspersky", &["com.kaspersky.kav.sysext"]),
+    ("Microsoft Defender", &["com.microsoft.wdav.epsext"]),
+    ("Santa", &["com.northpolesec.santa.daemon", "com.google.santa.daemon"]),
+    ("Sophos", &["com.sophos.endpoint.scanextension"]),
+    (
+        "Symantec Endpoint Protection",
+        &["com.broadcom.mes.systemextension", "com.symantec.mes.systemextension"],
+    ),
+    ("Trellix Endpoint Security", &["com.mcafee.CMF.endpointsecurity"]),
+    ("Trend Micro Apex One", &["com.trendmicro.icore.es"]),
+];
+/// What the system notes of its extensions.
+const EXTENSIONS_STATE: &str = "/Library/SystemExtensions/db.plist";
+/// How the owner of the computer set Defender.
+const DEFENDER_BY_PROFILE: &str = "/Library/Managed Preferences/com.microsoft.wdav.plist";
 
 /// Rights that the switches of system integrity protection give: to load any extension of the
 /// kernel, to write to the system's files, to look into its processes, and to change its settings.
@@ -217,14 +242,58 @@ fn malware_protection(host: &Host) -> Vec<Protection> {
         found.push(named("XProtect", version(list), None));
     }
     let processes = Processes::of(host);
+    let extensions = list(EXTENSIONS_STATE).unwrap_or(Value::Other);
+    let only_looks_on = list(DEFENDER_BY_PROFILE).is_some_and(|list| only_looks_on(&list));
     for (name, places) in PRODUCTS {
-        let Some(place) = places.iter().find(|place| host.exists(place)) else { continue };
-        let version = if has_ending(place, "app") { bundle(place).and_then(version) } else { None };
-        let names = PROCESSES.iter().find(|(product, _)| product == name).map(|(_, names)| *names);
-        let on = names.and_then(|names| processes.run(names)).filter(|runs| *runs);
+        let of_product = |table: &[(&str, &'static [&'static str])]| {
+            table.iter().find(|(product, _)| product == name).map(|(_, names)| *names)
+        };
+        let extension = of_product(EXTENSIONS).and_then(|ids| extension(&extensions, ids));
+        let place = places.iter().find(|place| host.exists(place));
+        if place.is_none() && extension.is_none() {
+            continue;
+        }
+        let app = place.filter(|place| has_ending(place, "app"));
+        let runs = of_product(PROCESSES).and_then(|names| processes.run(names));
+        let (allowed, of_extension) = extension.unwrap_or_default();
+        let on = if *name == "Microsoft Defender" && only_looks_on {
+            Some(false)
+        } else {
+            // One whose extension may not run sees nothing, whatever else of it runs.
+            allowed.or(runs.filter(|runs| *runs))
+        };
+        let version = app.and_then(|app| bundle(app)).and_then(version).or(of_extension);
         found.push(named(name, version, on));
     }
     found
+}
+
+/// Whether the system lets one of these extensions run, with its version; nothing where it has none
+/// of them. Versions before lie beside until the next start.
+fn extension(known: &Value, ids: &[&str]) -> Option<(Option<bool>, Option<String>)> {
+    let state = |entry: &&Value| match entry.text("state").as_deref() {
+        Some("activated_enabled") => Some(true),
+        Some("activated_disabled" | "activated_waiting_for_user") => Some(false),
+        _ => None,
+    };
+    let is_one = |entry: &&Value| entry.text("identifier").is_some_and(|id| ids.contains(&&*id));
+    let found = known.list("extensions").iter().filter(is_one);
+    let best = found.filter(|entry| state(entry).is_some()).max_by_key(state)?;
+    let version = best.get("bundleVersion");
+    let version = version.and_then(|version| version.text("CFBundleShortVersionString"));
+    Some((state(&best), version))
+}
+
+/// Whether Defender is set to watch beside another product, or to look only when it is asked.
+fn only_looks_on(profile: &Value) -> bool {
+    let Some(engine) = profile.get("antivirusEngine") else { return false };
+    match engine.text("enforcementLevel") {
+        Some(level) => level != "real_time",
+        None => {
+            engine.flag("enableRealTimeProtection") == Some(false)
+                || engine.flag("passiveMode") == Some(true)
+        }
+    }
 }
 
 /// System integrity protection. Chips of Apple have their switches in the policy of the system that
@@ -249,6 +318,48 @@ fn integrity(host: &Host) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions_that_may_not_run_protect_nothing() {
+        let list = |states: &[&str]| {
+            let entry = |state: &&str| {
+                format!(
+                    "<dict><key>identifier</key><string>x</string><key>state</key>\
+                     <string>{state}</string></dict>"
+                )
+            };
+            let entries: String = states.iter().map(entry).collect();
+            let text = format!(
+                "<plist><dict><key>extensions</key><array>{entries}</array></dict></plist>"
+            );
+            extension(&Value::read(text.as_bytes()).unwrap(), &["x"]).map(|(on, _)| on)
+        };
+        assert_eq!(list(&[]), None);
+        assert_eq!(list(&["terminated_waiting_to_uninstall_on_reboot"]), None, "it was removed");
+        assert_eq!(list(&["activated_waiting_for_user"]), Some(Some(false)));
+        assert_eq!(list(&["activated_enabled", "activated_waiting_for_user"]), Some(Some(true)));
+    }
+
+    #[test]
+    fn defender_may_only_look_on() {
+        let set = |keys: &str| {
+            let text = format!(
+                "<plist><dict><key>antivirusEngine</key><dict>{keys}</dict></dict></plist>"
+            );
+            only_looks_on(&Value::read(text.as_bytes()).unwrap())
+        };
+        let level = |word: &str| format!("<key>enforcementLevel</key><string>{word}</string>");
+        assert!(set(&level("passive")) && set(&level("on_demand")) && !set(&level("real_time")));
+        assert!(set("<key>passiveMode</key><true/>") && !set("<key>passiveMode</key><false/>"));
+        assert!(!only_looks_on(&Value::Other));
+    }
+
+    #[test]
+    fn the_tables_speak_of_the_same_products() {
+        for (name, _) in EXTENSIONS.iter().chain(PROCESSES) {
+            assert!(PRODUCTS.iter().any(|(product, _)| product == name), "{name}");
+        }
+    }
 
     #[test]
     fn what_programs_say_of_firewall_and_encryption() {

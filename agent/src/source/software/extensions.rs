@@ -6,11 +6,11 @@ use rollcall_shared::section::{Section, Software};
 use rollcall_shared::{Note, NoteKind};
 use serde_json::Value;
 
-use super::{is_mac, keep};
+use super::keep;
 use crate::host::{Host, HostError};
 use crate::order;
 use crate::source::text::{clip, json_text, some};
-use crate::source::{Gathered, Platform, Privilege, Source};
+use crate::source::{Gathered, Platform, Privilege, Source, homes};
 
 /// The declaration.
 pub const EXTENSION: Source = Source {
@@ -52,8 +52,6 @@ const EDITORS: &[(&str, &str)] = &[
     ("vscodium", ".vscode-oss/extensions"),
     ("cursor", ".cursor/extensions"),
 ];
-/// Homes that are looked into at most.
-pub(super) const HOMES_LIMIT: usize = 200;
 const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 fn gather(host: &Host) -> Gathered {
@@ -62,14 +60,9 @@ fn gather(host: &Host) -> Gathered {
     }
     let mut rows = Vec::new();
     let mut denied = false;
-    let mac = is_mac(host);
-    let homes = if mac {
-        homes_of_mac(host)
-    } else {
-        homes(&host.read_text("/etc/passwd").unwrap_or_default())
-    };
+    let mac = homes::is_mac(host);
     let (firefox, chromium) = if mac { (FIREFOX_MAC, CHROMIUM_MAC) } else { (FIREFOX, CHROMIUM) };
-    for home in homes.into_iter().take(HOMES_LIMIT) {
+    for home in homes::of_people(host) {
         match host.list(&home) {
             Ok(_) => in_home(host, &home, (firefox, chromium), &mut rows),
             Err(error) => denied |= matches!(error, HostError::Denied { .. }),
@@ -86,28 +79,6 @@ fn gather(host: &Host) -> Gathered {
         notes.push(Note::new(NoteKind::NeedsPrivilege).with_detail(why));
     }
     Gathered { section: (!rows.is_empty()).then_some(Section::Software(rows)), notes }
-}
-
-/// Homes of people, from `/etc/passwd`.
-fn homes(passwd: &str) -> Vec<String> {
-    let home = |line: &str| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let number: u32 = fields.get(2)?.parse().ok()?;
-        let home = *fields.get(5)?;
-        let plain = home.starts_with('/') && home.len() > 1 && !home.contains("/..");
-        ((1000..60_000).contains(&number) && plain).then(|| home.to_owned())
-    };
-    let mut homes: Vec<String> = passwd.lines().filter_map(home).collect();
-    homes.sort();
-    homes.dedup();
-    homes
-}
-
-/// Homes of people on a Mac, which all lie in one folder.
-fn homes_of_mac(host: &Host) -> Vec<String> {
-    let names = host.list("/Users").unwrap_or_default();
-    let names = names.iter().filter(|name| !name.starts_with('.') && *name != "Shared");
-    names.map(|name| format!("/Users/{name}")).collect()
 }
 
 pub(super) fn in_home(
@@ -275,20 +246,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn only_people_have_homes() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/bash\n\
-            bad:x:1001:1001::/home/../etc:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n";
-        assert_eq!(homes(passwd), ["/home/anna"]);
-    }
-
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*|\\{\"name\":\"__MSG_\\PC{0,4}__\",\"version\":\"1\"\\}") {
             let _ = firefox(&text);
             let _ = chromium("x", "y", &text, |_| Some(text.clone()));
             let _ = editor_extensions("x", &text);
-            let _ = homes(&text);
         }
     }
 }

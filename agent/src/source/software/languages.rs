@@ -6,8 +6,9 @@ use rollcall_shared::section::Software;
 use rollcall_shared::{Note, NoteKind};
 use serde_json::Value;
 
-use super::{finish, is_mac, keep};
+use super::{finish, keep};
 use crate::host::Host;
+use crate::source::homes::is_mac;
 use crate::source::text::{clip, json_text, some};
 use crate::source::{Gathered, Platform, Privilege, Source};
 

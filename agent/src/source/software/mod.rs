@@ -44,11 +44,6 @@ pub use rpm::RPM;
 pub use snap::SNAP;
 pub use windows::{EXTENSION_WINDOWS, LANGUAGES_WINDOWS};
 
-/// Whether this is a Mac, where some things have other places.
-fn is_mac(host: &Host) -> bool {
-    host.exists("/System/Library/CoreServices/SystemVersion.plist")
-}
-
 /// Adds a row unless there are more than a report may hold.
 fn keep(rows: &mut Vec<Software>, row: Software) {
     if rows.len() < SECTION_ROWS {

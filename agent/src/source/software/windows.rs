@@ -7,12 +7,11 @@ use rollcall_shared::section::software::SoftwareScope;
 use rollcall_shared::section::{Section, Software};
 use rollcall_shared::{Note, NoteKind};
 
-use super::extensions::{self, HOMES_LIMIT};
-use super::{keep, languages};
+use super::{extensions, keep, languages};
 use crate::host::{Host, HostError};
 use crate::order;
 use crate::source::windows_place::{place, system_drive};
-use crate::source::{Gathered, Platform, Privilege, Source};
+use crate::source::{Gathered, Platform, Privilege, Source, homes};
 
 const PROFILES: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
 const PYTHON: &[&str] =
@@ -195,7 +194,7 @@ fn homes(host: &Host) -> Vec<String> {
         .collect();
     homes.sort_unstable();
     homes.dedup();
-    homes.truncate(HOMES_LIMIT);
+    homes.truncate(homes::LIMIT);
     homes
 }
 
