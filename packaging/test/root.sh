@@ -1,4 +1,8 @@
 # Sourced by the tests of packages: a fresh Debian root, booted with systemd, and what to ask of it.
+#
+# ROLLCALL_TEST_ARCHITECTURE=arm64 makes and boots one for arm64, where the kernel runs its programs
+# through qemu-user (Debian's qemu-user-static, binfmt-support and arch-test); the packages are then of
+# BINARIES for it.
 
 if [ -z "${work:-}" ]; then
   work=$(mktemp -d "${TMPDIR:-/tmp}/rollcall-packages.XXXXXX")
@@ -18,19 +22,30 @@ fail() {
 # check SENTENCE COMMAND…: the command succeeds.
 check() { local what=$1; shift; if "$@"; then ok "$what"; else fail "$what"; fi; }
 
+architecture=${ROLLCALL_TEST_ARCHITECTURE:-amd64}
+case $architecture in
+amd64) triple=x86_64-unknown-linux-gnu machine=x86_64 strip=() ;;
+arm64) triple=aarch64-unknown-linux-gnu machine=aarch64 strip=(aarch64-linux-gnu-strip) ;;
+*) fail "there are packages for amd64 and arm64, not for $architecture" ;;
+esac
+
 # A fresh Debian in the folder, from the archive (ROLLCALL_TEST_SUITE names another than bookworm) or
 # from the copy that ROLLCALL_TEST_ROOT names.
 make_root() {
   if [ -n "${ROLLCALL_TEST_ROOT:-}" ]; then
     cp -a --reflink=auto "$ROLLCALL_TEST_ROOT" "$1"
   else
-    mmdebstrap --quiet --variant=minbase --architectures="${ROLLCALL_TEST_ARCHITECTURE:-$(dpkg --print-architecture)}" --include="${includes:-systemd,systemd-sysv,adduser}" "${ROLLCALL_TEST_SUITE:-bookworm}" "$1" 2>/dev/null ||
+    mmdebstrap --quiet --variant=minbase --architectures="$architecture" --include="${includes:-systemd,systemd-sysv,adduser}" "${ROLLCALL_TEST_SUITE:-bookworm}" "$1" 2>/dev/null ||
       not_run "no Debian could be had from the archive"
   fi
   systemd-nspawn --quiet --register=no --keep-unit -D "$1" true >/dev/null 2>&1 </dev/null ||
     not_run "this computer does not let a system be started inside of it"
   echo rollcall-test >"$1/etc/hostname"
   printf '127.0.0.1 localhost rollcall-test\n' >"$1/etc/hosts"
+  [ "$architecture" = "$(dpkg --print-architecture)" ] && return
+  # qemu-user knows no spaces of accounts; everything else of the units is tried as it is.
+  mkdir -p "$1/etc/systemd/system/rollcall-collector.service.d"
+  printf '[Service]\nPrivateUsers=no\n' >"$1/etc/systemd/system/rollcall-collector.service.d/emulated.conf"
 }
 
 # Boots the root: systemd is its first process, loopback its only network.
@@ -57,7 +72,17 @@ inside() {
 }
 
 halt() {
-  [ -z "$nspawn" ] || { kill "$nspawn" 2>/dev/null; wait "$nspawn" 2>/dev/null; } || true
+  [ -n "$nspawn" ] || return 0
+  # The signal that asks systemd to end does not reach it through qemu-user.
+  if [ "$architecture" = "$(dpkg --print-architecture)" ]; then
+    kill "$nspawn" 2>/dev/null || true
+  else
+    inside 'systemctl poweroff' >/dev/null 2>&1 || true
+    local waited
+    for waited in $(seq 600); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$leader" "$nspawn" 2>/dev/null || true
+  fi
+  wait "$nspawn" 2>/dev/null || true
   nspawn= leader=
 }
 
