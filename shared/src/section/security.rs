@@ -18,12 +18,44 @@ pub struct Security {
     /// Confinement in force, e.g. `apparmor`, `selinux enforcing`, `selinux permissive`, `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandatory_access: Option<String>,
+    /// When the screen locks by itself, as far as it is settled for everybody who works here. What a
+    /// person chose in a session is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen_lock: Option<ScreenLock>,
     /// Settings of the SSH server that matter, where one is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Ssh>,
     /// Whether anybody becomes administrator without a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sudo_without_password: Option<bool>,
+}
+
+/// When the screen locks by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ScreenLock {
+    /// Whether it does so when nobody works; absent when it could not be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Seconds without work until a password is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_s: Option<u64>,
+    /// Whether people are kept from settling it otherwise for themselves.
+    #[serde(default)]
+    pub enforced: bool,
+}
+
+impl ScreenLock {
+    /// The same in words, e.g. `after 300 s, enforced`.
+    pub fn words(&self) -> String {
+        let state = match (self.enabled, self.after_s) {
+            (Some(false), _) => "off".to_owned(),
+            (_, Some(after_s)) => format!("after {after_s} s"),
+            (Some(true), None) => "on".to_owned(),
+            (None, None) => "not known".to_owned(),
+        };
+        if self.enforced { format!("{state}, enforced") } else { state }
+    }
 }
 
 /// One protective product.

@@ -1,10 +1,11 @@
 //! Where a Linux system shows how it is protected.
 
 use rollcall_shared::Note;
-use rollcall_shared::section::security::{Protection, Ssh};
+use rollcall_shared::section::security::{Protection, ScreenLock, Ssh};
 use rollcall_shared::section::{Section, Security};
 
 use super::parse::{self, SshLine};
+use super::screen_lock;
 use super::sudoers::{self, Line, Sudoers};
 use crate::host::{Host, HostError};
 use crate::source::Gathered;
@@ -40,6 +41,7 @@ struct Told {
     products: Vec<bool>,
     ssh: Option<Ssh>,
     sudo_without_password: Option<bool>,
+    screen_lock: Option<ScreenLock>,
     notes: Vec<Note>,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn gather(host: &Host) -> Gathered {
         malware_protection: malware_protection(&told.products, &processes),
         disk_encryption: disk_encryption(host),
         mandatory_access: mandatory_access(host),
+        screen_lock: told.screen_lock.clone(),
         ssh: told.ssh.clone(),
         sudo_without_password: told.sudo_without_password,
     };
@@ -77,6 +80,7 @@ fn files(host: &Host) -> Told {
                 None
             })
             .map(|found| found.without_password()),
+        screen_lock: screen_lock::of_linux(host),
         notes,
     }
 }

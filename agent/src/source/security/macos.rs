@@ -5,6 +5,7 @@ use rollcall_shared::section::security::Protection;
 use rollcall_shared::section::{Section, Security};
 
 use super::linux::{ssh, sudoers};
+use super::screen_lock;
 use crate::host::{Host, HostError};
 use crate::io_registry::Entry;
 use crate::plist::Value;
@@ -28,7 +29,7 @@ const FIREWALL: Program = Program {
 pub const MACOS: Source = Source {
     name: "mac_protection",
     section: "security",
-    about: "Firewall, Gatekeeper, XProtect, products against malware by their bundles, system extensions and what runs, system integrity protection from the device tree, FileVault, SSH where remote login is on, sudo",
+    about: "Firewall, Gatekeeper, XProtect, products against malware by their bundles, system extensions and what runs, system integrity protection from the device tree, FileVault, the screen lock of a profile, SSH where remote login is on, sudo",
     platforms: &[Platform::Macos],
     privilege: Privilege::Administrator,
     programs: &[FILE_VAULT, FIREWALL],
@@ -172,6 +173,7 @@ fn gather(host: &Host) -> Gathered {
         malware_protection: malware_protection(host),
         disk_encryption,
         mandatory_access: integrity(host).map(str::to_owned),
+        screen_lock: screen_lock::of_mac(host),
         ssh,
         sudo_without_password,
     };

@@ -3,6 +3,7 @@
 mod linux;
 mod macos;
 mod parse;
+mod screen_lock;
 mod sudoers;
 mod windows;
 
@@ -19,7 +20,7 @@ pub(crate) use windows::system_drive_is_encrypted;
 pub const PROTECTION: Source = Source {
     name: "protection",
     section: "security",
-    about: "Firewalls, malware protection, confinement, encryption of the system disk, SSH, sudo",
+    about: "Firewalls, malware protection, confinement, encryption of the system disk, screen lock, SSH, sudo",
     platforms: &[Platform::Linux],
     privilege: Privilege::Administrator,
     programs: &[],

@@ -43,6 +43,8 @@ fn an_encrypted_laptop_with_ufw_is_read() {
     assert_eq!(found.disk_encryption, Some(true));
     assert_eq!(found.mandatory_access.as_deref(), Some("apparmor"));
     assert_eq!(found.sudo_without_password, Some(true));
+    let lock = found.screen_lock.unwrap();
+    assert_eq!((lock.enabled, lock.after_s, lock.enforced), (Some(true), Some(300), true));
     let ssh = found.ssh.unwrap();
     // The included file stands before the line in the main file.
     assert_eq!(ssh.password_authentication, Some(false));

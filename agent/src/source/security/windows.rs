@@ -4,6 +4,7 @@ use rollcall_shared::section::security::Protection;
 use rollcall_shared::section::{Section, Security};
 use rollcall_shared::{Note, NoteKind};
 
+use super::screen_lock;
 use crate::host::Host;
 use crate::registry::Key;
 use crate::source::{Gathered, Platform, Privilege, Source};
@@ -49,7 +50,7 @@ const PRODUCTS: &[(&str, &str)] = &[
 pub const WINDOWS: Source = Source {
     name: "windows_protection",
     section: "security",
-    about: "Firewall, Defender and other products against malware, and BitLocker of the system drive, from the registry",
+    about: "Firewall, Defender and other products against malware, BitLocker of the system drive, and the limit of inactivity, from the registry",
     platforms: &[Platform::Windows],
     privilege: Privilege::User,
     programs: &[],
@@ -61,6 +62,7 @@ fn gather(host: &Host) -> Gathered {
         firewalls: firewall(host).into_iter().collect(),
         malware_protection: malware_protection(host),
         disk_encryption: system_drive_is_encrypted(host),
+        screen_lock: screen_lock::of_windows(host),
         ..Security::default()
     };
     if security == Security::default() {

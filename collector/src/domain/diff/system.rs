@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_shared::section::firmware::{Firmware, Tpm};
 use rollcall_shared::section::os::{MacosRelease, Os, WindowsRelease};
-use rollcall_shared::section::security::{Protection, Security, Ssh};
+use rollcall_shared::section::security::{Protection, ScreenLock, Security, Ssh};
 use rollcall_shared::section::system::{Board, System};
 use rollcall_shared::section::update::{PendingUpdate, Update};
 use rollcall_shared::section::user::{Account, Group, Users};
@@ -209,6 +209,7 @@ pub(super) fn security(before: &Security, after: &Security, out: &mut Out) {
         malware_protection,
         disk_encryption,
         mandatory_access,
+        screen_lock,
         ssh,
         sudo_without_password,
     } = before;
@@ -216,6 +217,8 @@ pub(super) fn security(before: &Security, after: &Security, out: &mut Out) {
     protections("malware protection", malware_protection, &after.malware_protection, out);
     out.value("disk encryption", disk_encryption, &after.disk_encryption);
     out.value("mandatory access control", mandatory_access, &after.mandatory_access);
+    let words = |lock: &Option<ScreenLock>| lock.as_ref().map(ScreenLock::words);
+    out.value("screen lock", &words(screen_lock), &words(&after.screen_lock));
     let none = Ssh::default();
     let Ssh { permit_root_login, password_authentication } = ssh.as_ref().unwrap_or(&none);
     let now = after.ssh.as_ref().unwrap_or(&none);

@@ -3,6 +3,7 @@
 //! A section that this version cannot read is left to the raw view; it is never dropped silently.
 
 use rollcall_shared::api::device::{DeviceDetail, OsSupport, SectionView, SupportState};
+use rollcall_shared::section::security::ScreenLock;
 use rollcall_shared::section::{
     Battery, Disk, Firmware, Gpu, Memory, Network, Os, Processor, Security, System, Update, Users,
     Volume,
@@ -526,6 +527,7 @@ fn security(detail: &DeviceDetail) -> Card {
         for product in &security.malware_protection {
             card.on_off(&format!("Protection {}", product.name), product.enabled, true);
         }
+        card.maybe("Screen lock", security.screen_lock.as_ref().map(ScreenLock::words).as_ref());
         card.maybe("Confinement", security.mandatory_access.as_ref());
         if let Some(ssh) = &security.ssh {
             card.maybe("SSH as root", ssh.permit_root_login.as_ref())

@@ -478,7 +478,8 @@ pub(super) fn device_detail() -> DeviceDetail {
             "security",
             section(
                 json!({"firewalls": [{"name": "ufw", "enabled": true}], "disk_encryption": true,
-            "malware_protection": [{"name": "Microsoft Defender", "enabled": false}], "mandatory_access": "apparmor"}),
+            "malware_protection": [{"name": "Microsoft Defender", "enabled": false}], "mandatory_access": "apparmor",
+            "screen_lock": {"enabled": true, "after_s": 300, "enforced": true}}),
             ),
         ),
         (
