@@ -258,6 +258,7 @@ pub const SOURCES: &[Source] = &listed([
     management::WINDOWS,
     management::MACOS,
     pool::SOURCE,
+    pool::WINDOWS,
     pool::MACOS,
 ]);
 
