@@ -118,9 +118,11 @@ impl Host {
         {
             return Arc::clone(&known.answer);
         }
-        let texts = texts(self, inquiry);
-        let rows = |texts: Vec<String>| texts.iter().map(|text| mof::rows(text)).collect();
-        let answer = Arc::new(texts.map(rows));
+        let rows = |texts: Vec<String>| {
+            let pairs = inquiry.questions.iter().zip(texts);
+            pairs.map(|(question, text)| mof::rows(&text, question.properties)).collect()
+        };
+        let answer = Arc::new(texts(self, inquiry).map(rows));
         *known = Some(Known { asked_at: now, stamp, answer: Arc::clone(&answer) });
         answer
     }
@@ -150,8 +152,8 @@ fn texts(host: &Host, inquiry: &'static Inquiry) -> Result<Vec<String>, Silence>
 
 /// The first object of a text.
 #[cfg(test)]
-pub(crate) fn row(text: &str) -> Row {
-    mof::rows(text).remove(0)
+pub(crate) fn row(text: &str, properties: &[&str]) -> Row {
+    mof::rows(text, properties).remove(0)
 }
 
 #[cfg(test)]

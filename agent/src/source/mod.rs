@@ -248,6 +248,7 @@ pub const SOURCES: &[Source] = &listed([
     guest::DOCKER_WINDOWS,
     guest::VIRTUAL_MACHINE,
     guest::WSL,
+    guest::HYPER_V,
     known::DATABASE,
     known::DATABASE_WINDOWS,
     known::DATABASE_MACOS,

@@ -146,3 +146,36 @@ fn meant(error: &Error) -> Silence {
     }
     Silence::Failed(format!("{} (0x{:08X})", error.message().trim(), error.code().0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wmi::mof;
+
+    static COMPUTER: Inquiry = Inquiry {
+        namespace: r"root\cimv2",
+        about: "the system",
+        questions: &[
+            Question { class: "Win32_OperatingSystem", properties: &["Version", "BuildNumber"] },
+            Question { class: "Win32_Processor", properties: &["Name", "NumberOfCores"] },
+        ],
+        holds_ms: 0,
+    };
+    static NOWHERE: Inquiry = Inquiry { namespace: r"root\nowhere", ..COMPUTER };
+
+    #[test]
+    fn the_service_answers_with_objects_as_text() {
+        let texts = ask(&Host::live(), &COMPUTER).unwrap();
+        let [system, processors] = texts.as_slice() else { panic!("{texts:?}") };
+        let system = mof::rows(system, COMPUTER.questions[0].properties).remove(0);
+        assert!(system.number("BuildNumber").unwrap() >= 6000, "{system:?}");
+        assert_eq!(system.text("Version").unwrap().split('.').count(), 3, "{system:?}");
+        let processor = mof::rows(processors, COMPUTER.questions[1].properties).remove(0);
+        assert!(processor.number("NumberOfCores").unwrap() > 0, "{processors}");
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_there_is_no_failure() {
+        assert_eq!(ask(&Host::live(), &NOWHERE), Err(Silence::Absent));
+    }
+}

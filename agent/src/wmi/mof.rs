@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Objects in one text, properties of one object, and values of one property that are looked at.
+/// Objects in one text, and values of one property that are looked at.
 const ROWS_LIMIT: usize = 5_000;
-const PROPERTIES_LIMIT: usize = 64;
 const VALUES_LIMIT: usize = 256;
 
 /// The properties of one object: each has a value, a list of them, or none.
@@ -47,14 +46,14 @@ enum Token {
     Sign(char),
 }
 
-/// The objects of a text. What is no such text has none.
-pub(super) fn rows(text: &str) -> Vec<Row> {
+/// The objects of a text, with these properties alone. What is no such text has none.
+pub(super) fn rows(text: &str, properties: &[&str]) -> Vec<Row> {
     let mut tokens = Tokens(text.chars().peekable());
     let mut rows = Vec::new();
     while let Some(token) = tokens.next() {
         match token {
             Token::Sign('[') => tokens.skip_qualifiers(),
-            Token::Sign('{') => rows.push(tokens.row()),
+            Token::Sign('{') => rows.push(tokens.row(properties)),
             _ => {}
         }
         if rows.len() >= ROWS_LIMIT {
@@ -124,7 +123,7 @@ impl Tokens<'_> {
     }
 
     /// What follows the brace of an object, up to its end.
-    fn row(&mut self) -> Row {
+    fn row(&mut self, properties: &[&str]) -> Row {
         let mut row = Row::default();
         let mut name = String::new();
         while let Some(token) = self.next() {
@@ -133,7 +132,7 @@ impl Tokens<'_> {
                 Token::Sign('[') => self.skip_qualifiers(),
                 Token::Sign('=') => {
                     let (values, is_last) = self.values_of_one();
-                    if row.0.len() < PROPERTIES_LIMIT && !name.is_empty() && !values.is_empty() {
+                    if properties.iter().any(|one| one.eq_ignore_ascii_case(&name)) {
                         row.0.insert(name.to_ascii_lowercase(), values);
                     }
                     if is_last {
@@ -200,6 +199,7 @@ instance of MSFT_PhysicalDisk
 	CannotPoolReason = {2, 6};
 	FriendlyName = "ATA \"fast\" " "disk \x00e9";
 	IsPartial = TRUE;
+	Location = "never asked for";
 	Nothing = NULL;
 	ObjectId = "{1}\\\\SRV\\root:PD:{2}";
 	Part = 
@@ -215,7 +215,19 @@ instance of MSFT_PhysicalDisk
 {
 	DeviceId = "7"
 "#;
-        let rows = rows(text);
+        const ASKED: &[&str] = &[
+            "BusType",
+            "CannotPoolReason",
+            "FriendlyName",
+            "IsPartial",
+            "Nothing",
+            "ObjectId",
+            "Part",
+            "Size",
+            "Names",
+            "DeviceId",
+        ];
+        let rows = rows(text, ASKED);
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!(row.number("bustype"), Some(11));
@@ -225,20 +237,20 @@ instance of MSFT_PhysicalDisk
         assert_eq!(row.text("ObjectId"), Some(r"{1}\\SRV\root:PD:{2}"));
         assert_eq!(row.number("Size"), Some(4_000_225_165_312));
         assert_eq!(row.values("names"), ["one", "two"]);
-        assert_eq!((row.text("Part"), row.text("Name")), (None, None));
+        assert_eq!((row.text("Part"), row.text("Name"), row.text("Location")), (None, None, None));
         assert_eq!(rows[1].number("DeviceId"), Some(7), "cut off");
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(instance of X|\\{|\\}|;|=|\\[|\\]|\"|\\\\|\\\\x[0-9a-f]{0,5}|,|A|[0-9]{1,22}|\\PC)*") {
-            let _ = rows(&text);
+            let _ = rows(&text, &["A"]);
         }
 
         #[test]
         fn a_text_is_read_as_it_was_written(text in "[^\\p{C}]{0,40}") {
             let written = text.replace('\\', r"\\").replace('"', "\\\"");
-            let found = rows(&format!("instance of X {{ Name = \"{written}\"; Last = 1; }};"));
+            let found = rows(&format!("instance of X {{ Name = \"{written}\"; Last = 1; }};"), &["Name", "Last"]);
             prop_assert_eq!(found.len(), 1);
             prop_assert_eq!(found[0].values("Name"), [text]);
             prop_assert_eq!(found[0].number("Last"), Some(1));

@@ -11,10 +11,12 @@ use crate::host::{Host, HostError};
 use crate::order;
 
 mod containers;
+mod hyper_v;
 mod machines;
 pub mod parse;
 mod windows;
 
+pub use hyper_v::HYPER_V;
 pub use windows::{DOCKER_WINDOWS, WSL};
 
 /// Containers.

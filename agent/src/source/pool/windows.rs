@@ -186,6 +186,9 @@ mod tests {
         for question in managed::INQUIRY.questions {
             std::fs::write(folder.path().join(format!("wmi/{}.mof", question.class)), "").unwrap();
         }
+        assert_eq!(note(), NoteKind::Failed, "every Windows has one that nobody made");
+        let primordial = "instance of P { ObjectId = \"{A}:SP:{B}\"; IsPrimordial = TRUE; };";
+        std::fs::write(folder.path().join("wmi/MSFT_StoragePool.mof"), primordial).unwrap();
         let gathered = gather(&Host::at(folder.path()));
         assert_eq!(gathered, Gathered::of(Section::Pool(Vec::new())), "it has none");
     }
@@ -198,7 +201,10 @@ mod tests {
                 .map(|(health, statuses)| {
                     let text =
                         format!("HealthStatus = {health}; OperationalStatus = {{{statuses}}};");
-                    crate::wmi::row(&format!("instance of X {{ {text} }};"))
+                    crate::wmi::row(
+                        &format!("instance of X {{ {text} }};"),
+                        &["HealthStatus", "OperationalStatus"],
+                    )
                 })
                 .collect();
             state(rows.iter())

@@ -90,6 +90,11 @@ pub(crate) fn managed(host: &Host) -> Result<Managed, Silence> {
     let names: Vec<&str> = drives.map(|device| device.instance.as_str()).collect();
     let answer: Arc<Answer> = host.wmi(&INQUIRY, names.join("\n"));
     match answer.as_ref() {
+        // The pool of all drives that are in no other is always there.
+        Ok(answers) if answers.first().is_none_or(Vec::is_empty) => {
+            let why = "it names no pool at all, not even the one that every Windows has";
+            Err(Silence::Failed(why.to_owned()))
+        }
         Ok(answers) => Ok(Managed::of(answers)),
         Err(silence) => Err(silence.clone()),
     }
@@ -278,7 +283,7 @@ mod tests {
         let mut managed = server();
         let clustered = "instance of P { IsClustered = TRUE; };";
         for pool in managed.pools.values_mut() {
-            *pool = crate::wmi::row(clustered);
+            *pool = crate::wmi::row(clustered, &["IsClustered"]);
         }
         let mut disks = Vec::new();
         managed.complete(&mut disks, &BTreeSet::new());
