@@ -13,7 +13,8 @@ use windows::Win32::System::Com::{
 use windows::Win32::System::Wmi::{
     IWbemLocator, IWbemServices, WBEM_E_ACCESS_DENIED, WBEM_E_INVALID_CLASS,
     WBEM_E_INVALID_NAMESPACE, WBEM_E_NOT_FOUND, WBEM_FLAG_CONNECT_USE_MAX_WAIT,
-    WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY, WBEM_S_TIMEDOUT, WbemLocator,
+    WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY, WBEM_FLAG_RETURN_WBEM_COMPLETE,
+    WBEM_S_TIMEDOUT, WbemLocator,
 };
 use windows::core::{BSTR, Error, HRESULT, IUnknown, Param};
 
@@ -119,7 +120,7 @@ fn of_class(services: &IWbemServices, question: &Question) -> Result<String, Sil
             return Err(Silence::TimedOut);
         }
         told.ok().map_err(|error| meant(&error))?;
-        let [Some(object)] = one else { return Ok(text) };
+        let [Some(object)] = one else { break };
         // SAFETY: as above.
         let told = unsafe { object.GetObjectText(0) }.map_err(|error| meant(&error))?;
         // Each unit becomes three bytes at most.
@@ -129,6 +130,27 @@ fn of_class(services: &IWbemServices, question: &Question) -> Result<String, Sil
         text.push_str(&told.to_string());
         text.push('\n');
     }
+    if text.is_empty() {
+        is_known(services, question.class)?;
+    }
+    Ok(text)
+}
+
+/// Some services say of a class that they do not know that it has no objects.
+fn is_known(services: &IWbemServices, class: &str) -> Result<(), Silence> {
+    let mut found = None;
+    // SAFETY: COM has begun on this thread, and the place outlives the call.
+    let told = unsafe {
+        services.GetObject(
+            &BSTR::from(class),
+            WBEM_FLAG_RETURN_WBEM_COMPLETE,
+            None,
+            Some(&raw mut found),
+            None,
+        )
+    };
+    told.map_err(|error| meant(&error))?;
+    found.map(|_| ()).ok_or(Silence::Absent)
 }
 
 fn meant(error: &Error) -> Silence {
@@ -162,6 +184,11 @@ mod tests {
         holds_ms: 0,
     };
     static NOWHERE: Inquiry = Inquiry { namespace: r"root\nowhere", ..COMPUTER };
+    static NOTHING: Inquiry = Inquiry {
+        questions: &[Question { class: "Win32_NoSuchThing", properties: &["Name"] }],
+        namespace: r"root\CIMV2",
+        ..COMPUTER
+    };
 
     #[test]
     fn the_service_answers_with_objects_as_text() {
@@ -175,7 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_is_not_there_is_no_failure() {
-        assert_eq!(ask(&Host::live(), &NOWHERE), Err(Silence::Absent));
+    fn what_is_not_there_is_no_failure_and_no_empty_list() {
+        for inquiry in [&NOWHERE, &NOTHING] {
+            assert_eq!(ask(&Host::live(), inquiry), Err(Silence::Absent), "{inquiry:?}");
+        }
     }
 }

@@ -215,7 +215,7 @@ instance of MSFT_PhysicalDisk
 {
 	DeviceId = "7"
 "#;
-        const ASKED: &[&str] = &[
+        let asked = [
             "BusType",
             "CannotPoolReason",
             "FriendlyName",
@@ -227,7 +227,7 @@ instance of MSFT_PhysicalDisk
             "Names",
             "DeviceId",
         ];
-        let rows = rows(text, ASKED);
+        let rows = rows(text, &asked);
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!(row.number("bustype"), Some(11));

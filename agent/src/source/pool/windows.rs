@@ -186,7 +186,7 @@ mod tests {
         for question in managed::INQUIRY.questions {
             std::fs::write(folder.path().join(format!("wmi/{}.mof", question.class)), "").unwrap();
         }
-        assert_eq!(note(), NoteKind::Failed, "every Windows has one that nobody made");
+        assert_eq!(note(), NoteKind::Failed, "every Windows knows drives");
         let primordial = "instance of P { ObjectId = \"{A}:SP:{B}\"; IsPrimordial = TRUE; };";
         std::fs::write(folder.path().join("wmi/MSFT_StoragePool.mof"), primordial).unwrap();
         let gathered = gather(&Host::at(folder.path()));

@@ -90,10 +90,9 @@ pub(crate) fn managed(host: &Host) -> Result<Managed, Silence> {
     let names: Vec<&str> = drives.map(|device| device.instance.as_str()).collect();
     let answer: Arc<Answer> = host.wmi(&INQUIRY, names.join("\n"));
     match answer.as_ref() {
-        // The pool of all drives that are in no other is always there.
-        Ok(answers) if answers.first().is_none_or(Vec::is_empty) => {
-            let why = "it names no pool at all, not even the one that every Windows has";
-            Err(Silence::Failed(why.to_owned()))
+        // Every computer has drives, or a pool for those that are in no other.
+        Ok(answers) if answers.iter().all(Vec::is_empty) => {
+            Err(Silence::Failed("it names neither pools nor drives".to_owned()))
         }
         Ok(answers) => Ok(Managed::of(answers)),
         Err(silence) => Err(silence.clone()),
