@@ -71,7 +71,9 @@ impl Silence {
         let Inquiry { namespace, about, .. } = inquiry;
         let (kind, why) = match self {
             Self::Absent => {
-                let why = format!("WMI has no {namespace} here, which alone tells of {about}");
+                let why = format!(
+                    "WMI knows nothing here of {about}: it has no {namespace}, or not all of it"
+                );
                 (NoteKind::Unsupported, why)
             }
             Self::Denied => (
