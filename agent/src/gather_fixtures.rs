@@ -82,6 +82,13 @@ fn windows_server_2019() {
 }
 
 #[test]
+fn windows_server_2022() {
+    let told = told_on_windows("windows-server-2022");
+    assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn windows_10_desktop() {
     let told = told_on_windows("windows-10-desktop");
     assert!(!told.contains("never-to-be-told"), "an argument or a secret is in the report");

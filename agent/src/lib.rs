@@ -8,6 +8,8 @@ mod check_in;
 pub mod cli;
 pub mod client;
 pub mod clock;
+#[cfg(windows)]
+mod com;
 mod command;
 pub mod config;
 pub mod disk;
@@ -52,6 +54,7 @@ pub mod spool;
 pub mod state;
 pub mod status;
 pub mod tls;
+mod wmi;
 mod worker;
 
 pub use agent::{Agent, EnrollOutcome, OnceOutcome};

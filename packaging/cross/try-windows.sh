@@ -25,6 +25,6 @@ echo "== status"; run status
 echo "== doctor"; run doctor || true
 for section in os system firmware cpu memory storage volume network gpu battery user software service \
   security update port display pci usb audio camera input printer certificate virtual_machine \
-  database remote_access management vitals; do
+  pool database remote_access management vitals; do
   echo "== show $section"; run show "$section" | head -12 || true
 done

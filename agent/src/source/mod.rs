@@ -253,6 +253,7 @@ pub const SOURCES: &[Source] = &listed([
     guest::DOCKER_WINDOWS,
     guest::VIRTUAL_MACHINE,
     guest::WSL,
+    guest::HYPER_V,
     guest::MACHINES_MACOS,
     known::DATABASE,
     known::DATABASE_WINDOWS,
@@ -264,6 +265,7 @@ pub const SOURCES: &[Source] = &listed([
     management::WINDOWS,
     management::MACOS,
     pool::SOURCE,
+    pool::WINDOWS,
     pool::MACOS,
 ]);
 

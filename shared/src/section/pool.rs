@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Pool {
     /// Name, e.g. `vg0`, `md0`, `tank`.
     pub name: String,
-    /// What it is, e.g. `lvm`, `md`, `btrfs`, `zfs`, `luks2`, `multipath`.
+    /// What it is, e.g. `lvm`, `md`, `btrfs`, `zfs`, `luks2`, `multipath`, `storage_spaces`.
     pub kind: String,
     /// How data is spread, e.g. `raid1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

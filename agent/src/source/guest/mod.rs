@@ -11,6 +11,7 @@ use crate::host::{Host, HostError};
 use crate::order;
 
 mod containers;
+mod hyper_v;
 mod machines;
 mod macos;
 pub mod parse;
@@ -18,6 +19,7 @@ mod people;
 pub mod personal;
 mod windows;
 
+pub use hyper_v::HYPER_V;
 pub use macos::MACHINES_MACOS;
 pub use windows::{DOCKER_WINDOWS, WSL};
 

@@ -32,7 +32,7 @@ pub const DOCKER_WINDOWS: Source = Source {
 pub const WSL: Source = Source {
     name: "wsl",
     section: "virtual_machine",
-    about: r"Distributions of the Windows Subsystem for Linux, from the registry (Lxss) of people who are signed in; the machines of Hyper-V are not read",
+    about: r"Distributions of the Windows Subsystem for Linux, from the registry (Lxss) of people who are signed in",
     platforms: &[Platform::Windows],
     privilege: Privilege::Administrator,
     programs: &[],

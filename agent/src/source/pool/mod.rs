@@ -1,6 +1,6 @@
 //! What lies between disks and file systems: volume groups of LVM, RAID arrays, pools of btrfs and
-//! ZFS, encrypted and multiple paths. Everything is read from the kernel and from LVM's own backup;
-//! no program is asked.
+//! ZFS, encrypted and multiple paths. On Linux everything is read from the kernel and from LVM's own
+//! backup; no program is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,10 @@ use crate::order;
 
 mod macos;
 pub mod parse;
+mod windows;
 
 pub use macos::MACOS;
+pub use windows::WINDOWS;
 
 /// Pools.
 pub const SOURCE: Source = Source {

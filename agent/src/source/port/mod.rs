@@ -26,6 +26,8 @@ mod tables;
 mod windows;
 
 pub use macos::MACOS;
+#[cfg(windows)]
+pub(crate) use tables::programs;
 pub use windows::WINDOWS;
 
 use holders::Table;

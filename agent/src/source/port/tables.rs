@@ -87,7 +87,7 @@ fn table(ask: Ask, family: u32) -> Option<Vec<u8>> {
 }
 
 /// Names of the programs of all processes.
-fn programs() -> BTreeMap<u32, String> {
+pub(crate) fn programs() -> BTreeMap<u32, String> {
     let mut found = BTreeMap::new();
     // SAFETY: it takes numbers alone.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };

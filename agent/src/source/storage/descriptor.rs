@@ -25,6 +25,8 @@ pub(crate) struct Answers {
     pub(crate) controller: Vec<u8>,
     /// `STORAGE_PREDICT_FAILURE`.
     pub(crate) failure: Vec<u8>,
+    /// `DRIVE_LAYOUT_INFORMATION_EX`: its partitions.
+    pub(crate) layout: Vec<u8>,
 }
 
 /// What the driver says of a drive.
@@ -35,6 +37,7 @@ struct Descriptor<'a> {
 /// `STORAGE_BUS_TYPE`.
 mod bus {
     pub(super) const USB: u32 = 7;
+    pub(super) const RAID: u32 = 8;
     pub(super) const SAS: u32 = 10;
     pub(super) const FILE_BACKED: u32 = 15;
     pub(super) const SPACES: u32 = 16;
@@ -123,6 +126,19 @@ pub(crate) fn disk(answers: &Answers) -> Option<Disk> {
     })
 }
 
+/// How an array that the firmware of the computer makes spreads its data, e.g. `raid1`: the driver
+/// calls it `Intel Raid 1 Volume`. Single drives behind the same driver keep their own names.
+pub(crate) fn firmware_raid(answers: &Answers) -> Option<String> {
+    let told = Descriptor { bytes: &answers.descriptor };
+    if told.bus() != Some(bus::RAID) || !told.vendor()?.eq_ignore_ascii_case("Intel") {
+        return None;
+    }
+    let product = told.product()?.to_ascii_lowercase();
+    let level = product.strip_prefix("raid ")?.strip_suffix(" volume")?;
+    let is_level = (1..=2).contains(&level.len()) && level.bytes().all(|b| b.is_ascii_digit());
+    is_level.then(|| format!("raid{level}"))
+}
+
 fn bus_of(number: u32, vendor: Option<&str>, product: Option<&str>) -> Option<&'static str> {
     // Drives of virtual machines name the bus that their driver stands for.
     match (vendor, product) {
@@ -139,7 +155,7 @@ fn bus_of(number: u32, vendor: Option<&str>, product: Option<&str>) -> Option<&'
         4 => "firewire",
         6 => "fibre_channel",
         bus::USB => "usb",
-        8 => "raid",
+        bus::RAID => "raid",
         9 => "iscsi",
         bus::SAS => "sas",
         12 | 13 => "mmc",
@@ -300,9 +316,11 @@ mod tests {
                 seek_penalty: other.clone(),
                 identifiers,
                 controller: other.clone(),
-                failure: other,
+                failure: other.clone(),
+                layout: other,
             };
             let _ = disk(&answers);
+            let _ = firmware_raid(&answers);
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::io;
 
 use windows_sys::Win32::System::Ioctl::{
-    IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, IOCTL_STORAGE_PREDICT_FAILURE, IOCTL_STORAGE_QUERY_PROPERTY,
+    IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, IOCTL_DISK_GET_DRIVE_LAYOUT_EX,
+    IOCTL_STORAGE_PREDICT_FAILURE, IOCTL_STORAGE_QUERY_PROPERTY,
 };
 
 use super::descriptor::Answers;
+use super::layout;
 use crate::source::device_call::{Access, Device};
 
 /// Numbers are given in order, and one that is free is given again.
@@ -59,6 +61,10 @@ fn of_drive(name: String) -> Option<Answers> {
     };
     Some(Answers {
         geometry: drive.ask(IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, &[], 256).unwrap_or_default(),
+        layout: layout::LENGTHS
+            .iter()
+            .find_map(|room| drive.ask(IOCTL_DISK_GET_DRIVE_LAYOUT_EX, &[], *room).ok())
+            .unwrap_or_default(),
         seek_penalty: property(property::SEEK_PENALTY, &[], 12),
         identifiers: property(property::IDENTIFIERS, &[], 1024),
         // What the vendor's own bytes after the first number say is nobody's business.

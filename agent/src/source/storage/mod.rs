@@ -2,10 +2,12 @@
 
 use crate::source::{Platform, Privilege, Source};
 
-mod descriptor;
+pub(crate) mod descriptor;
 #[cfg(windows)]
 mod drives;
+pub(crate) mod layout;
 mod macos;
+pub(crate) mod managed;
 pub mod parse;
 mod windows;
 
@@ -23,6 +25,7 @@ cfg_select! {
 }
 
 pub use windows::WINDOWS;
+pub(crate) use windows::drives as windows_drives;
 
 /// Disks.
 pub const SOURCE: Source = Source {

@@ -1,10 +1,13 @@
 //! Disks of a Windows computer, as their drivers answer; where they do not, the registry tells
 //! which there are.
 
+use std::sync::Arc;
+
 use rollcall_shared::section::{Disk, Section};
 use rollcall_shared::{Note, NoteKind};
 
 use super::descriptor::{self, Answers};
+use super::managed::{self, managed};
 use crate::host::Host;
 use crate::source::devices::{self, Device};
 use crate::source::{Gathered, Platform, Privilege, Source};
@@ -18,7 +21,7 @@ const CLASS: &str = "{4d36e967-e325-11ce-bfc1-08002be10318}";
 pub const WINDOWS: Source = Source {
     name: "physical_drive",
     section: "storage",
-    about: r"Disks as their drivers answer for \\.\PhysicalDrive0 and its like, opened without any right to read them; where they do not answer, their names from the registry",
+    about: r"Disks as their drivers answer for \\.\PhysicalDrive0 and its like, opened without any right to read them; where they do not answer, their names from the registry; drives in storage pools and the health of others from WMI (MSFT_PhysicalDisk)",
     platforms: &[Platform::Windows],
     privilege: Privilege::User,
     programs: &[],
@@ -26,19 +29,29 @@ pub const WINDOWS: Source = Source {
 };
 
 fn gather(host: &Host) -> Gathered {
-    let (silent, drives): (Vec<Answers>, Vec<Answers>) =
-        drives(host).into_iter().partition(|drive| drive.descriptor.is_empty());
+    let drives = drives(host);
+    let (silent, told): (Vec<&Answers>, Vec<&Answers>) =
+        drives.iter().partition(|drive| drive.descriptor.is_empty());
     if !drives.is_empty() {
-        let rows = drives.iter().filter_map(descriptor::disk).collect();
+        let mut rows: Vec<Disk> = told.iter().filter_map(|drive| descriptor::disk(drive)).collect();
+        let mut notes = Vec::new();
+        match managed(host) {
+            Ok(managed) => {
+                let answering = told.iter().map(|drive| drive.name.clone()).collect();
+                managed.complete(&mut rows, &answering);
+            }
+            // Where nobody can be asked there are no pools either.
+            Err(silence) => {
+                let note = silence.note(&managed::INQUIRY);
+                notes.extend(note.leaves_open().then_some(note));
+            }
+        }
         let names: Vec<&str> = silent.iter().map(|drive| drive.name.as_str()).collect();
-        let note = (!names.is_empty()).then(|| {
+        if !names.is_empty() {
             let why = format!("no driver answers for {}", names.join(", "));
-            Note::new(NoteKind::Failed).with_detail(why)
-        });
-        return Gathered {
-            section: Some(Section::Storage(rows)),
-            notes: note.into_iter().collect(),
-        };
+            notes.push(Note::new(NoteKind::Failed).with_detail(why));
+        }
+        return Gathered { section: Some(Section::Storage(rows)), notes };
     }
     let present = devices::present(host);
     let present = match &*present {
@@ -78,7 +91,14 @@ fn by_name(device: &Device) -> Disk {
     }
 }
 
-fn drives(host: &Host) -> Vec<Answers> {
+/// What the drivers of all drives answer. In one look they are asked once.
+pub(crate) fn drives(host: &Host) -> Arc<Vec<Answers>> {
+    host.keep("answers of drives", look)
+}
+
+fn look(host: &Host) -> Vec<Answers> {
+    // A drive has no stamp that would tell of a change.
+    host.watch_without_stamp();
     if host.is_live() {
         return cfg_select! {
             windows => super::drives::answers(),
@@ -95,6 +115,7 @@ fn drives(host: &Host) -> Vec<Answers> {
             identifiers: answer("identifiers"),
             controller: answer("controller"),
             failure: answer("failure"),
+            layout: answer("layout"),
             name,
         }
     };

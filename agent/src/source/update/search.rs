@@ -7,15 +7,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use windows::Win32::Foundation::VARIANT_FALSE;
-use windows::Win32::System::Com::{
-    CLSCTX_INPROC_SERVER, COINIT_MULTITHREADED, CoCreateInstance, CoInitializeEx, CoUninitialize,
-};
+use windows::Win32::System::Com::{CLSCTX_INPROC_SERVER, CoCreateInstance};
 use windows::Win32::System::UpdateAgent::{
     IStringCollection, IUpdate, IUpdateSession, UpdateSession,
 };
 use windows::core::BSTR;
 
 use super::waiting::{Raw, Silence, UPDATES_LIMIT};
+use crate::com::Com;
 use crate::worker::{Ended, Workers};
 
 /// Less than a source may take, so that the rest of what it knows is told all the same.
@@ -36,24 +35,6 @@ pub(super) fn ask() -> Result<Vec<Raw>, Silence> {
         Ended::Done(told) => told.map_err(Silence::Failed),
         Ended::Broken(why) => Err(Silence::Failed(why)),
         Ended::TimedOut => Err(Silence::TimedOut),
-    }
-}
-
-/// COM on this thread, until it is dropped.
-struct Com;
-
-impl Com {
-    fn begin() -> windows::core::Result<Self> {
-        // SAFETY: this thread is our own, and each success is undone once.
-        unsafe { CoInitializeEx(None, COINIT_MULTITHREADED) }.ok()?;
-        Ok(Self)
-    }
-}
-
-impl Drop for Com {
-    fn drop(&mut self) {
-        // SAFETY: it was begun on this thread, and nothing of it is left.
-        unsafe { CoUninitialize() };
     }
 }
 

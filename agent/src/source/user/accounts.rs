@@ -97,115 +97,104 @@ fn own_id() -> io::Result<String> {
     unsafe { written(id) }
 }
 
-fn accounts(own_id: &str) -> io::Result<Vec<RawAccount>> {
+/// All rows of a list, in as many answers as it takes. The call is given the places for an answer,
+/// for the number of its rows and for the number of all.
+///
+/// # Safety
+///
+/// The call must write rows of this kind, and say how many.
+unsafe fn all<T, R>(
+    mut ask: impl FnMut(*mut *mut u8, *mut u32, *mut u32) -> u32,
+    mut meant: impl FnMut(&T) -> R,
+) -> io::Result<Vec<R>> {
     let mut found = Vec::new();
-    let mut resume = 0_u32;
     loop {
         let mut answer = Answer(ptr::null_mut());
         let (mut count, mut total) = (0, 0);
+        let told = ask(&raw mut answer.0, &raw mut count, &raw mut total);
+        if told != 0 && told != ERROR_MORE_DATA {
+            return Err(io::Error::from_raw_os_error(told.cast_signed()));
+        }
+        // SAFETY: as promised by the caller.
+        found.extend(unsafe { answer.rows::<T>(count) }.iter().map(&mut meant));
+        if told == 0 || count == 0 || found.len() >= ROWS_LIMIT {
+            return Ok(found);
+        }
+    }
+}
+
+fn accounts(own_id: &str) -> io::Result<Vec<RawAccount>> {
+    let mut resume = 0_u32;
+    let resume = &raw mut resume;
+    let ask = |answer, count, total| {
         // SAFETY: this computer has no name to point to, and all places outlive the call.
-        let told = unsafe {
+        unsafe {
             NetUserEnum(
                 ptr::null(),
                 3,
                 FILTER_NORMAL_ACCOUNT,
-                &raw mut answer.0,
+                answer,
                 ANSWER_BYTES,
-                &raw mut count,
-                &raw mut total,
-                &raw mut resume,
+                count,
+                total,
+                resume,
             )
-        };
-        if told != 0 && told != ERROR_MORE_DATA {
-            return Err(io::Error::from_raw_os_error(told.cast_signed()));
         }
-        // SAFETY: Windows says how many rows of level 3 it wrote.
-        for row in unsafe { answer.rows::<USER_INFO_3>(count) } {
-            found.push(RawAccount {
-                // SAFETY: texts lie in the answer and end in NUL.
-                name: unsafe { text(row.usri3_name) },
-                // SAFETY: as above.
-                full_name: unsafe { text(row.usri3_full_name) },
-                id: format!("{own_id}-{}", row.usri3_user_id),
-                flags: row.usri3_flags,
-                last_sign_in_s: row.usri3_last_logon,
-            });
-        }
-        if told == 0 || count == 0 || found.len() >= ROWS_LIMIT {
-            return Ok(found);
-        }
-    }
+    };
+    let account = |row: &USER_INFO_3| RawAccount {
+        // SAFETY: texts lie in the answer and end in NUL.
+        name: unsafe { text(row.usri3_name) },
+        // SAFETY: as above.
+        full_name: unsafe { text(row.usri3_full_name) },
+        id: format!("{own_id}-{}", row.usri3_user_id),
+        flags: row.usri3_flags,
+        last_sign_in_s: row.usri3_last_logon,
+    };
+    // SAFETY: level 3 has rows of this kind.
+    unsafe { all(ask, account) }
 }
 
 fn groups() -> io::Result<Vec<String>> {
-    let mut found = Vec::new();
     let mut resume = 0_usize;
-    loop {
-        let mut answer = Answer(ptr::null_mut());
-        let (mut count, mut total) = (0, 0);
+    let resume = &raw mut resume;
+    let ask = |answer, count, total| {
         // SAFETY: this computer has no name to point to, and all places outlive the call.
-        let told = unsafe {
-            NetLocalGroupEnum(
-                ptr::null(),
-                0,
-                &raw mut answer.0,
-                ANSWER_BYTES,
-                &raw mut count,
-                &raw mut total,
-                &raw mut resume,
-            )
-        };
-        if told != 0 && told != ERROR_MORE_DATA {
-            return Err(io::Error::from_raw_os_error(told.cast_signed()));
-        }
-        // SAFETY: Windows says how many rows of level 0 it wrote.
-        for row in unsafe { answer.rows::<LOCALGROUP_INFO_0>(count) } {
-            // SAFETY: texts lie in the answer and end in NUL.
-            found.push(unsafe { text(row.lgrpi0_name) });
-        }
-        if told == 0 || count == 0 || found.len() >= ROWS_LIMIT {
-            return Ok(found);
-        }
-    }
+        unsafe { NetLocalGroupEnum(ptr::null(), 0, answer, ANSWER_BYTES, count, total, resume) }
+    };
+    // SAFETY: texts lie in the answer and end in NUL.
+    let name = |row: &LOCALGROUP_INFO_0| unsafe { text(row.lgrpi0_name) };
+    // SAFETY: level 0 has rows of this kind.
+    unsafe { all(ask, name) }
 }
 
 fn members(group: &str) -> io::Result<Vec<RawMember>> {
     let group: Vec<u16> = group.encode_utf16().chain([0]).collect();
-    let mut found = Vec::new();
     let mut resume = 0_usize;
-    loop {
-        let mut answer = Answer(ptr::null_mut());
-        let (mut count, mut total) = (0, 0);
+    let resume = &raw mut resume;
+    let ask = |answer, count, total| {
         // SAFETY: the name ends in NUL, and all places outlive the call.
-        let told = unsafe {
+        unsafe {
             NetLocalGroupGetMembers(
                 ptr::null(),
                 group.as_ptr(),
                 2,
-                &raw mut answer.0,
+                answer,
                 ANSWER_BYTES,
-                &raw mut count,
-                &raw mut total,
-                &raw mut resume,
+                count,
+                total,
+                resume,
             )
-        };
-        if told != 0 && told != ERROR_MORE_DATA {
-            return Err(io::Error::from_raw_os_error(told.cast_signed()));
         }
-        // SAFETY: Windows says how many rows of level 2 it wrote.
-        for row in unsafe { answer.rows::<LOCALGROUP_MEMBERS_INFO_2>(count) } {
-            found.push(RawMember {
-                // SAFETY: the id lies in the answer.
-                id: unsafe { written(row.lgrmi2_sid) }.unwrap_or_default(),
-                kind: row.lgrmi2_sidusage.cast_unsigned(),
-                // SAFETY: texts lie in the answer and end in NUL.
-                name: unsafe { text(row.lgrmi2_domainandname) },
-            });
-        }
-        if told == 0 || count == 0 || found.len() >= ROWS_LIMIT {
-            return Ok(found);
-        }
-    }
+    };
+    let member = |row: &LOCALGROUP_MEMBERS_INFO_2| RawMember {
+        // SAFETY: the id lies in the answer.
+        id: unsafe { written(row.lgrmi2_sid) }.unwrap_or_default(),
+        kind: row.lgrmi2_sidusage.cast_unsigned(),
+        // SAFETY: texts lie in the answer and end in NUL.
+        name: unsafe { text(row.lgrmi2_domainandname) },
+    };
+    // SAFETY: level 2 has rows of this kind.
+    unsafe { all(ask, member) }
 }
 
 /// The id of a group.

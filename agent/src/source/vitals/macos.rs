@@ -3,6 +3,7 @@
 use rollcall_shared::Timestamp;
 use rollcall_shared::report::{Session, Vitals};
 
+use super::system_calls::start_and_memory;
 use crate::host::Host;
 use crate::order;
 use crate::source::battery::mac_charges;
@@ -19,7 +20,7 @@ const SESSIONS_LIMIT: usize = 1000;
 
 /// Looks at the numbers that move. What cannot be read is left out.
 pub(super) fn vitals(host: &Host) -> Vitals {
-    let (booted_at, memory_available_bytes) = told(host);
+    let (booted_at, memory_available_bytes) = start_and_memory(host);
     Vitals {
         booted_at,
         volumes: mac_spaces(host),
@@ -28,27 +29,6 @@ pub(super) fn vitals(host: &Host) -> Vitals {
         sessions: sessions(&host.read(SESSIONS).unwrap_or_default()),
         update_lists_at: mac_lists_at(host),
         ..Vitals::default()
-    }
-}
-
-/// When the system was started and the memory that is free, in bytes.
-fn told(host: &Host) -> (Option<Timestamp>, Option<u64>) {
-    if !host.is_live() {
-        let captured = host.captured_call("vitals").unwrap_or_default();
-        let mut numbers = captured.split_whitespace().map(|number| number.parse::<u64>().ok());
-        let mut next = || numbers.next().flatten();
-        let booted = next().and_then(|seconds| i64::try_from(seconds).ok());
-        return (booted.map(Timestamp::from_seconds), next());
-    }
-    cfg_select! {
-        target_os = "macos" => {
-            let booted = sysinfo::System::boot_time().ok().and_then(|at| i64::try_from(at).ok());
-            let booted = booted.map(Timestamp::from_seconds);
-            let Ok(mut system) = sysinfo::System::new() else { return (booted, None) };
-            system.refresh_memory();
-            (booted, Some(system.available_memory()))
-        }
-        _ => (None, None),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::host::Host;
 mod linux;
 mod macos;
 mod parse;
+mod system_calls;
 mod times;
 mod windows;
 

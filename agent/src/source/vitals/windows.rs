@@ -1,8 +1,8 @@
 //! Where a Windows system keeps the numbers that move.
 
-use rollcall_shared::Timestamp;
 use rollcall_shared::report::{Reboot, Session, Vitals};
 
+use super::system_calls::start_and_memory;
 use crate::host::Host;
 use crate::order;
 use crate::source::battery::charges_by_drivers;
@@ -16,7 +16,7 @@ const NAMES: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName";
 
 /// Looks at the numbers that move. What cannot be read is left out.
 pub(super) fn vitals(host: &Host) -> Vitals {
-    let (booted_at, memory_available_bytes) = told(host);
+    let (booted_at, memory_available_bytes) = start_and_memory(host);
     Vitals {
         booted_at,
         volumes: drive_spaces(host),
@@ -25,26 +25,6 @@ pub(super) fn vitals(host: &Host) -> Vitals {
         sessions: sessions(host),
         reboot: Some(reboot(host)),
         ..Vitals::default()
-    }
-}
-
-/// When the system was started and the memory that is free, in bytes.
-fn told(host: &Host) -> (Option<Timestamp>, Option<u64>) {
-    if !host.is_live() {
-        let captured = host.captured_call("vitals").unwrap_or_default();
-        let mut numbers = captured.split_whitespace().map(|number| number.parse::<u64>().ok());
-        let mut next = || numbers.next().flatten();
-        let booted = next().and_then(|seconds| i64::try_from(seconds).ok());
-        return (booted.map(Timestamp::from_seconds), next());
-    }
-    cfg_select! {
-        windows => {
-            let Ok(mut system) = sysinfo::System::new() else { return (None, None) };
-            system.refresh_memory();
-            let booted = sysinfo::System::boot_time().ok().and_then(|at| i64::try_from(at).ok());
-            (booted.map(Timestamp::from_seconds), Some(system.available_memory()))
-        }
-        _ => (None, None),
     }
 }
 
