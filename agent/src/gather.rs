@@ -93,7 +93,7 @@ struct Answer {
 /// What a job found.
 #[derive(Debug)]
 enum Told {
-    Source(Gathered),
+    Source(Box<Gathered>),
     Vitals(Box<Vitals>),
 }
 
@@ -265,7 +265,8 @@ impl Observer {
                 (self.host.clone(), None)
             };
             let gather = source.gather;
-            let (job, meter) = self.job(source.name, host, move |host| Told::Source(gather(host)));
+            let (job, meter) =
+                self.job(source.name, host, move |host| Told::Source(Box::new(gather(host))));
             jobs.push(job);
             asked.push((source, meter, inputs));
         }
@@ -280,7 +281,7 @@ impl Observer {
         let vitals = vitals.map(|(meter, ended)| self.vitals(&meter, ended)).unwrap_or_default();
         for ((source, meter, inputs), ended) in asked.into_iter().zip(ended) {
             let ended = self.count(source.name, &meter, ended);
-            let (gathered, holds) = self.answer(source, &meter, inputs, ended, options);
+            let (gathered, holds) = answer(source, &meter, inputs, ended, options);
             let before = self.answers.remove(source.name).map(|answer| answer.gathered);
             let is_same = before.as_deref() == Some(&gathered);
             if is_same {
@@ -300,38 +301,6 @@ impl Observer {
                 Holds::UntilFullLook => true,
                 Holds::Once => false,
             })
-    }
-
-    /// What a source said, and for how long that is true.
-    fn answer(
-        &self,
-        source: &Source,
-        meter: &Meter,
-        inputs: Option<Arc<Mutex<Inputs>>>,
-        ended: Ended<Told>,
-        options: &Options,
-    ) -> (Gathered, Holds) {
-        let note = match ended {
-            Ended::Done(Told::Source(gathered)) => match meter.over() {
-                None => {
-                    let holds = held_by(&gathered, inputs, options.now);
-                    return (gathered, holds);
-                }
-                Some(over) => {
-                    let mut cut = Gathered::absent(over.note().from_source(source.name));
-                    // Of this list alone a part is better than nothing: what is missing from one of
-                    // its sources is never taken for removed.
-                    cut.section = gathered.section.filter(|section| section.name() == "software");
-                    return (cut, Holds::UntilFullLook);
-                }
-            },
-            Ended::Done(Told::Vitals(_)) => Note::new(NoteKind::Failed),
-            Ended::Broken(why) => Note::new(NoteKind::Failed)
-                .with_detail(format!("the source stopped because of a mistake in it: {why}")),
-            Ended::TimedOut => Note::new(NoteKind::TimedOut)
-                .with_detail("it did not end in time, perhaps because a disk or mount hangs"),
-        };
-        (Gathered::absent(note.from_source(source.name)), Holds::Once)
     }
 
     /// A job on the computer under the budget.
@@ -398,6 +367,37 @@ impl Observer {
         }
         Vitals::default()
     }
+}
+
+/// What a source said, and for how long that is true.
+fn answer(
+    source: &Source,
+    meter: &Meter,
+    inputs: Option<Arc<Mutex<Inputs>>>,
+    ended: Ended<Told>,
+    options: &Options,
+) -> (Gathered, Holds) {
+    let note = match ended {
+        Ended::Done(Told::Source(gathered)) => match meter.over() {
+            None => {
+                let holds = held_by(&gathered, inputs, options.now);
+                return (*gathered, holds);
+            }
+            Some(over) => {
+                let mut cut = Gathered::absent(over.note().from_source(source.name));
+                // Of this list alone a part is better than nothing: what is missing from one of
+                // its sources is never taken for removed.
+                cut.section = gathered.section.filter(|section| section.name() == "software");
+                return (cut, Holds::UntilFullLook);
+            }
+        },
+        Ended::Done(Told::Vitals(_)) => Note::new(NoteKind::Failed),
+        Ended::Broken(why) => Note::new(NoteKind::Failed)
+            .with_detail(format!("the source stopped because of a mistake in it: {why}")),
+        Ended::TimedOut => Note::new(NoteKind::TimedOut)
+            .with_detail("it did not end in time, perhaps because a disk or mount hangs"),
+    };
+    (Gathered::absent(note.from_source(source.name)), Holds::Once)
 }
 
 /// For how long a complete answer is true.

@@ -74,10 +74,6 @@ impl Host {
 
     /// The same for what the kernel tells of devices: it holds as long as none came, went or
     /// changed.
-    #[cfg_attr(
-        not(any(target_os = "linux", test)),
-        expect(dead_code, reason = "only Linux counts the events of devices")
-    )]
     pub(crate) fn keep_of_devices<T: Send + Sync + 'static>(
         &self,
         name: &'static str,

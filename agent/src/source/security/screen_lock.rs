@@ -172,8 +172,8 @@ mod tests {
         (root, host)
     }
 
-    fn told(enabled: bool, after_s: Option<u64>, enforced: bool) -> Option<ScreenLock> {
-        Some(ScreenLock { enabled: Some(enabled), after_s, enforced })
+    fn told(enabled: bool, after_s: Option<u64>, enforced: bool) -> ScreenLock {
+        ScreenLock { enabled: Some(enabled), after_s, enforced }
     }
 
     #[test]
@@ -186,13 +186,13 @@ mod tests {
         let settled = ("/etc/dconf/db/site.d/00-screen", SETTLED);
         let locks = ("/etc/dconf/db/site.d/locks/screen", LOCKS);
         let (_root, host) = computer(&[profile, settled, locks]);
-        assert_eq!(of_linux(&host), told(true, Some(330), true));
+        assert_eq!(of_linux(&host), Some(told(true, Some(330), true)));
         let (_root, host) = computer(&[profile, settled]);
-        assert_eq!(of_linux(&host), told(true, Some(330), false));
+        assert_eq!(of_linux(&host), Some(told(true, Some(330), false)));
         let never = "[org/gnome/desktop/session]\nidle-delay=uint32 0\n";
         let nearer = ("/etc/dconf/db/local.d/10-never", never);
         let (_root, host) = computer(&[profile, settled, nearer]);
-        assert_eq!(of_linux(&host), told(false, None, false), "the first database counts");
+        assert_eq!(of_linux(&host), Some(told(false, None, false)), "the first database counts");
         let (_root, host) = computer(&[settled]);
         assert_eq!(of_linux(&host), None, "without a profile nobody reads it");
         let (_root, host) = computer(&[profile]);
@@ -202,12 +202,12 @@ mod tests {
     #[test]
     fn kde_says_what_people_cannot_change() {
         let fixed = "[Daemon][$i]\nAutolock=true\nTimeout=10\nLockGrace=5\n";
-        assert_eq!(kde(fixed), told(true, Some(605), true));
+        assert_eq!(kde(fixed), Some(told(true, Some(605), true)));
         assert_eq!(
             kde("[Daemon]\nAutolock[$i]=true\nTimeout[$i]=5\n"),
-            told(true, Some(300), true)
+            Some(told(true, Some(300), true))
         );
-        assert_eq!(kde("[Daemon]\n# Timeout=9\nAutolock=false\n"), told(false, None, false));
+        assert_eq!(kde("[Daemon]\n# Timeout=9\nAutolock=false\n"), Some(told(false, None, false)));
         assert_eq!(kde("[Greeter]\nTimeout=5\n"), None);
     }
 
@@ -222,10 +222,10 @@ mod tests {
             of_mac(&host)
         };
         assert_eq!(of(""), None);
-        assert_eq!(of(&format!("{asks}{idle}")), told(true, Some(605), true));
-        assert_eq!(of(asks), told(true, None, true));
+        assert_eq!(of(&format!("{asks}{idle}")), Some(told(true, Some(605), true)));
+        assert_eq!(of(asks), Some(told(true, None, true)));
         let never = "<key>askForPassword</key><integer>0</integer>";
-        assert_eq!(of(&format!("{never}{idle}")), told(false, None, true));
+        assert_eq!(of(&format!("{never}{idle}")), Some(told(false, None, true)));
         let unknown = ScreenLock { enabled: None, after_s: None, enforced: true };
         assert_eq!(of(idle), Some(unknown));
     }
