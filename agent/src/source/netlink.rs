@@ -87,22 +87,21 @@ pub(super) fn ask(
     None
 }
 
-/// A message as the kernel would write it, for tests of those who ask.
-#[cfg(test)]
-pub(super) fn message(kind: u16, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(HEAD_BYTES + body.len()).unwrap();
-    let mut bytes = length.to_ne_bytes().to_vec();
-    bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(&[0; 10]);
-    bytes.extend_from_slice(body);
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// As the kernel would write it.
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEAD_BYTES + body.len()).unwrap();
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&kind.to_ne_bytes());
+        bytes.extend_from_slice(&[0; 10]);
+        bytes.extend_from_slice(body);
+        bytes
+    }
 
     #[test]
     fn an_answer_of_several_messages_is_read() {
