@@ -46,10 +46,13 @@ pub struct ScreenLock {
 }
 
 impl ScreenLock {
-    /// The same in words, e.g. `after 300 s, enforced`.
+    /// The same in words, e.g. `after 5 min, enforced`.
     pub fn words(&self) -> String {
         let state = match (self.enabled, self.after_s) {
             (Some(false), _) => "off".to_owned(),
+            (_, Some(after_s)) if after_s > 0 && after_s % 60 == 0 => {
+                format!("after {} min", after_s / 60)
+            }
             (_, Some(after_s)) => format!("after {after_s} s"),
             (Some(true), None) => "on".to_owned(),
             (None, None) => "not known".to_owned(),
@@ -85,4 +88,20 @@ pub struct Ssh {
     /// Whether passwords are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_authentication: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_told_in_words() {
+        let words = |enabled, after_s, enforced| ScreenLock { enabled, after_s, enforced }.words();
+        assert_eq!(words(Some(true), Some(300), true), "after 5 min, enforced");
+        assert_eq!(words(Some(true), Some(605), false), "after 605 s");
+        assert_eq!(words(Some(true), Some(0), false), "after 0 s");
+        assert_eq!(words(Some(true), None, false), "on");
+        assert_eq!(words(Some(false), None, true), "off, enforced");
+        assert_eq!(words(None, None, true), "not known, enforced");
+    }
 }
